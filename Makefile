@@ -1,0 +1,42 @@
+# Needs python3 (3.11 or later, with venv) and nothing else; everything is installed into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format data lock clean
+
+help: ## show this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: $(BIN)/pipeline ## load data/*.csv and write the reports, with servers started for the run
+	@$(BIN)/pipeline run
+
+test: $(BIN)/pipeline ## run every test that needs no Docker
+	@$(BIN)/pytest tests --ignore tests/compose
+
+lint: $(BIN)/pipeline ## check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(BIN)/pipeline ## put code into the house's format
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+data: ## make the shipped data anew, always the same
+	@$(PYTHON) data/generate.py
+
+lock: $(BIN)/pipeline ## renew the pinned versions of all dependencies
+	@$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-header pyproject.toml -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-header --all-extras -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+clean: ## remove what was installed; the embedded state stays (see `pipeline reset`)
+	rm -rf .venv *.egg-info
+
+# The command is made last: if it is there, everything is.
+$(BIN)/pipeline: requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one with make PYTHON=...")'
+	@$(PYTHON) -m venv .venv
+	@echo 'installing into .venv'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,89 @@
+"""Reports: each a file `NAME.json.sql` or `NAME.csv.sql`, whose query makes `NAME.json` or `NAME.csv`."""
+
+import csv
+import io
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import IO
+
+from pipeline import ledger
+from pipeline.database import Database, Transaction
+from pipeline.errors import PipelineError, SettingsError
+
+REPORTS = Path(__file__).parent / "reports"
+
+
+def export(database: Database, output: Path) -> list[Path] | None:
+    """Writes every report into `output`, all from one snapshot; returns the files, sorted by name.
+
+    None, and nothing written, if the snapshot holds a load that is not complete. The files are replaced
+    after all of them were written and synced: a reader never sees half of one, and an error (SettingsError
+    if the folder is at fault) leaves the previous ones.
+    """
+    queries = sorted(REPORTS.glob("*.sql"))
+    try:
+        with tempfile.TemporaryDirectory(dir=output, prefix=".reports-") as folder:
+            with database.transaction(snapshot=True) as tx:
+                if ledger.missing_chunks(tx):
+                    return None
+                finished = [_write(tx, query, Path(folder)) for query in queries]
+            return [path.replace(output / path.name) for path in finished]
+    except OSError as error:
+        raise SettingsError(
+            f"OUTPUT_DIR: cannot write into '{output}': {error.strerror}; the previous reports are as they were"
+        ) from error
+
+
+def check_writable(output: Path) -> None:
+    """Raises SettingsError, naming OUTPUT_DIR, if reports cannot be written there."""
+    if not output.is_dir():
+        raise SettingsError(f"OUTPUT_DIR: no folder '{output}'; create it or correct the setting")
+    try:
+        with tempfile.TemporaryFile(dir=output):
+            pass
+    except OSError as error:
+        raise SettingsError(
+            f"OUTPUT_DIR: cannot write into '{output}': {error.strerror}; correct its rights or the setting"
+        ) from error
+
+
+def _write(tx: Transaction, query: Path, folder: Path) -> Path:
+    path = folder / query.stem
+    with path.open("x", encoding="utf-8", newline="") as file:
+        if path.suffix == ".json":
+            _write_json(tx, query, file)
+        elif path.suffix == ".csv":
+            _write_csv(tx, query, file)
+        else:
+            raise PipelineError(f"{query.name}: a report is called NAME.json.sql or NAME.csv.sql")
+        file.flush()
+        os.fsync(file.fileno())
+    return path
+
+
+def _write_json(tx: Transaction, query: Path, file: IO[str]) -> None:
+    """The query's one value, of type json, without spaces and with its characters as they are."""
+    rows = tx.rows(query)
+    if len(rows) != 1 or len(rows[0]) != 1:
+        raise PipelineError(f"{query.name}: a JSON report's query returns one row with one column of type json")
+    json.dump(rows[0][0], file, ensure_ascii=False, separators=(",", ":"))
+
+
+def _write_csv(tx: Transaction, query: Path, file: IO[str]) -> None:
+    """A header and the query's rows; lines end with a newline alone."""
+    names, rows = tx.stream(query)
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(rows)
+
+
+def table(summary: Path) -> str:
+    """The counts of a summary file as lines to read."""
+    counts = json.loads(summary.read_text(encoding="utf-8"))
+    out = io.StringIO()
+    width = max(map(len, counts), default=0)
+    for name, count in counts.items():
+        out.write(f"{name:<{width}}  {count:>12,}\n")
+    return out.getvalue()

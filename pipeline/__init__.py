@@ -1,0 +1,5 @@
+"""What producer, worker and exporter share, and the `pipeline` command."""
+
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent  # the checkout, or the folder of a container's image

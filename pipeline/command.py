@@ -1,0 +1,139 @@
+"""What all commands have in common: their settings, their errors in one line, their exit codes."""
+
+import logging
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from pipeline import logs
+from pipeline.errors import PipelineError
+
+INTERRUPTED = 130  # exit code
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived: stop in order, and exit 0."""
+
+
+def setting(flag: str, variable: str, **attributes: Any) -> Callable[[F], F]:
+    """A setting: from its flag, else from its environment variable, else its default; all shown by --help."""
+    attributes.setdefault("show_default", attributes.get("default") is not None)
+    return click.option(flag, envvar=variable, show_envvar=True, **attributes)
+
+
+def database_url(*, required: bool = True) -> Callable[[F], F]:
+    return setting(
+        "--database-url",
+        "DATABASE_URL",
+        required=required,
+        metavar="URL",
+        help="PostgreSQL, such as postgresql://user:password@host:5432/name."
+        + ("" if required else "  [default: embedded]"),
+    )
+
+
+def redis_url(*, required: bool = True) -> Callable[[F], F]:
+    return setting(
+        "--redis-url",
+        "REDIS_URL",
+        required=required,
+        metavar="URL",
+        help="Redis 6.2 or later, or Valkey, such as redis://:password@host:6379/0."
+        + ("" if required else "  [default: embedded]"),
+    )
+
+
+def folder(flag: str, variable: str, default: str | None, text: str) -> Callable[[F], F]:
+    return setting(flag, variable, default=default, type=click.Path(path_type=Path), metavar="DIR", help=text)
+
+
+data_dir = folder("--data", "DATA_DIR", "data", "Folder of the CSV files.")
+chunk_rows = setting(
+    "--chunk-rows",
+    "CHUNK_ROWS",
+    type=click.IntRange(min=1),
+    metavar="ROWS",
+    help="Rows in a chunk, of loads that are new.  [default: 20000, fewer for a small file]",
+)
+queue_limit = setting(
+    "--queue-limit",
+    "QUEUE_LIMIT",
+    type=click.IntRange(min=1),
+    default=64,
+    metavar="CHUNKS",
+    help="Chunks that may wait on the queue; the producer pauses at this number.",
+)
+drain_timeout = setting(
+    "--drain-timeout",
+    "DRAIN_TIMEOUT",
+    type=click.FloatRange(min=0),
+    default=3600,
+    metavar="SECONDS",
+    help="How long the exporter waits for the loads to be complete.",
+)
+
+
+def logging_options(command: F) -> F:
+    """Adds --log-format and --debug, and configures logging with them before the command runs."""
+
+    def remember(context: click.Context, parameter: click.Parameter, log_format: str) -> None:  # noqa: ARG001
+        context.meta["log_format"] = log_format
+
+    def configure(context: click.Context, parameter: click.Parameter, debug: bool) -> None:  # noqa: ARG001
+        logs.configure(context.meta["log_format"], debug=debug)
+
+    command = click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        callback=configure,
+        help="Log every chunk; show tracebacks.",
+    )(command)
+    return setting(
+        "--log-format",
+        "LOG_FORMAT",
+        type=click.Choice(logs.FORMATS),
+        default="text",
+        is_eager=True,
+        expose_value=False,
+        callback=remember,
+        help="Form of the log lines on stderr.",
+    )(command)
+
+
+def run(command: click.Command, name: str) -> NoReturn:
+    """Runs a command to its end and exits with the code that the README states for each outcome."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = command.main(prog_name=name, standalone_mode=False)
+    except click.ClickException as error:
+        code = _fail(" ".join(error.format_message().split()), 2, error)
+    except PipelineError as error:
+        code = _fail(str(error), error.exit_code, error)
+    except (KeyboardInterrupt, click.Abort) as error:
+        code = _fail("interrupted; run it again to go on", INTERRUPTED, error)
+    except Terminated:
+        logging.getLogger("pipeline").info("told to stop; run it again to go on")
+        code = 0
+    except Exception as error:
+        code = _fail(f"unexpected {type(error).__name__}: {error}; --debug shows where", 1, error)
+    sys.exit(code or 0)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    raise Terminated
+
+
+def _fail(message: str, code: int, error: BaseException) -> int:
+    if "--debug" in sys.argv:
+        traceback.print_exception(error)
+    click.echo(f"error: {message}", err=True)
+    return code

@@ -1,0 +1,200 @@
+"""The only module that speaks psycopg2: transactions over SQL files, and its errors translated."""
+
+import io
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from pipeline.errors import PipelineError, RetryLaterError, SettingsError
+
+CONNECT_TIMEOUT = 10  # seconds
+FETCH_ROWS = 2_000  # rows that a report holds in memory at a time
+
+# SQLSTATE classes in which the surroundings are at fault and the same statement can succeed later:
+# 08 connection, 25 transaction state lost, 40 rollback (serialization, deadlock), 53 resources (disk,
+# memory, connections), 55 object not in the state needed (lock), 57 intervention (shutdown), 58 system.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+TRANSIENT_CLASSES = frozenset({"08", "25", "40", "53", "55", "57", "58"})
+
+Row = tuple[Any, ...]
+logger = logging.getLogger(__name__)
+
+
+class ForeignKeyError(PipelineError):
+    """A row refers to something that is not there (any more)."""
+
+
+class Database:
+    """One connection to PostgreSQL, opened when first needed and again after it was lost."""
+
+    def __init__(self, url: str, stage: str) -> None:
+        """`stage` (such as "worker") is what pg_stat_activity shows as application_name."""
+        self._url = url
+        self._stage = stage
+        self._connection: Connection | None = None
+
+    def check(self) -> None:
+        """Promises that the server can be reached and has the tables.
+
+        Raises SettingsError, naming DATABASE_URL and the remedy.
+        """
+        try:
+            with self.transaction() as tx:
+                found = tx.value("SELECT to_regclass('load_chunks') IS NOT NULL")
+        except RetryLaterError as error:
+            raise SettingsError(f"DATABASE_URL: {error}; start the server or correct the setting") from error
+        if not found:
+            raise SettingsError(
+                f"DATABASE_URL: {self.address} has no pipeline tables; create them with `pipeline schema`"
+            )
+
+    @property
+    def address(self) -> str:
+        """Host, port and database of the URL, without user and password."""
+        parts = urlsplit(self._url)
+        return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+
+    @contextmanager
+    def transaction(self, *, snapshot: bool = False) -> Iterator["Transaction"]:
+        """A transaction: committed at the end of the block, rolled back if anything is raised in it.
+
+        With `snapshot` every statement in it sees the same state of the database, and may only read.
+        Raises RetryLaterError when connection or server are at fault, PipelineError otherwise.
+        """
+        try:
+            connection = self._connected()
+            connection.set_session(
+                isolation_level="REPEATABLE READ" if snapshot else "READ COMMITTED", readonly=snapshot
+            )
+            with connection.cursor() as cursor:
+                yield Transaction(connection, cursor)
+            connection.commit()
+        except psycopg2.Error as error:
+            self._roll_back()
+            raise translated(error) from None  # psycopg2's text can quote row contents
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def run_script(self, path: Path) -> None:
+        """Runs a file of statements that brings its own BEGIN and COMMIT."""
+        try:
+            connection = self._connected()
+            connection.set_session(autocommit=True)
+            with connection.cursor() as cursor:
+                cursor.execute(path.read_text(encoding="utf-8"))
+        except psycopg2.Error as error:
+            raise translated(error) from error
+        finally:
+            self.close()  # a script that failed half-way leaves its transaction open
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            try:
+                self._connection = psycopg2.connect(
+                    self._url, connect_timeout=CONNECT_TIMEOUT, application_name=f"pipeline {self._stage}"
+                )
+            except psycopg2.OperationalError as error:
+                reason = " ".join(str(error).split())
+                raise RetryLaterError(f"cannot connect to PostgreSQL at {self.address}: {reason}") from None
+            except psycopg2.ProgrammingError:
+                raise SettingsError(
+                    "DATABASE_URL is not a PostgreSQL URL; it looks like postgresql://user:password@host:5432/name"
+                ) from None
+        return self._connection
+
+    def _roll_back(self) -> None:
+        if self._connection is None:
+            return
+        try:
+            self._connection.rollback()
+        except psycopg2.Error:
+            self.close()  # lost; the next transaction opens another
+
+
+class Transaction:
+    """What can be done within a transaction. A statement is a file, or text if it is short."""
+
+    def __init__(self, connection: Connection, cursor: Cursor) -> None:
+        self._connection = connection
+        self._cursor = cursor
+
+    def run(self, statement: Path | str, **parameters: object) -> int:
+        """Runs a statement and returns the number of rows that it touched."""
+        self._cursor.execute(_text(statement), parameters)
+        return self._cursor.rowcount
+
+    def rows(self, statement: Path | str, **parameters: object) -> list[Row]:
+        self._cursor.execute(_text(statement), parameters)
+        return self._cursor.fetchall()
+
+    def row(self, statement: Path | str, **parameters: object) -> Row | None:
+        self._cursor.execute(_text(statement), parameters)
+        return self._cursor.fetchone()
+
+    def value(self, statement: Path | str, **parameters: object) -> Any:
+        """The first column of the first row, or None without a row."""
+        row = self.row(statement, **parameters)
+        return None if row is None else row[0]
+
+    def stream(self, statement: Path | str) -> tuple[list[str], Iterator[Row]]:
+        """Names of the columns, and the rows, of which only a few are in memory at a time."""
+        cursor = self._connection.cursor("report")
+        cursor.itersize = FETCH_ROWS
+        cursor.execute(_text(statement))
+        first = cursor.fetchmany(FETCH_ROWS)
+        names = [column.name for column in cursor.description or ()]
+
+        def rows() -> Iterator[Row]:
+            with cursor:
+                yield from first
+                yield from cursor
+
+        return names, rows()
+
+    def copy(self, table: str, columns: Sequence[str], lines: Iterable[str]) -> int:
+        """Copies lines in PostgreSQL's text format (tab-separated, escaped) into a table; returns their number."""
+        text = io.StringIO("".join(lines))
+        self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text)
+        return self._cursor.rowcount
+
+
+def translated(error: psycopg2.Error) -> PipelineError:
+    """The project's error for psycopg2's: decided by type and SQLSTATE, never quoting row contents."""
+    state = error.pgcode
+    if state is None:  # the server did not answer: psycopg2 itself reports a lost connection
+        if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+            return RetryLaterError(f"the connection to PostgreSQL was lost: {' '.join(str(error).split())}")
+        return PipelineError(f"PostgreSQL client: {type(error).__name__}")
+    about = f"PostgreSQL error {state} ({psycopg2.errors.lookup(state).__name__})"
+    if error.diag.constraint_name:
+        about += f" on {error.diag.constraint_name}"
+    if state[:2] in TRANSIENT_CLASSES:
+        return RetryLaterError(about)
+    if state == "23503":
+        return ForeignKeyError(about)
+    if state[:2] not in ("22", "23"):  # data and integrity errors quote values in their text
+        about += f": {error.diag.message_primary}"
+    return PipelineError(about)
+
+
+@cache
+def _file_text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _text(statement: Path | str) -> str:
+    return _file_text(statement) if isinstance(statement, Path) else statement

@@ -1,0 +1,2 @@
+-- The people of one chunk on their way into people, empty at the start of each transaction.
+CREATE TEMPORARY TABLE IF NOT EXISTS people_incoming (LIKE people) ON COMMIT DELETE ROWS;

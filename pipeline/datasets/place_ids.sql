@@ -1,0 +1,2 @@
+-- Returns all cities with their ids.
+SELECT city, id FROM places;

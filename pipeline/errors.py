@@ -1,0 +1,27 @@
+"""The project's errors: the class says what the caller does, the message what the user does."""
+
+
+class PipelineError(Exception):
+    """Stop: what happened, where, the value, the remedy, in one or two lines."""
+
+    exit_code = 1
+
+
+class SettingsError(PipelineError):
+    """Stop before anything is changed: a setting is wrong, or what it names cannot be reached."""
+
+    exit_code = 2
+
+
+class InputError(PipelineError):
+    """Stop before anything is queued: a file is broken as a whole."""
+
+
+class DrainTimeoutError(PipelineError):
+    """Stop waiting: the loads were not complete in time."""
+
+    exit_code = 4
+
+
+class RetryLaterError(PipelineError):
+    """Try the same again after a pause: the surroundings are at fault, not the rows."""

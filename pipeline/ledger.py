@@ -1,0 +1,185 @@
+"""The ledger: what was to be loaded, what is committed, what is missing. The one proof that a load is done."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.database import Transaction
+
+SQL = Path(__file__).parent / "sql"
+
+
+@dataclass(frozen=True)
+class ChunkPlan:
+    """One chunk of a scanned file: its position, and the fingerprint of its bytes."""
+
+    number: int  # from 1
+    first_row: int  # row number, from 1
+    row_count: int
+    first_line: int  # physical line, the header begins on 1
+    byte_offset: int
+    byte_count: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class LoadPlan:
+    """One version of a source's content, as the first pass over the file found it."""
+
+    source: str
+    dataset: str
+    sha256: str
+    columns: tuple[str, ...]  # of the header, in the order of the file
+    chunks: tuple[ChunkPlan, ...]  # at least one, even without a row
+
+    @property
+    def row_count(self) -> int:
+        return sum(chunk.row_count for chunk in self.chunks)
+
+
+@dataclass(frozen=True)
+class MissingChunk:
+    """A chunk of a current load that is not committed yet."""
+
+    load: int
+    source: str
+    plan: ChunkPlan
+
+    @property
+    def job_id(self) -> str:
+        """Deterministic, so that a chunk is on the queue at most once; another content has another id."""
+        return f"load-{self.load}-chunk-{self.plan.number}-{self.plan.sha256[:12]}"
+
+    def __str__(self) -> str:
+        first, count = self.plan.first_row, self.plan.row_count
+        rows = f"rows {first} to {first + count - 1}" if count else "no rows"
+        return f"{self.source} chunk {self.plan.number} ({rows})"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A chunk that this transaction alone may load; everything about it but its text."""
+
+    source: str
+    dataset: str
+    columns: tuple[str, ...]
+    load: int
+    number: int
+    source_id: int
+    first_row: int
+    last_row: int | None  # None in the last chunk of a load: all rows from first_row on are its own
+    row_count: int
+    first_line: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of the rows of a chunk: rows read = inserted + updated + unchanged + rejected."""
+
+    inserted: int
+    updated: int
+    unchanged: int
+    rejected: int
+    deleted: int  # rows of an earlier version that are gone; not among the rows read
+
+
+@dataclass(frozen=True)
+class LoadProgress:
+    """How far a current load is, and what became of its rows."""
+
+    load: int
+    source: str
+    row_count: int
+    committed_rows: int
+    inserted: int
+    updated: int
+    unchanged: int
+    rejected: int
+    deleted: int
+    complete: bool
+
+
+def seal(tx: Transaction, plan: LoadPlan) -> tuple[int, bool]:
+    """Makes `plan` the current load of its source, unless it is already; returns its id and whether it is new.
+
+    A new load supersedes the one before: from the commit on, chunks of that one change nothing, and
+    chunks that were being committed have been waited for.
+    """
+    source_id = tx.value(SQL / "register_source.sql", name=plan.source, dataset=plan.dataset)
+    tx.run(SQL / "lock_source_alone.sql", source_id=source_id)
+    current = tx.row(SQL / "current_load.sql", source_id=source_id)
+    if current is not None and current[1] == plan.sha256:
+        return int(current[0]), False
+    load = tx.value(
+        SQL / "insert_load.sql",
+        source_id=source_id,
+        sha256=plan.sha256,
+        columns=list(plan.columns),
+        row_count=plan.row_count,
+        chunk_count=len(plan.chunks),
+    )
+    tx.copy(
+        "load_chunks",
+        ("load_id", "number", "first_row", "row_count", "first_line", "byte_offset", "byte_count", "sha256"),
+        (
+            f"{load}\t{c.number}\t{c.first_row}\t{c.row_count}\t{c.first_line}"
+            f"\t{c.byte_offset}\t{c.byte_count}\t{c.sha256}\n"
+            for c in plan.chunks
+        ),
+    )
+    return int(load), True
+
+
+def missing_chunks(tx: Transaction, load: int | None = None) -> list[MissingChunk]:
+    """The chunks that are not committed yet, of `load` or of all current loads, in order."""
+    rows = tx.rows(SQL / "missing_chunks.sql", load=load)
+    return [MissingChunk(load_id, source, ChunkPlan(*plan)) for load_id, source, *plan in rows]
+
+
+def progress(tx: Transaction) -> list[LoadProgress]:
+    """One entry for each current load, by source."""
+    return [LoadProgress(*row) for row in tx.rows(SQL / "current_progress.sql")]
+
+
+def claim(tx: Transaction, load: int, number: int) -> Claim | None:
+    """Takes a chunk for this transaction; None if it is committed already or its load is superseded.
+
+    Waits while another transaction has it. Until the end of the transaction the load stays current.
+    """
+    source_id = tx.value(SQL / "source_of_load.sql", load=load)
+    if source_id is None:
+        return None
+    tx.run(SQL / "lock_source_shared.sql", source_id=source_id)
+    row = tx.row(SQL / "claim_chunk.sql", load=load, number=number)
+    if row is None:
+        return None
+    source, dataset, columns, *rest = row
+    return Claim(source, dataset, tuple(columns), load, number, *rest)
+
+
+def is_loading(tx: Transaction, datasets: tuple[str, ...]) -> bool:
+    """Whether a current load of one of these datasets is incomplete."""
+    return bool(tx.value(SQL / "is_loading.sql", datasets=list(datasets)))
+
+
+def record(tx: Transaction, claimed: Claim, counts: Counts) -> None:
+    """Enters the claimed chunk as committed; it becomes true with the commit of this transaction."""
+    tx.run(
+        SQL / "record_chunk.sql",
+        load=claimed.load,
+        number=claimed.number,
+        inserted=counts.inserted,
+        updated=counts.updated,
+        unchanged=counts.unchanged,
+        rejected=counts.rejected,
+        deleted=counts.deleted,
+    )
+
+
+def forget(tx: Transaction, source: str) -> int | None:
+    """Removes a source with all its rows and loads; returns the rows removed, None if there is no such source."""
+    source_id = tx.value(SQL / "source_by_name.sql", name=source)
+    if source_id is None:
+        return None
+    tx.run(SQL / "lock_source_alone.sql", source_id=source_id)
+    return int(tx.value(SQL / "forget_source.sql", source_id=source_id))

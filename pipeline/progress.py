@@ -1,0 +1,51 @@
+"""Progress of rows towards a known end: a bar on a terminal, a log line every few seconds elsewhere."""
+
+import logging
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+from tqdm import tqdm
+
+LOG_INTERVAL = 5.0  # seconds between log lines
+
+logger = logging.getLogger(__name__)
+
+
+class Progress:
+    """A context manager; `advance` it by rows, or `set` it to the rows done."""
+
+    def __init__(self, verb: str, rows: int) -> None:
+        self._verb = verb
+        self._rows = rows
+        self._done = 0
+        self._start = self._logged = time.monotonic()
+        self._bar: tqdm[Any] | None = None
+        if sys.stderr.isatty() and rows:
+            self._bar = tqdm(total=rows, desc=verb, unit=" rows", unit_scale=True, file=sys.stderr)
+
+    def advance(self, rows: int) -> None:
+        self.set(self._done + rows)
+
+    def set(self, done: int) -> None:
+        if self._bar is not None:
+            self._bar.update(done - self._done)
+        self._done = done
+        if self._bar is None and time.monotonic() - self._logged >= LOG_INTERVAL:
+            self._logged = time.monotonic()
+            self._log()
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def _log(self) -> None:
+        rate = self._done / (self._logged - self._start)
+        left = f"{(self._rows - self._done) / rate:.0f} s left" if rate else "time left unknown"
+        logger.info("%s: %d of %d rows, %.0f rows/s, %s", self._verb, self._done, self._rows, rate, left)

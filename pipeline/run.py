@@ -1,0 +1,57 @@
+"""The whole pipeline on this machine: producer, workers and exporter, each a process of its own."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from pipeline.database import Database
+from pipeline.embedded import servers
+from pipeline.schema import apply_schema
+
+STOP_TIMEOUT = 10.0  # seconds that a worker has to finish its chunk before it is killed
+
+logger = logging.getLogger(__name__)
+
+
+def run(state: Path | None, workers: int, environment: Mapping[str, str]) -> int:
+    """Producer, `workers` workers and exporter to the end; returns the exit code of the first that failed.
+
+    DATABASE_URL and REDIS_URL in `environment` name the servers; where one is not set, embedded servers
+    with their state in `state` (default: the project's) are started for the run.
+    """
+    with ExitStack() as stack:
+        settings = dict(environment)
+        if not {"DATABASE_URL", "REDIS_URL"} <= settings.keys():
+            embedded = stack.enter_context(servers.running(state or servers.default_state()))
+            settings.setdefault("DATABASE_URL", embedded.database_url)
+            settings.setdefault("REDIS_URL", embedded.redis_url)
+        apply_schema(Database(settings["DATABASE_URL"], "schema"))
+        for _ in range(workers):
+            stack.enter_context(_process("worker", settings))
+        for stage in ("producer", "exporter"):
+            with _process(stage, settings) as process:
+                code = process.wait()
+            if code:
+                return code
+    return 0
+
+
+@contextmanager
+def _process(stage: str, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A stage as a process, which is told to stop at the end of the block and killed if it does not."""
+    process = subprocess.Popen([sys.executable, "-m", stage], env={**os.environ, **settings})
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            logger.warning("the %s did not stop within %g s and is killed", stage, STOP_TIMEOUT)
+            process.kill()
+            process.wait()

@@ -1,0 +1,11 @@
+"""The tables, from schema.sql at the top of the project."""
+
+from pipeline import PROJECT
+from pipeline.database import Database
+
+SCHEMA = PROJECT / "schema.sql"
+
+
+def apply_schema(database: Database) -> None:
+    """Creates what the database lacks; harmless on a full one, and while others do the same."""
+    database.run_script(SCHEMA)

@@ -1,0 +1,76 @@
+"""`python -m producer`: from CSV files to chunks on the queue."""
+
+from pathlib import Path
+
+import click
+
+from pipeline import command, ledger
+from pipeline.database import Database
+from pipeline.errors import SettingsError
+from pipeline.queue import ChunkQueue
+from producer.produce import Produced, produce
+from producer.sources import find_sources
+
+EXAMPLES = """\b
+Examples:
+  python -m producer
+  python -m producer data/places.csv data/people.csv
+  python -m producer --forget people.csv
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@click.option("--forget", metavar="NAME", help="Remove a source's people and loads instead, such as people.csv.")
+@command.data_dir
+@command.chunk_rows
+@command.queue_limit
+@command.database_url()
+@command.redis_url()
+@command.logging_options
+def main(
+    files: tuple[Path, ...],
+    forget: str | None,
+    data: Path,
+    chunk_rows: int | None,
+    queue_limit: int,
+    database_url: str,
+    redis_url: str,
+) -> None:
+    """Queue what the database lacks of the CSV FILEs (default: all of the data folder).
+
+    Safe to run again at any time, also while another producer runs: what is loaded or under way is not
+    queued again.
+    """
+    if forget:
+        database = Database(database_url, "producer")
+        database.check()
+        _forget(database, forget)
+        return
+    sources = find_sources(data, files)
+    database = Database(database_url, "producer")
+    database.check()
+    queue = ChunkQueue.at(redis_url)
+    for result in produce(sources, database, queue, chunk_rows=chunk_rows, queue_limit=queue_limit):
+        click.echo(_sentence(result))
+
+
+def _sentence(result: Produced) -> str:
+    if result.queued_chunks:
+        rows = f"{result.queued_rows:,} of {result.row_count:,} rows"
+        return f"{result.source}: {rows} queued in {result.queued_chunks} chunks"
+    if result.under_way_chunks:
+        return f"{result.source}: {result.row_count:,} rows, {result.under_way_chunks} chunks already on the queue"
+    return f"{result.source}: {result.row_count:,} rows, unchanged, nothing to do"
+
+
+def _forget(database: Database, source: str) -> None:
+    with database.transaction() as tx:
+        removed = ledger.forget(tx, source)
+    if removed is None:
+        raise SettingsError(f"--forget: no source '{source}' is known; name one as reports/loads.csv shows it")
+    click.echo(f"{source}: forgotten, {removed:,} people removed")
+
+
+if __name__ == "__main__":
+    command.run(main, "python -m producer")

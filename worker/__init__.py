@@ -1,0 +1,1 @@
+"""Second stage: takes chunks off the queue and loads each in one transaction."""

@@ -1,0 +1,93 @@
+"""The worker's story: claim a chunk, load its rows, record what became of them, all in one transaction."""
+
+import hashlib
+import logging
+import time
+
+from pipeline import ledger
+from pipeline.database import Database, Transaction
+from pipeline.datasets import DATASETS
+from pipeline.datasets.dataset import Rejected, SourceRow, copy_field
+from pipeline.errors import PipelineError, RetryLaterError
+from pipeline.ledger import Claim, Counts
+from worker.rows import read_rows
+
+PAUSES = (0.1, 0.3, 1, 2, 4, 8)  # seconds, growing, between attempts while the surroundings are at fault
+
+logger = logging.getLogger(__name__)
+
+
+class ChunkLoader:
+    """Loads chunks over one connection; what a dataset looked up lasts from chunk to chunk."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._datasets = {dataset.name: dataset() for dataset in DATASETS}
+
+    def load_chunk(self, load: int, number: int, text: str) -> None:
+        """Loads a chunk exactly once, however often, late or concurrently it is delivered.
+
+        Raises RetryLaterError when the surroundings are still at fault after the last pause, and
+        PipelineError when this text can never be loaded.
+        """
+        for pause in PAUSES:
+            try:
+                return self._attempt(load, number, text)
+            except RetryLaterError as error:
+                logger.warning("load %d chunk %d: %s; trying again in %.1f s", load, number, error, pause)
+                time.sleep(pause)
+        return self._attempt(load, number, text)
+
+    def _attempt(self, load: int, number: int, text: str) -> None:
+        with self._database.transaction() as tx:
+            claimed = ledger.claim(tx, load, number)
+            if claimed is None:
+                logger.debug("load %d chunk %d: committed already or superseded; nothing to do", load, number)
+                return
+            rows = _rows(claimed, text)
+            whole = [row for row in rows if row.fields]
+            wrong_width = [_wrong_width(row, claimed) for row in rows if not row.fields]
+            stored = self._datasets[claimed.dataset].store(tx, claimed, whole)
+            rejected = [*wrong_width, *stored.rejected]
+            _replace_rejected(tx, claimed, rejected)
+            counts = Counts(stored.inserted, stored.updated, stored.unchanged, len(rejected), stored.deleted)
+            ledger.record(tx, claimed, counts)
+        logger.debug("%s chunk %d committed: %s", claimed.source, number, counts)
+
+
+def _rows(claimed: Claim, text: str) -> list[SourceRow]:
+    """The rows of the chunk, if the text is the one that the producer sealed."""
+    if hashlib.sha256(text.encode("utf-8")).hexdigest() != claimed.sha256:
+        raise PipelineError(
+            f"{claimed.source} chunk {claimed.number}: the job does not hold the text that the ledger knows"
+        )
+    dataset = next(dataset for dataset in DATASETS if dataset.name == claimed.dataset)
+    rows = list(read_rows(text, claimed.columns, dataset.columns, claimed.first_row, claimed.first_line))
+    if len(rows) != claimed.row_count:
+        raise PipelineError(
+            f"{claimed.source} chunk {claimed.number}: {len(rows)} rows where the ledger has {claimed.row_count}"
+        )
+    return rows
+
+
+def _wrong_width(row: SourceRow, claimed: Claim) -> Rejected:
+    return Rejected(row, (f"not {len(claimed.columns)} fields, as the header has",))
+
+
+def _replace_rejected(tx: Transaction, claimed: Claim, rejected: list[Rejected]) -> None:
+    """Makes rejected_rows hold exactly the bad rows of this chunk in its range."""
+    tx.run(
+        ledger.SQL / "delete_rejected.sql",
+        source_id=claimed.source_id,
+        first_row=claimed.first_row,
+        last_row=claimed.last_row,
+    )
+    tx.copy(
+        "rejected_rows",
+        ("source_id", "row_number", "line", "reason", "raw"),
+        (
+            f"{claimed.source_id}\t{bad.row.row_number}\t{bad.row.line}"
+            f"\t{copy_field('; '.join(bad.reasons))}\t{copy_field(bad.row.raw)}\n"
+            for bad in rejected
+        ),
+    )
