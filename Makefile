@@ -2,16 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format data lock clean
+.PHONY: help run test test-compose lint format data lock clean
 
 help: ## show this list
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(BIN)/pipeline ## load data/*.csv and write the reports, with servers started for the run
 	@$(BIN)/pipeline run
 
 test: $(BIN)/pipeline ## run every test that needs no Docker
 	@$(BIN)/pytest tests --ignore tests/compose
+
+test-compose: $(BIN)/pipeline ## run the tests of the containers (needs a Docker Engine and docker-compose)
+	@$(BIN)/pytest tests/compose
 
 lint: $(BIN)/pipeline ## check style and types
 	@$(BIN)/ruff check .

@@ -113,7 +113,7 @@ def run(command: click.Command, name: str) -> NoReturn:
     """Runs a command to its end and exits with the code that the README states for each outcome."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = command.main(prog_name=name, standalone_mode=False)
+        code = command.main(prog_name=name, standalone_mode=False, max_content_width=100)
     except click.ClickException as error:
         code = _fail(" ".join(error.format_message().split()), 2, error)
     except PipelineError as error:

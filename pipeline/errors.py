@@ -25,3 +25,7 @@ class DrainTimeoutError(PipelineError):
 
 class RetryLaterError(PipelineError):
     """Try the same again after a pause: the surroundings are at fault, not the rows."""
+
+
+class OutOfOrderError(RetryLaterError):
+    """Put the chunk back on the queue, at no loss of retries: what it refers to is still being loaded."""

@@ -27,11 +27,11 @@ def find_sources(folder: Path, files: tuple[Path, ...]) -> list[Source]:
     else:
         if not folder.is_dir():
             raise SettingsError(f"DATA_DIR: no folder '{folder}'; create it or correct the setting")
-        sources = [
-            Source(path.name, path, dataset)
-            for path in sorted(folder.iterdir())
-            if path.is_file() and (dataset := _dataset_of(path.name))
-        ]
+        try:
+            paths = sorted(folder.iterdir())
+        except OSError as error:
+            raise SettingsError(f"DATA_DIR: cannot read '{folder}': {error.strerror}; correct its rights") from error
+        sources = [Source(path.name, path, dataset) for path in paths if (dataset := _dataset_of(path.name))]
         if not sources:
             raise SettingsError(f"DATA_DIR: folder '{folder}' holds none of {expected_names()}")
     return sorted(sources, key=lambda source: (DATASETS.index(source.dataset), source.name))

@@ -12,6 +12,7 @@ from worker.load import ChunkLoader
 EXAMPLES = """\b
 Examples:
   python -m worker
+  python -m worker --burst
   LOG_FORMAT=json python -m worker
 """
 
@@ -19,10 +20,11 @@ logger = logging.getLogger("worker")
 
 
 @click.command(epilog=EXAMPLES)
+@click.option("--burst", is_flag=True, help="End when the queue is empty, instead of waiting for more.")
 @command.database_url()
 @command.redis_url()
 @command.logging_options
-def main(database_url: str, redis_url: str) -> None:
+def main(burst: bool, database_url: str, redis_url: str) -> None:
     """Load chunks until told to stop. Start as many workers as you like, on any machine.
 
     SIGTERM and Ctrl-C end it after the chunk in hand.
@@ -31,8 +33,8 @@ def main(database_url: str, redis_url: str) -> None:
     database.check()
     queue = ChunkQueue.at(redis_url)
     logger.info("worker ready")
-    queue.work(ChunkLoader(database).load_chunk)
-    logger.info("worker stopped")
+    queue.work(ChunkLoader(database).load_chunk, burst=burst)
+    logger.debug("worker stopped")
 
 
 if __name__ == "__main__":

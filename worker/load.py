@@ -8,11 +8,12 @@ from pipeline import ledger
 from pipeline.database import Database, Transaction
 from pipeline.datasets import DATASETS
 from pipeline.datasets.dataset import Rejected, SourceRow, copy_field
-from pipeline.errors import PipelineError, RetryLaterError
+from pipeline.errors import OutOfOrderError, PipelineError, RetryLaterError
 from pipeline.ledger import Claim, Counts
 from worker.rows import read_rows
 
 PAUSES = (0.1, 0.3, 1, 2, 4, 8)  # seconds, growing, between attempts while the surroundings are at fault
+LONGEST_OUT_OF_ORDER = 0.3  # seconds; then the chunk goes back, so that this worker can load what it waits for
 
 logger = logging.getLogger(__name__)
 
@@ -27,15 +28,19 @@ class ChunkLoader:
     def load_chunk(self, load: int, number: int, text: str) -> None:
         """Loads a chunk exactly once, however often, late or concurrently it is delivered.
 
-        Raises RetryLaterError when the surroundings are still at fault after the last pause, and
-        PipelineError when this text can never be loaded.
+        Raises RetryLaterError when the surroundings are still at fault after the last pause, its
+        OutOfOrderError when the chunk has to wait for others, and PipelineError when this text can never
+        be loaded.
         """
         for pause in PAUSES:
             try:
                 return self._attempt(load, number, text)
+            except OutOfOrderError:
+                if pause > LONGEST_OUT_OF_ORDER:
+                    raise
             except RetryLaterError as error:
                 logger.warning("load %d chunk %d: %s; trying again in %.1f s", load, number, error, pause)
-                time.sleep(pause)
+            time.sleep(pause)
         return self._attempt(load, number, text)
 
     def _attempt(self, load: int, number: int, text: str) -> None:

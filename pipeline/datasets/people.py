@@ -8,7 +8,7 @@ from pipeline import ledger
 from pipeline.database import ForeignKeyError, Transaction
 from pipeline.datasets.dataset import Dataset, Rejected, SourceRow, Stored, clean, copy_field, text_fault
 from pipeline.datasets.places import Places
-from pipeline.errors import RetryLaterError
+from pipeline.errors import OutOfOrderError, RetryLaterError
 from pipeline.ledger import Claim
 
 HERE = Path(__file__).parent
@@ -64,7 +64,7 @@ class People(Dataset):
         In this order: places that are committed between the two statements must not be missed.
         """
         if ledger.is_loading(tx, (Places.name,)):
-            raise RetryLaterError(f"{claimed.source} names places that are not known, and places are being loaded")
+            raise OutOfOrderError(f"{claimed.source} names places that are not known, and places are being loaded")
         self._place_ids = dict(tx.rows(HERE / "place_ids.sql"))
 
 

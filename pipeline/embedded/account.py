@@ -87,10 +87,15 @@ def start_server(start: Callable[[int], subprocess.Popen[bytes]], answers: Calla
     for _ in range(START_ATTEMPTS):
         port = _free_port()
         process = start(port)
-        while process.poll() is None and time.monotonic() < deadline:
-            if answers(port):
-                return port
-            time.sleep(POLL_INTERVAL)
+        try:
+            while process.poll() is None and time.monotonic() < deadline:
+                if answers(port):
+                    return port
+                time.sleep(POLL_INTERVAL)
+        except BaseException:  # interrupted: it may not have written its pid file yet
+            process.terminate()
+            process.wait(STOP_TIMEOUT)
+            raise
         time.sleep(START_PAUSE)
     raise PipelineError(f"an embedded server did not start; its log '{log}' says why")
 
@@ -101,7 +106,9 @@ def stop_server(pid_file: Path, stop_signal: int) -> None:
         server = psutil.Process(int(pid_file.read_text().splitlines()[0]))
         if server.cwd() == str(pid_file.parent.resolve()):  # the pid may be another process's by now
             server.send_signal(stop_signal)
-            server.wait(STOP_TIMEOUT)
+            deadline = time.monotonic() + STOP_TIMEOUT
+            while server.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:  # its parent may be gone
+                time.sleep(POLL_INTERVAL)
 
 
 def wheel(package: str) -> Path:

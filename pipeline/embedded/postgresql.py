@@ -26,7 +26,7 @@ class Postgresql:
         port = self._running_port()
         if port is None or not self._answers(port):
             self.stop()
-            if not (self._cluster / "PG_VERSION").exists():
+            if not self._cluster.exists():
                 self._make_cluster()
             port = start_server(self._start, self._answers, self._log)
         return self._url(port)
@@ -47,12 +47,14 @@ class Postgresql:
         return self._account.start([self._binary("postgres"), "-D", self._cluster, *options], self._log)
 
     def _make_cluster(self) -> None:
-        shutil.rmtree(self._cluster, ignore_errors=True)  # of an initdb that was killed
-        self._account.own_folder(self._cluster)
+        """Makes the cluster under another name first: what a killed initdb leaves looks like a cluster."""
+        partial = self._cluster.with_name("postgresql.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        self._account.own_folder(partial)
         password(self._secret)
         self._account.own(self._secret)
         options: dict[str, str | Path] = {
-            "--pgdata": self._cluster,
+            "--pgdata": partial,
             "--username": "pipeline",
             "--pwfile": self._secret,
             "--auth": "scram-sha-256",
@@ -62,6 +64,7 @@ class Postgresql:
             "--builtin-locale": "C.UTF-8",
         }
         self._account.run([self._binary("initdb"), *chain.from_iterable(options.items())])
+        partial.rename(self._cluster)
 
     def _running_port(self) -> int | None:
         """The port in postmaster.pid, whose fourth line it is; None without that file."""

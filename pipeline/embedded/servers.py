@@ -50,11 +50,11 @@ def running(state: Path) -> Iterator[Servers]:
     except OSError as error:
         raise SettingsError(f"PIPELINE_STATE: cannot create '{state}': {error.strerror}; name another") from error
     postgresql, valkey = _servers(state)
-    with _starting(state):
-        servers = Servers(postgresql.start(), valkey.start())
-        in_use = _open(state / "in-use")
-        fcntl.flock(in_use, fcntl.LOCK_SH)
+    in_use = _open(state / "in-use")
     try:
+        with _starting(state):
+            fcntl.flock(in_use, fcntl.LOCK_SH)
+            servers = Servers(postgresql.start(), valkey.start())
         yield servers
     finally:
         with _starting(state):

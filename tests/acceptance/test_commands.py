@@ -1,0 +1,314 @@
+"""The real commands as processes: what they do, what they say, how they exit."""
+
+import csv
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from pipeline import PROJECT
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, expected_people, generate, wait_until
+
+EXERCISE = os.environ.get("EXERCISE_DIR")
+
+
+def held(pipeline: Pipeline) -> Counter[tuple]:
+    return Counter((number, *fields) for _, number, *fields in pipeline.people())
+
+
+def test_a_run_loads_the_shipped_data_and_a_second_one_changes_nothing(
+    commands: Commands, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    first = commands.run("pipeline", "run", "--data", str(PROJECT / "data"), "--output", str(tmp_path))
+    assert first.returncode == 0, first.stderr
+    assert (tmp_path / "summary_output.json").read_bytes() == (PROJECT / "data/sample_output.json").read_bytes()
+    assert re.search(r"people\.csv: 10,000 of 10,000 rows queued in \d+ chunks", first.stdout)
+    assert re.search(r"Scotland +2,959\n", first.stdout)
+    assert first.stdout.endswith(f"\n{tmp_path / 'summary_output.json'}\n")
+    assert held(pipeline) == expected_people(PROJECT / "data")
+
+    reports = {path.name: path.read_bytes() for path in tmp_path.glob("*.*")}
+    second = commands.run("pipeline", "run", "--data", str(PROJECT / "data"), "--output", str(tmp_path))
+    assert second.returncode == 0, second.stderr
+    assert "places.csv: 113 rows, unchanged, nothing to do" in second.stdout
+    assert "people.csv: 10,000 rows, unchanged, nothing to do" in second.stdout
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("*.*")} == reports
+
+
+@pytest.mark.skipif(not EXERCISE, reason="EXERCISE_DIR does not name the folder of the original exercise")
+def test_the_exercise_gives_its_sample_output_byte_for_byte(commands: Commands, tmp_path: Path) -> None:
+    ended = commands.run("pipeline", "run", "--data", str(EXERCISE), "--output", str(tmp_path))
+    assert ended.returncode == 0, ended.stderr
+    expected = (Path(str(EXERCISE)) / "sample_output.json").read_bytes()
+    assert (tmp_path / "summary_output.json").read_bytes() == expected
+
+
+def test_the_stages_by_hand_in_any_order_and_again(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.write(places=PLACES, people=PEOPLE)
+    files = {"DATA_DIR": str(pipeline.data), "OUTPUT_DIR": str(pipeline.data)}
+    exporter = commands.start("exporter", **files)  # first: it waits for a load
+    assert commands.run("producer", **files).returncode == 0
+    assert commands.run("worker", "--burst").returncode == 0
+    out, err = exporter.communicate(timeout=30)
+    assert exporter.returncode == 0, err
+    assert f"wrote {pipeline.data}/summary_output.json\n" in out
+    summary = pipeline.data / "summary_output.json"
+    assert summary.read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
+    again = commands.run("producer", **files)
+    assert again.stdout.splitlines() == [
+        "places.csv: 3 rows, unchanged, nothing to do",
+        "people.csv: 4 rows, unchanged, nothing to do",
+    ]
+    assert commands.run("exporter", **files).returncode == 0
+    assert summary.read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
+
+
+def test_forget_removes_a_source(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    ended = commands.run("producer", "--forget", "people.csv")
+    assert (ended.returncode, ended.stdout) == (0, "people.csv: forgotten, 4 people removed\n")
+    assert pipeline.people() == []
+    unknown = commands.run("producer", "--forget", "people.csv")
+    assert unknown.returncode == 2
+    assert "--forget: no source 'people.csv' is known" in unknown.stderr
+
+
+def test_two_producers_at_once_load_each_row_once(commands: Commands, pipeline: Pipeline) -> None:
+    generate(pipeline.data, people=20_000)
+    files = {"DATA_DIR": str(pipeline.data), "CHUNK_ROWS": "500"}
+    workers = [commands.start("worker") for _ in range(2)]
+    producers = [commands.start("producer", **files) for _ in range(2)]
+    assert [producer.wait(60) for producer in producers] == [0, 0]
+    assert commands.run("exporter", OUTPUT_DIR=str(pipeline.data)).returncode == 0
+    for worker in workers:
+        worker.terminate()
+    assert [worker.wait(10) for worker in workers] == [0, 0]
+    pipeline.check_reconciliation()
+    assert pipeline.counts()["inserted"] == 20_000
+    assert held(pipeline) == expected_people(pipeline.data)
+
+
+def test_a_producer_killed_half_way_goes_on_when_started_again(commands: Commands, pipeline: Pipeline) -> None:
+    generate(pipeline.data, people=20_000)
+    files = {"DATA_DIR": str(pipeline.data), "CHUNK_ROWS": "500", "QUEUE_LIMIT": "10"}
+    producer = commands.start("producer", **files)
+    wait_until(lambda: pipeline.queue.length() >= 10)  # full: without a worker it stays half-way
+    producer.send_signal(signal.SIGKILL)
+    producer.wait()
+    assert pipeline.queue.length() == 10
+    worker = commands.start("worker")
+    again = commands.run("producer", **files)
+    assert again.returncode == 0, again.stderr
+    assert commands.run("exporter", OUTPUT_DIR=str(pipeline.data)).returncode == 0
+    worker.terminate()
+    worker.wait(10)
+    pipeline.check_reconciliation()
+    assert held(pipeline) == expected_people(pipeline.data)
+
+
+def test_people_whose_places_are_still_being_loaded_lose_no_retries(commands: Commands, pipeline: Pipeline) -> None:
+    """More turns than there are retries, while the only chunk of places is off the queue."""
+    pipeline.write(places=PLACES, people=PEOPLE)
+    pipeline.produce()
+    places = pipeline.queue.connection.lpop("rq:queue:chunks")
+    worker = commands.start("worker")
+
+    def turns() -> int:
+        keys = pipeline.queue.connection.smembers("rq:workers")
+        return sum(int(pipeline.queue.connection.hget(key, "failed_job_count") or 0) for key in keys)
+
+    wait_until(lambda: turns() >= 8)
+    assert pipeline.people() == []
+    pipeline.queue.connection.rpush("rq:queue:chunks", places)
+    assert commands.run("exporter", OUTPUT_DIR=str(pipeline.data)).returncode == 0
+    worker.terminate()
+    worker.wait(10)
+    assert len(pipeline.people()) == 4
+    assert pipeline.rejected() == []
+
+
+def test_the_queue_shows_in_rq_info_with_its_workers(commands: Commands, pipeline: Pipeline) -> None:
+    workers = [commands.start("worker") for _ in range(4)]
+    wait_until(lambda: pipeline.queue.state().workers == 4)
+    pipeline.write(places=PLACES)
+    shown = commands.run("rq.cli", "info", "--url", commands.services.redis_url)
+    for worker in workers:
+        worker.terminate()
+    assert [worker.wait(10) for worker in workers] == [0] * 4
+    assert "4 workers, " in shown.stdout, shown
+    assert len(re.findall(r"idle\S* chunks", shown.stdout)) == 4
+
+
+WRONG_PASSWORD = re.compile(r"//(.*):.*@")
+
+
+@pytest.mark.parametrize(
+    ("command", "environment", "code", "names"),
+    [
+        ("producer", {"CHUNK_ROWS": "0"}, 2, ["CHUNK_ROWS", "0 is not in the range"]),
+        ("producer", {"QUEUE_LIMIT": "many"}, 2, ["QUEUE_LIMIT", "'many' is not a valid integer"]),
+        ("producer", {"DATA_DIR": "/nowhere"}, 2, ["DATA_DIR", "/nowhere", "create it"]),
+        ("exporter", {"OUTPUT_DIR": "/nowhere"}, 2, ["OUTPUT_DIR", "/nowhere", "create it"]),
+        ("exporter", {"OUTPUT_DIR": "/dev/fd"}, 2, ["OUTPUT_DIR", "/dev/fd", "correct its rights"]),
+        ("exporter", {"LOG_FORMAT": "xml"}, 2, ["LOG_FORMAT", "'xml'", "'text', 'json'"]),
+        (
+            "worker",
+            {"DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/x"},
+            2,
+            ["DATABASE_URL", "127.0.0.1:1", "start"],
+        ),
+        ("worker", {"DATABASE_URL": "mysql://u:secret@127.0.0.1/x"}, 2, ["DATABASE_URL", "postgresql://"]),
+        ("worker", {"DATABASE_URL": ""}, 2, ["DATABASE_URL"]),
+        (
+            "worker",
+            {"DATABASE_URL": "wrong password"},
+            2,
+            ["DATABASE_URL", "password authentication failed", "correct"],
+        ),
+        ("worker", {"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, 2, ["REDIS_URL", "127.0.0.1:1", "start"]),
+        ("worker", {"REDIS_URL": "http://127.0.0.1"}, 2, ["REDIS_URL", "redis://"]),
+        ("worker", {"REDIS_URL": "wrong password"}, 2, ["REDIS_URL", "correct the setting"]),
+    ],
+)
+def test_a_wrong_setting_gets_an_error_that_names_it_and_the_remedy(
+    commands: Commands, pipeline: Pipeline, command: str, environment: dict[str, str], code: int, names: list[str]
+) -> None:
+    pipeline.write(places=PLACES)
+    for name, value in environment.items():
+        if value == "wrong password":
+            url = commands.services.environment[name]
+            environment = {name: WRONG_PASSWORD.sub(r"//\1:secret@", url)}
+    ended = commands.run(command, **{"DATA_DIR": str(pipeline.data), "OUTPUT_DIR": str(pipeline.data), **environment})
+    assert ended.returncode == code, ended.stderr
+    assert ended.stderr.startswith("error: ")
+    assert len(ended.stderr.splitlines()) <= 2
+    for name in names:
+        assert name in ended.stderr
+    assert "secret" not in ended.stderr
+    assert pipeline.rows("SELECT count(*) FROM loads") == [(0,)]
+    assert pipeline.queue.length() == 0
+
+
+def test_a_database_without_tables_is_named_with_the_remedy(commands: Commands, pipeline: Pipeline) -> None:
+    with pipeline.database.transaction() as tx:
+        tx.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    ended = commands.run("worker")
+    assert ended.returncode == 2
+    assert "create them with `pipeline schema`" in ended.stderr
+    assert commands.run("pipeline", "schema").returncode == 0
+    assert commands.run("worker", "--burst").returncode == 0
+
+
+def test_a_broken_file_exits_1_and_queues_nothing_of_the_others(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.write(places=PLACES, people="given_name\nJean\n")
+    ended = commands.run("producer", DATA_DIR=str(pipeline.data))
+    assert ended.returncode == 1
+    assert "people.csv line 1: column 'family_name' is missing from the header" in ended.stderr
+    assert pipeline.rows("SELECT count(*) FROM loads") == [(0,)]
+    assert pipeline.queue.length() == 0
+
+
+def test_a_timed_out_wait_exits_4(commands: Commands, pipeline: Pipeline) -> None:
+    ended = commands.run("exporter", OUTPUT_DIR=str(pipeline.data), DRAIN_TIMEOUT="0.2")
+    assert ended.returncode == 4
+    assert "DRAIN_TIMEOUT: not done after 0.2 s" in ended.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("stage", ["producer", "exporter"])
+def test_a_waiting_stage_stops_when_told(
+    commands: Commands, pipeline: Pipeline, stage: str, number: int, code: int
+) -> None:
+    generate(pipeline.data, people=100)
+    files = {"DATA_DIR": str(pipeline.data), "OUTPUT_DIR": str(pipeline.data), "QUEUE_LIMIT": "1", "CHUNK_ROWS": "10"}
+    process = commands.start("producer", **files)
+    wait_until(lambda: pipeline.queue.length() == 1)
+    if stage == "exporter":
+        process.kill()
+        process.wait()
+        process = commands.start("exporter", **files)
+        activity = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pipeline exporter'"
+        wait_until(lambda: pipeline.rows(activity) == [(1,)])
+    process.send_signal(number)
+    assert process.wait(10) == code
+
+
+def test_log_lines_can_be_json(commands: Commands) -> None:
+    ended = commands.run("worker", "--burst", LOG_FORMAT="json")
+    entries = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert [entry["message"] for entry in entries] == ["worker ready"]
+    assert {"time", "level", "logger", "message"} == entries[0].keys()
+
+
+@pytest.mark.parametrize("command", ["producer", "worker", "exporter", "pipeline run"])
+def test_help_names_every_flag_with_its_variable_and_ends_with_examples(commands: Commands, command: str) -> None:
+    ended = commands.run(*command.split(), "--help")
+    assert ended.returncode == 0
+    options, _, examples = " ".join(ended.stdout.split()).partition("Examples:")
+    for flag, variable in (
+        ("--database-url", "DATABASE_URL"),
+        ("--redis-url", "REDIS_URL"),
+        ("--log-format", "LOG_FORMAT"),
+    ):
+        assert flag in options
+        assert f"env var: {variable}" in options
+    assert command in examples
+
+
+def on_a_terminal(command: list[str], environment: dict[str, str]) -> str:
+    """What a command shows on a terminal of 100 columns."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 40, 100, 0, 0))
+    process = subprocess.Popen(command, cwd=PROJECT, env={**environment, "TERM": "xterm"}, stdout=slave, stderr=slave)
+    os.close(slave)
+    shown = b""
+    while select.select([master], [], [], 60)[0]:
+        try:
+            shown += os.read(master, 65536)
+        except OSError:  # the terminal is closed with the last process on it
+            break
+    assert process.wait(10) == 0, shown.decode()
+    os.close(master)
+    return shown.decode()
+
+
+def test_on_a_terminal_producer_and_exporter_show_a_bar(commands: Commands, pipeline: Pipeline) -> None:
+    generate(pipeline.data, people=2_000)
+    arguments = ["--data", str(pipeline.data), "--chunk-rows", "100"]
+    shown = on_a_terminal([sys.executable, "-m", "pipeline", "run", *arguments], commands.services.environment)
+    assert re.search(r"queueing: 100%.*2\.11k/2\.11k .*rows/s", shown)
+    assert re.search(r"loading: 100%.*2\.11k/2\.11k .*rows/s", shown)
+
+
+def test_the_example_file_is_left_alone(commands: Commands, pipeline: Pipeline) -> None:
+    (pipeline.data / "example.csv").write_text("name\nAda\n")
+    pipeline.write(places=PLACES)
+    ended = commands.run("producer", DATA_DIR=str(pipeline.data))
+    assert ended.stdout == "places.csv: 3 of 3 rows queued in 1 chunks\n"
+    refused = commands.run("producer", str(pipeline.data / "example.csv"), DATA_DIR=str(pipeline.data))
+    assert refused.returncode == 1
+    assert "'example.csv' matches no dataset" in refused.stderr
+
+
+def test_the_shipped_data_is_what_the_generator_makes(tmp_path: Path) -> None:
+    generate(tmp_path, people=10_000, seed=1837)
+    for name in ("places.csv", "people.csv", "example.csv", "sample_output.json"):
+        assert (tmp_path / name).read_bytes() == (PROJECT / "data" / name).read_bytes()
+    with (tmp_path / "places.csv").open(encoding="utf-8", newline="") as file:
+        places = list(csv.DictReader(file))
+    assert len(places) == len({place["city"] for place in places}) == 113
+    assert {place["country"] for place in places} == {"Scotland", "Northern Ireland", "Wales", "England", "Ireland"}
+    dates = [row[3] for row in expected_people(tmp_path)]
+    assert len(dates) == 10_000
+    assert "1837" <= min(dates) <= max(dates) <= "1983-12-31"

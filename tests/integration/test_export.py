@@ -1,0 +1,145 @@
+"""Reports: what they hold, that they come from one snapshot, and that an error leaves the previous ones."""
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from exporter import export as module
+from exporter.export import export, table
+from pipeline.database import Database
+from pipeline.errors import PipelineError, SettingsError
+from tests.conftest import PEOPLE, PLACES, Pipeline, expected_people, generate
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    folder = tmp_path / "output"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of reports that a test may add to."""
+    folder = tmp_path / "reports"
+    shutil.copytree(module.REPORTS, folder)
+    monkeypatch.setattr(module, "REPORTS", folder)
+    return folder
+
+
+def test_the_shipped_reports_say_what_the_files_say(pipeline: Pipeline, output: Path) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    written = export(pipeline.database, output)
+    assert written is not None
+    content = {path.name: path.read_text(encoding="utf-8") for path in written}
+    loads = content.pop("loads.csv").splitlines()
+    assert content == {
+        "summary_output.json": '{"Scotland":2,"Ireland":1,"Wales":1}',
+        "people_by_county.csv": (
+            "country,county,people\nIreland,Cork,1\nScotland,Ayrshire,2\nWales,Pembrokeshire,1\n"
+        ),
+        "births_by_decade_and_country.json": (
+            '{"1900":{"Scotland":2},"1910":{"Ireland":1},"1920":{"Wales":1}}'
+        ),
+        "people_recorded_more_than_once.csv": (
+            "given_name,family_name,date_of_birth,place_of_birth,times,recorded_in\n"
+            "Jean,Kerr,1901-02-03,Ayr,2,people.csv row 1; people.csv row 4\n"
+        ),
+    }  # fmt: skip
+    assert loads[0].startswith("load_id,source,dataset,state,rows,committed_rows,inserted,updated,unchanged,rejected,")
+    assert [line.split(",")[1:11] for line in loads[1:]] == [
+        ["places.csv", "places", "complete", "3", "3", "3", "0", "0", "0", "0"],
+        ["people.csv", "people", "complete", "4", "4", "4", "0", "0", "0", "0"],
+    ]
+
+
+def test_the_summary_of_generated_people_is_the_one_counted_without_the_pipeline(
+    pipeline: Pipeline, output: Path
+) -> None:
+    generate(pipeline.data, people=3_000)
+    pipeline.load()
+    export(pipeline.database, output)
+    expected = (pipeline.data / "sample_output.json").read_bytes()
+    assert (output / "summary_output.json").read_bytes() == expected
+    decades = json.loads((output / "births_by_decade_and_country.json").read_text())
+    years = Counter(row[3][:3] + "0" for row in expected_people(pipeline.data))
+    assert {decade: sum(countries.values()) for decade, countries in decades.items()} == years
+    assert list(decades) == sorted(decades)
+
+
+def test_ties_are_in_order_of_name_and_nobody_gives_an_empty_object(pipeline: Pipeline, output: Path) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE.splitlines()[0] + "\n")
+    export(pipeline.database, output)
+    assert (output / "summary_output.json").read_bytes() == b"{}"
+    assert (output / "people_by_county.csv").read_bytes() == b"country,county,people\n"
+
+
+def test_a_report_is_one_file(pipeline: Pipeline, output: Path, reports: Path) -> None:
+    (reports / "oldest.csv.sql").write_text("SELECT given_name, date_of_birth FROM people ORDER BY 2, 1 LIMIT 1")
+    (reports / "cities.json.sql").write_text("SELECT json_agg(city ORDER BY city) FROM places")
+    pipeline.load(places=PLACES, people=PEOPLE)
+    export(pipeline.database, output)
+    assert (output / "oldest.csv").read_bytes() == b"given_name,date_of_birth\nJean,1901-02-03\n"
+    assert (output / "cities.json").read_bytes() == b'["Ayr","Cork","Tenby"]'
+
+
+def test_all_reports_of_a_run_read_one_snapshot(
+    pipeline: Pipeline, output: Path, reports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (reports / "zz_last.json.sql").write_text("SELECT to_json(count(*)) FROM people")
+    pipeline.load(places=PLACES, people=PEOPLE)
+    write = module._write
+
+    def load_meanwhile(tx: object, query: Path, folder: Path) -> Path:
+        if query.name.startswith("summary"):
+            pipeline.load(people=PEOPLE + PEOPLE.splitlines(keepends=True)[1])
+        return write(tx, query, folder)
+
+    monkeypatch.setattr(module, "_write", load_meanwhile)
+    export(Database(pipeline.services.database_url, "exporter"), output)
+    assert (output / "zz_last.json").read_text() == "4"
+    assert len(pipeline.people()) == 5
+
+
+def test_an_incomplete_load_gives_no_report(pipeline: Pipeline, output: Path) -> None:
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE)
+    pipeline.produce()
+    assert export(pipeline.database, output) is None
+    assert list(output.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "message"),
+    [
+        ("zz.csv.sql", "SELECT 1 / 0", "DivisionByZero"),
+        ("zz.json.sql", "SELECT 1, 2", "one row with one column"),
+        ("zz.xml.sql", "SELECT 1", "NAME.json.sql or NAME.csv.sql"),
+    ],
+)
+def test_a_report_that_fails_leaves_all_previous_files(
+    pipeline: Pipeline, output: Path, reports: Path, name: str, query: str, message: str
+) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    export(pipeline.database, output)
+    before = {path: path.read_bytes() for path in output.iterdir()}
+    pipeline.load(people=PEOPLE.replace("Tenby", "Ayr"))
+    (reports / name).write_text(query)
+    with pytest.raises(PipelineError, match=message):
+        export(pipeline.database, output)
+    assert {path: path.read_bytes() for path in output.iterdir()} == before
+
+
+def test_a_folder_that_vanished_is_an_error(pipeline: Pipeline, output: Path) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    with pytest.raises(SettingsError, match="OUTPUT_DIR: cannot write into"):
+        export(pipeline.database, output / "gone")
+
+
+def test_the_table_shows_each_country_with_its_count(tmp_path: Path) -> None:
+    summary = tmp_path / "summary_output.json"
+    summary.write_text('{"Scotland":8048,"Northern Ireland":1952}')
+    assert table(summary) == "Scotland                 8,048\nNorthern Ireland         1,952\n"

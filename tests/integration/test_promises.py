@@ -1,0 +1,316 @@
+"""Promises 1 to 3 on well-formed input: the tables hold what the files say, whatever happens on the way."""
+
+import threading
+
+import pytest
+
+from pipeline import ledger
+from pipeline.database import Database
+from pipeline.queue import ChunkQueue
+from producer.produce import produce
+from producer.sources import find_sources
+from tests.conftest import PEOPLE, PLACES, Pipeline, expected_people, generate
+from worker.load import ChunkLoader
+
+HEADER = PEOPLE.splitlines(keepends=True)[0]
+JEAN, TADHG, SIAN, _ = PEOPLE.splitlines(keepends=True)[1:]
+
+
+def named(pipeline: Pipeline) -> list[tuple[int, str]]:
+    return [(number, given_name) for _, number, given_name, *_ in pipeline.people()]
+
+
+def test_the_tables_hold_exactly_the_rows_of_the_files(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    assert pipeline.people() == [
+        ("people.csv", 1, "Jean", "Kerr", "1901-02-03", "Ayr"),
+        ("people.csv", 2, "Tadhg", "Ó Ceallaigh", "1912-11-10", "Cork"),
+        ("people.csv", 3, "Siân", "Parry", "1923-04-05", "Tenby"),
+        ("people.csv", 4, "Jean", "Kerr", "1901-02-03", "Ayr"),
+    ]
+    assert pipeline.rows(
+        "SELECT city, counties.name, countries.name FROM places JOIN counties ON counties.id = county_id"
+        " JOIN countries ON countries.id = country_id ORDER BY city"
+    ) == [("Ayr", "Ayrshire", "Scotland"), ("Cork", "Cork", "Ireland"), ("Tenby", "Pembrokeshire", "Wales")]
+    assert pipeline.rejected() == []
+
+
+def test_identical_lines_are_two_people(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=HEADER + JEAN * 3)
+    assert named(pipeline) == [(1, "Jean"), (2, "Jean"), (3, "Jean")]
+
+
+def test_running_again_changes_nothing(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    before = pipeline.rows("SELECT xmin::text, * FROM people ORDER BY row_number")
+    produced = pipeline.produce()
+    assert [(done.queued_chunks, done.under_way_chunks) for done in produced] == [(0, 0), (0, 0)]
+    assert pipeline.queue.length() == 0
+    assert pipeline.rows("SELECT xmin::text, * FROM people ORDER BY row_number") == before
+
+
+def test_a_corrected_line_changes_its_row_alone(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    versions = dict(pipeline.rows("SELECT row_number, xmin::text FROM people"))
+    pipeline.load(people=PEOPLE.replace("Siân,Parry", "Siân,Prys"))
+    assert pipeline.people()[2] == ("people.csv", 3, "Siân", "Prys", "1923-04-05", "Tenby")
+    assert pipeline.counts() == {"inserted": 0, "updated": 1, "unchanged": 3, "rejected": 0, "deleted": 0}
+    after = dict(pipeline.rows("SELECT row_number, xmin::text FROM people"))
+    assert {number for number in after if after[number] != versions[number]} == {3}
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 2, 3, 100])
+def test_added_lines_are_there_and_dropped_lines_are_gone(pipeline: Pipeline, chunk_rows: int) -> None:
+    pipeline.load(chunk_rows, places=PLACES, people=HEADER + JEAN + TADHG + SIAN)
+    pipeline.load(chunk_rows, people=HEADER + JEAN + TADHG + SIAN + JEAN + TADHG)
+    assert named(pipeline) == [(1, "Jean"), (2, "Tadhg"), (3, "Siân"), (4, "Jean"), (5, "Tadhg")]
+    assert pipeline.counts()["inserted"] == 2
+    pipeline.load(chunk_rows, people=HEADER + JEAN + SIAN)
+    assert named(pipeline) == [(1, "Jean"), (2, "Siân")]
+    assert pipeline.counts() == {"inserted": 0, "updated": 1, "unchanged": 1, "rejected": 0, "deleted": 3}
+    pipeline.load(chunk_rows, people=HEADER)
+    assert named(pipeline) == []
+
+
+def test_another_chunk_size_between_runs_changes_nothing(pipeline: Pipeline) -> None:
+    pipeline.load(3, places=PLACES, people=PEOPLE)
+    pipeline.load(2)
+    assert pipeline.counts()["inserted"] == 4
+    pipeline.load(2, people=PEOPLE + TADHG)
+    assert pipeline.counts() == {"inserted": 1, "updated": 0, "unchanged": 4, "rejected": 0, "deleted": 0}
+
+
+def test_another_chunk_size_in_the_middle_of_a_load_loses_and_doubles_nothing(pipeline: Pipeline) -> None:
+    pipeline.write(places=PLACES, people=PEOPLE)
+    pipeline.produce(chunk_rows=3)
+    pipeline.queue.connection.flushdb()  # queued chunks are lost before any was loaded
+    pipeline.load(chunk_rows=2)
+    assert [number for number, _ in named(pipeline)] == [1, 2, 3, 4]
+
+
+def test_an_earlier_version_that_comes_back_is_loaded_again(pipeline: Pipeline) -> None:
+    first = HEADER + JEAN + TADHG
+    pipeline.load(places=PLACES, people=first)
+    pipeline.load(people=HEADER + SIAN)
+    pipeline.load(people=first)
+    assert named(pipeline) == [(1, "Jean"), (2, "Tadhg")]
+
+
+def test_two_producers_at_once_queue_each_chunk_once(pipeline: Pipeline) -> None:
+    generate(pipeline.data, people=300)
+    barrier = threading.Barrier(2)
+
+    def produce_at_once() -> None:
+        database = Database(pipeline.services.database_url, "tests")
+        queue = ChunkQueue.at(pipeline.services.redis_url)
+        sources = find_sources(pipeline.data, ())
+        barrier.wait()
+        produce(sources, database, queue, chunk_rows=10, queue_limit=1000)
+
+    producers = [threading.Thread(target=produce_at_once) for _ in range(2)]
+    for producer in producers:
+        producer.start()
+    for producer in producers:
+        producer.join()
+    assert pipeline.rows("SELECT count(*) FROM loads") == [(2,)]
+    assert pipeline.queue.length() == len(pipeline.queue.state().under_way)
+    pipeline.work()
+    pipeline.check_reconciliation()
+    assert held(pipeline) == expected_people(pipeline.data)
+
+
+def held(pipeline: Pipeline) -> dict[tuple, int]:
+    """The people of people.csv as the table holds them, to be compared with expected_people."""
+    return {(number, *fields): 1 for _, number, *fields in pipeline.people()}
+
+
+def test_a_producer_killed_half_way_and_started_again_queues_the_rest(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate(pipeline.data, people=100)
+
+    class Killed(BaseException):
+        pass
+
+    put = ChunkQueue.put
+
+    def put_until_killed(queue: ChunkQueue, chunk: ledger.MissingChunk, text: str) -> None:
+        if chunk.source == "people.csv" and chunk.plan.number == 4:
+            raise Killed
+        put(queue, chunk, text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ChunkQueue, "put", put_until_killed)
+        with pytest.raises(Killed):
+            pipeline.produce(chunk_rows=10)
+    pipeline.work()
+    assert len(pipeline.people()) == 30
+    assert pipeline.produce(chunk_rows=10)[1].queued_chunks == 7
+    pipeline.work()
+    pipeline.check_reconciliation()
+    assert held(pipeline) == expected_people(pipeline.data)
+
+
+def test_a_chunk_delivered_twice_counts_once(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    load = pipeline.rows("SELECT max(id) FROM loads")[0][0]
+    pipeline.loader.load_chunk(load, 1, PEOPLE.removeprefix(HEADER))
+    assert len(pipeline.people()) == 4
+    assert pipeline.counts()["inserted"] == 4
+    pipeline.check_reconciliation()
+
+
+def test_a_chunk_delivered_twice_at_once_counts_once(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE)
+    pipeline.produce()
+    [chunk] = [chunk for chunk in missing(pipeline) if chunk.source == "people.csv"]
+    errors = []
+
+    def deliver() -> None:
+        try:
+            loader = ChunkLoader(Database(pipeline.services.database_url, "tests"))
+            loader.load_chunk(chunk.load, chunk.plan.number, PEOPLE.removeprefix(HEADER))
+        except Exception as error:
+            errors.append(error)
+
+    deliveries = [threading.Thread(target=deliver) for _ in range(4)]
+    for delivery in deliveries:
+        delivery.start()
+    for delivery in deliveries:
+        delivery.join()
+    assert errors == []
+    assert pipeline.counts()["inserted"] == 4
+    assert len(pipeline.people()) == 4
+
+
+def missing(pipeline: Pipeline) -> list[ledger.MissingChunk]:
+    with pipeline.database.transaction() as tx:
+        return ledger.missing_chunks(tx)
+
+
+def test_chunks_of_a_superseded_load_change_nothing(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES)
+    pipeline.write(people=HEADER + JEAN * 5)
+    pipeline.produce(chunk_rows=2)
+    pipeline.write(people=HEADER + SIAN)
+    pipeline.produce(chunk_rows=2)
+    pipeline.work()  # the old chunks come first
+    pipeline.check_reconciliation()
+    assert named(pipeline) == [(1, "Siân")]
+
+
+def test_chunks_may_arrive_in_any_order(pipeline: Pipeline) -> None:
+    generate(pipeline.data, people=50)
+    pipeline.produce(chunk_rows=10)
+    key = "rq:queue:chunks"
+    places, *people = pipeline.queue.connection.lrange(key, 0, -1)
+    pipeline.queue.connection.delete(key)
+    pipeline.queue.connection.rpush(key, places, *reversed(people))
+    pipeline.work()
+    pipeline.check_reconciliation()
+    assert held(pipeline) == expected_people(pipeline.data)
+
+
+def test_a_chunk_with_another_text_than_the_sealed_one_is_not_loaded(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE)
+    pipeline.produce()
+    [job] = pipeline.queue.connection.keys("rq:job:*")
+    content = pipeline.queue.connection.hget(job, "data").replace(b"Tadhg", b"Fadhg")
+    pipeline.queue.connection.hset(job, "data", content)
+    pipeline.work()
+    assert pipeline.people() == []
+    assert "the job does not hold the text that the ledger knows" in caplog.text
+    assert "Tadhg" not in caplog.text  # rows are personal data
+    assert len(pipeline.queue.state().failed) == 1
+    pipeline.produce()
+    pipeline.work()
+    pipeline.check_reconciliation()
+    assert len(pipeline.people()) == 4
+
+
+def test_a_person_whose_place_is_unknown_is_rejected_with_line_and_text(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=HEADER + JEAN + "\n" + "Plato,Ó Ceallaigh,1912-11-10,Atlantis\n" + SIAN)
+    assert named(pipeline) == [(1, "Jean"), (3, "Siân")]
+    assert pipeline.rejected() == [
+        ("people.csv", 2, 4, "place_of_birth 'Atlantis' is not a known city", "Plato,Ó Ceallaigh,1912-11-10,Atlantis")
+    ]
+    assert pipeline.counts() == {"inserted": 2, "updated": 0, "unchanged": 0, "rejected": 1, "deleted": 0}
+
+
+def test_a_good_row_that_turns_bad_moves_and_comes_back(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    pipeline.load(people=PEOPLE.replace("1912-11-10", "1912-11-31"))
+    assert [number for number, _ in named(pipeline)] == [1, 3, 4]
+    assert pipeline.counts() == {"inserted": 0, "updated": 0, "unchanged": 3, "rejected": 1, "deleted": 1}
+    pipeline.load(people=PEOPLE)
+    assert [number for number, _ in named(pipeline)] == [1, 2, 3, 4]
+    assert pipeline.rejected() == []
+
+
+def test_people_are_not_rejected_while_their_places_are_still_being_loaded(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.load.PAUSES", (0.01,))
+    pipeline.write(places=PLACES, people=PEOPLE)
+    pipeline.produce()
+    key = "rq:queue:chunks"
+    places, people = pipeline.queue.connection.lrange(key, 0, -1)
+    pipeline.queue.connection.delete(key)
+    pipeline.queue.connection.rpush(key, people, places)
+    pipeline.work()
+    pipeline.check_reconciliation()
+    assert len(pipeline.people()) == 4
+    assert pipeline.rejected() == []
+
+
+def test_a_place_is_corrected_by_city_and_never_removed(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES)
+    ids = dict(pipeline.rows("SELECT city, id FROM places"))
+    pipeline.load(places="country,city,county\nScotland,Ayr,South Ayrshire\n")
+    assert pipeline.rows(
+        "SELECT counties.name FROM places JOIN counties ON counties.id = county_id WHERE city = 'Ayr'"
+    ) == [("South Ayrshire",)]
+    assert dict(pipeline.rows("SELECT city, id FROM places")) == ids
+    assert pipeline.counts("places.csv") == {"inserted": 0, "updated": 1, "unchanged": 0, "rejected": 0, "deleted": 0}
+
+
+def test_a_city_listed_again_counts_once_and_is_rejected_if_it_contradicts(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES + "Ayr,Ayrshire,Scotland\nAyr,Ayrshire,Wales\n")
+    assert pipeline.counts("places.csv") == {"inserted": 3, "updated": 0, "unchanged": 1, "rejected": 1, "deleted": 0}
+    assert pipeline.rejected() == [
+        ("places.csv", 5, 6, "city 'Ayr' is listed with another county or country on line 2", "Ayr,Ayrshire,Wales")
+    ]
+
+
+def test_forgetting_a_source_removes_its_people_and_nothing_else(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    with pipeline.database.transaction() as tx:
+        assert ledger.forget(tx, "people.csv") == 4
+    assert pipeline.people() == []
+    assert pipeline.rows("SELECT name FROM sources") == [("places.csv",)]
+    pipeline.load()
+    assert len(pipeline.people()) == 4
+
+
+def test_a_file_that_changes_between_the_two_passes_is_noticed(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE)
+    state = ChunkQueue.state
+
+    def change_meanwhile(queue: ChunkQueue) -> object:
+        pipeline.write(people=PEOPLE.replace("Tadhg", "Fadhg"))
+        return state(queue)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ChunkQueue, "state", change_meanwhile)
+        with pytest.raises(Exception, match="changed while it was being read"):
+            pipeline.produce()
+    assert pipeline.queue.length() == 0
+    pipeline.load()
+    assert "Fadhg" in {given_name for _, given_name in named(pipeline)}

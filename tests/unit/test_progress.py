@@ -1,0 +1,42 @@
+"""Progress for people and for logs."""
+
+import io
+import logging
+
+import pytest
+
+from pipeline import progress as module
+from pipeline.progress import Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_there_is_a_bar_with_rows_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    with Progress("loading", 2_000) as bar:
+        bar.set(500)
+        bar.advance(1_500)
+    shown = screen.getvalue()
+    assert "loading: 100%" in shown
+    assert "2.00k/2.00k" in shown
+    assert "rows/s" in shown
+
+
+def test_elsewhere_there_is_a_line_every_few_seconds(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    seconds = 0.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: seconds)
+    with caplog.at_level(logging.INFO), Progress("loading", 2_000) as bar:
+        seconds = 1.0
+        bar.set(100)
+        assert caplog.messages == []
+        seconds = 5.0
+        bar.advance(900)
+        seconds = 6.0
+        bar.set(1_500)
+    assert caplog.messages == ["loading: 1000 of 2000 rows, 200 rows/s, 5 s left"]

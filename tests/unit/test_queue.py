@@ -1,0 +1,60 @@
+"""The queue's own rules, on a simulated Redis."""
+
+import fakeredis
+import pytest
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from pipeline import queue as module
+from pipeline.errors import PipelineError
+from pipeline.ledger import ChunkPlan, MissingChunk
+from pipeline.queue import ChunkJob, ChunkQueue
+
+CHUNK = MissingChunk(3, "people.csv", ChunkPlan(2, 11, 10, 12, 400, 20, "ab" * 32))
+
+
+@pytest.fixture
+def queue() -> ChunkQueue:
+    return ChunkQueue(fakeredis.FakeRedis())
+
+
+def jobs(queue: ChunkQueue) -> list[ChunkJob]:
+    rq_queue = Queue(module.QUEUE_NAME, connection=queue.connection, job_class=ChunkJob, serializer=JSONSerializer)
+    return rq_queue.get_jobs()
+
+
+def test_a_chunk_is_queued_as_data_under_its_own_id(queue: ChunkQueue) -> None:
+    queue.put(CHUNK, "Jean,Kerr\n")
+    [job] = jobs(queue)
+    assert job.id == "load-3-chunk-2-abababababab"
+    assert job.func_name == "load_chunk"
+    assert job.kwargs == {"load": 3, "number": 2, "text": "Jean,Kerr\n"}
+    assert job.description == "people.csv chunk 2 (rows 11 to 20)"
+    assert queue.state().under_way == {job.id}
+
+
+def test_the_rows_stand_in_redis_as_they_are(queue: ChunkQueue) -> None:
+    queue.put(CHUNK, "Jean,Kerr\n")
+    assert b"Jean,Kerr" in queue.connection.hget(f"rq:job:{CHUNK.job_id}", "data")
+
+
+def test_a_chunk_is_on_the_queue_at_most_once(queue: ChunkQueue) -> None:
+    queue.put(CHUNK, "Jean,Kerr\n")
+    queue.put(CHUNK, "Jean,Kerr\n")
+    assert queue.length() == 1
+
+
+def test_what_a_lost_job_left_behind_does_not_keep_its_chunk_off_the_queue(queue: ChunkQueue) -> None:
+    queue.put(CHUNK, "Jean,Kerr\n")
+    queue.connection.delete("rq:queue:chunks")
+    assert queue.state().under_way == frozenset()
+    queue.put(CHUNK, "Jean,Kerr\n")
+    assert queue.length() == 1
+
+
+@pytest.mark.parametrize("name", ["os.system", "load_chunk.__globals__", "builtins.eval"])
+def test_a_job_can_name_no_other_function(queue: ChunkQueue, name: str) -> None:
+    job = ChunkJob.create(name, args=("true",), connection=queue.connection, serializer=JSONSerializer)
+    job.task = print
+    with pytest.raises(PipelineError, match="only 'load_chunk' is run"):
+        job.perform()
