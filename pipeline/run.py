@@ -32,9 +32,9 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str]) -> int
             settings.setdefault("REDIS_URL", embedded.redis_url)
         apply_schema(Database(settings["DATABASE_URL"], "schema"))
         for _ in range(workers):
-            stack.enter_context(_process("worker", settings))
+            stack.enter_context(_process(settings, "worker", "--until-stdin-closes"))
         for stage in ("producer", "exporter"):
-            with _process(stage, settings) as process:
+            with _process(settings, stage) as process:
                 code = process.wait()
             if code:
                 return code
@@ -42,9 +42,13 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str]) -> int
 
 
 @contextmanager
-def _process(stage: str, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A stage as a process, which is told to stop at the end of the block and killed if it does not."""
-    process = subprocess.Popen([sys.executable, "-m", stage], env={**os.environ, **settings})
+def _process(settings: Mapping[str, str], stage: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A stage as a process, which is told to stop at the end of the block and killed if it does not.
+
+    Its standard input is a pipe that closes with this process, also when this process is killed.
+    """
+    command = [sys.executable, "-m", stage, *options]
+    process = subprocess.Popen(command, env={**os.environ, **settings}, stdin=subprocess.PIPE)
     try:
         yield process
     finally:

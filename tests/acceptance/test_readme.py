@@ -1,0 +1,75 @@
+"""Every command of the README runs: here, or in the test that is named for it."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline import PROJECT
+from tests.conftest import Services
+
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
+
+ELSEWHERE = {
+    "make test": "the run that this test is part of",
+    "docker-compose up --scale worker=4": "tests/compose",
+    "docker-compose run --rm producer": "tests/compose",
+    "docker-compose run --rm exporter": "tests/compose",
+    "docker-compose exec worker rq info": "tests/compose",
+    ".venv/bin/rq info --url redis://:pipeline@127.0.0.1:16379": "tests/compose",
+    ".venv/bin/pipeline reset": "tests/acceptance/test_embedded_servers.py",
+}
+# One block, in order, on the test's own servers; the README's URLs are examples.
+BY_HAND = next(block for block in BLOCKS if "export DATABASE_URL" in block)
+
+
+def shell(script: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["bash", "-ec", script], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.mark.parametrize(
+    "command", [command for command in COMMANDS if command not in ELSEWHERE and command not in BY_HAND]
+)
+def test_a_command_of_the_readme_runs(command: str, services: Services, tmp_path: Path) -> None:
+    """With its output and the servers elsewhere, so that the checkout stays as it is."""
+    ended = shell(
+        command.replace("--output generated", f"--output '{tmp_path}'"),
+        **services.environment,
+        OUTPUT_DIR=str(tmp_path),
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_make_run_ends_with_the_table_and_the_path_of_the_summary(services: Services, tmp_path: Path) -> None:
+    ended = shell("make run", **services.environment, OUTPUT_DIR=str(tmp_path))
+    shown = next(block for block in re.findall(r"```text\n(.*?)```", README, re.DOTALL) if "Scotland" in block)
+    assert ended.stdout.replace(str(tmp_path), "data").endswith(shown)
+
+
+def test_the_stages_by_hand_run_as_the_readme_has_them(services: Services, tmp_path: Path) -> None:
+    script = re.sub(r"^export .*\n", "", BY_HAND, flags=re.MULTILINE)
+    ended = shell(f"trap 'kill %1' EXIT\n{script}", **services.environment, OUTPUT_DIR=str(tmp_path))
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.endswith("people.csv: forgotten, 10,000 people removed\n")
+
+
+def test_every_setting_of_the_readme_is_a_setting_of_its_commands(services: Services) -> None:
+    table = re.findall(r"^\| `(\w+)` \| `(--[\w-]+)` \| ([\w, ]+) \|", README, re.MULTILINE)
+    assert len(table) == 10
+    for variable, flag, commands in table:
+        names = ["producer", "worker", "exporter", "run"] if commands == "all" else commands.split(", ")
+        for name in names:
+            command = f"pipeline {name}" if name in ("run", "reset") else f"python -m {name}"
+            shown = " ".join(shell(f".venv/bin/{command} --help", **services.environment).stdout.split())
+            assert flag in shown, command
+            assert f"env var: {variable}" in shown, command
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))
+def test_links_of_the_readme_lead_to_files(link: str) -> None:
+    assert (PROJECT / link).exists()
