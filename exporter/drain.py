@@ -23,33 +23,39 @@ def drain(database: Database, queue: ChunkQueue, timeout: float) -> None:
     Raises PipelineError naming chunk and reason if a chunk failed every time, or if chunks are neither
     committed nor under way; DrainTimeoutError after `timeout` seconds.
     """
-    started = time.monotonic()
-    stalled_since = workerless_since = None
-    told = False
+    waited, stalled, workerless = Lasting(), Lasting(), Lasting()
+    warned = False
     with Progress("loading", _rows_to_load(database)) as bar:
         while True:
             loads, missing = _look(database)
-            if loads and not missing:
-                bar.set(sum(load.row_count for load in loads))
-                return
             bar.set(sum(load.committed_rows for load in loads))
+            if loads and not missing:
+                return
             state = queue.state()
             _raise_for_failed(missing, queue, state)
-
-            waited = time.monotonic() - started
-            stalled_since = None if state.under_way or not missing else stalled_since or waited
-            if stalled_since is not None and waited - stalled_since >= MISSING_GRACE:
+            if stalled.seconds(bool(missing) and not state.under_way) >= MISSING_GRACE:
                 raise PipelineError(
                     f"{_these(missing)} neither committed nor on the queue; the producer queues what is missing:"
                     " run it again"
                 )
-            workerless_since = None if state.workers else workerless_since or waited
-            if workerless_since is not None and waited - workerless_since >= NO_WORKER_WARNING and not told:
-                told = True
+            if workerless.seconds(not state.workers) >= NO_WORKER_WARNING and not warned:
+                warned = True
                 logger.warning("no worker is running; start one with `python -m worker`")
-            if waited >= timeout:
+            if waited.seconds(True) >= timeout:
                 raise DrainTimeoutError(_timed_out(timeout, loads, missing, state))
             time.sleep(POLL_INTERVAL)
+
+
+class Lasting:
+    """For how long something has been so without a break, from the first look on."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def seconds(self, is_so: bool) -> float:
+        now = time.monotonic()
+        self._since = (self._since or now) if is_so else None
+        return now - (self._since or now)
 
 
 def _look(database: Database) -> tuple[list[LoadProgress], list[MissingChunk]]:

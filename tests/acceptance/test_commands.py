@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import PROJECT
+from pipeline.database import Database
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, expected_people, generate, wait_until
 
 EXERCISE = os.environ.get("EXERCISE_DIR")
@@ -72,6 +73,54 @@ def test_the_stages_by_hand_in_any_order_and_again(commands: Commands, pipeline:
     ]
     assert commands.run("exporter", **files).returncode == 0
     assert summary.read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
+
+
+def test_versions_of_a_file_one_after_the_other_with_any_chunk_size(commands: Commands, pipeline: Pipeline) -> None:
+    """Identical lines, a corrected, an added and a dropped line, and the first version again."""
+    header, jean, tadhg, sian, _ = PEOPLE.splitlines(keepends=True)
+    pipeline.write(places=PLACES)
+    files = {"DATA_DIR": str(pipeline.data), "OUTPUT_DIR": str(pipeline.data)}
+    worker = commands.start("worker")
+    versions = [
+        ([jean, jean, tadhg], "2"),
+        ([jean, jean, tadhg], "1"),
+        ([jean, sian, tadhg], "1"),
+        ([jean, sian, tadhg, jean], "3"),
+        ([jean, tadhg, jean], "100"),
+        ([], "1"),
+        ([jean, jean, tadhg], "2"),
+    ]
+    for rows, chunk_rows in versions:
+        pipeline.write(people=header + "".join(rows))
+        assert commands.run("producer", CHUNK_ROWS=chunk_rows, **files).returncode == 0
+        assert commands.run("exporter", **files).returncode == 0
+        assert held(pipeline) == expected_people(pipeline.data)
+        pipeline.check_reconciliation()
+    worker.terminate()
+    assert worker.wait(10) == 0
+
+
+def test_the_exporter_waits_for_the_commit_not_for_an_empty_queue(commands: Commands, pipeline: Pipeline) -> None:
+    """The worker has taken the last chunk off the queue, and cannot commit it yet."""
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE)
+    files = {"DATA_DIR": str(pipeline.data), "OUTPUT_DIR": str(pipeline.data)}
+    assert commands.run("producer", **files).returncode == 0
+    with Database(commands.services.database_url, "tests").transaction() as tx:
+        tx.run("LOCK TABLE people IN SHARE MODE")
+        worker = commands.start("worker", "--burst")
+        waits = "SELECT application_name FROM pg_stat_activity WHERE wait_event = 'relation'"
+        wait_until(lambda: pipeline.rows(waits) == [("pipeline worker",)])
+        assert pipeline.queue.length() == 0
+        exporter = commands.start("exporter", **files)
+        looks = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pipeline exporter'"
+        wait_until(lambda: pipeline.rows(looks) == [(1,)])
+        with pytest.raises(subprocess.TimeoutExpired):
+            exporter.wait(1)
+        assert not (pipeline.data / "summary_output.json").exists()
+    assert exporter.wait(30) == 0
+    assert worker.wait(30) == 0
+    assert (pipeline.data / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
 
 
 def test_forget_removes_a_source(commands: Commands, pipeline: Pipeline) -> None:
