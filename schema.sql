@@ -31,9 +31,10 @@ CREATE TABLE IF NOT EXISTS counties (
 COMMENT ON TABLE counties IS 'Counties, each within one country; added, never removed.';
 
 CREATE TABLE IF NOT EXISTS places (
-    id        integer GENERATED ALWAYS AS IDENTITY,
-    city      text NOT NULL,
-    county_id integer NOT NULL,
+    id             integer GENERATED ALWAYS AS IDENTITY,
+    city           text NOT NULL,
+    county_id      integer NOT NULL,
+    listed_by_load bigint NOT NULL,
     CONSTRAINT places_pkey PRIMARY KEY (id),
     CONSTRAINT places_city_key UNIQUE (city),
     CONSTRAINT places_county_id_fkey FOREIGN KEY (county_id) REFERENCES counties (id),
@@ -41,6 +42,7 @@ CREATE TABLE IF NOT EXISTS places (
 );
 COMMENT ON TABLE places IS 'Places that people refer to by city; added and corrected, never removed.';
 COMMENT ON COLUMN places.city IS 'Natural key, trimmed and in Unicode NFC: what place_of_birth in a people file names.';
+COMMENT ON COLUMN places.listed_by_load IS 'The last load that lists the city; history, so that load may be forgotten by now.';
 
 -- Ledger -----------------------------------------------------------------------------------------
 
@@ -60,6 +62,7 @@ CREATE TABLE IF NOT EXISTS loads (
     source_id   integer NOT NULL,
     sha256      text NOT NULL,
     columns     text[] NOT NULL,
+    delimiter   text NOT NULL,
     row_count   bigint NOT NULL,
     chunk_count integer NOT NULL,
     sealed_at   timestamptz NOT NULL DEFAULT now(),
@@ -74,6 +77,7 @@ COMMENT ON TABLE loads IS 'Versions of a source''s content, written whole by the
 COMMENT ON COLUMN loads.id IS 'Grows with time: the highest of a source is its current load and supersedes the others.';
 COMMENT ON COLUMN loads.sha256 IS 'Of the bytes of the file.';
 COMMENT ON COLUMN loads.columns IS 'Names of the header, in the order of the file.';
+COMMENT ON COLUMN loads.delimiter IS 'Between fields, as the header shows it: a comma, a semicolon or a tab.';
 COMMENT ON COLUMN loads.row_count IS 'Data rows in the file, good and bad; header and blank lines do not count.';
 
 CREATE TABLE IF NOT EXISTS load_chunks (
@@ -85,6 +89,7 @@ CREATE TABLE IF NOT EXISTS load_chunks (
     byte_offset  bigint NOT NULL,
     byte_count   integer NOT NULL,
     sha256       text NOT NULL,
+    reopened     integer NOT NULL DEFAULT 0,
     committed_at timestamptz,
     inserted     integer,
     updated      integer,
@@ -110,6 +115,7 @@ COMMENT ON COLUMN load_chunks.first_row IS 'Row number of the first row, from 1,
 COMMENT ON COLUMN load_chunks.first_line IS 'Physical line of the first row; the header begins on line 1.';
 COMMENT ON COLUMN load_chunks.byte_offset IS 'Where the chunk begins in the file.';
 COMMENT ON COLUMN load_chunks.sha256 IS 'Of the bytes of the chunk: neither producer nor worker takes others for it.';
+COMMENT ON COLUMN load_chunks.reopened IS 'How often the chunk was made missing again to resolve its rejected rows.';
 COMMENT ON COLUMN load_chunks.committed_at IS 'Set in the transaction that wrote the rows; NULL while the chunk is missing.';
 COMMENT ON COLUMN load_chunks.deleted IS 'Rows of an earlier version that this one no longer has; beside the reconciliation.';
 
@@ -169,6 +175,7 @@ CREATE TABLE IF NOT EXISTS rejected_rows (
     row_number bigint NOT NULL,
     line       bigint NOT NULL,
     reason     text NOT NULL,
+    kinds      text[] NOT NULL,
     raw        text NOT NULL,
     CONSTRAINT rejected_rows_pkey PRIMARY KEY (source_id, row_number),
     CONSTRAINT rejected_rows_source_id_fkey FOREIGN KEY (source_id) REFERENCES sources (id)
@@ -176,6 +183,7 @@ CREATE TABLE IF NOT EXISTS rejected_rows (
 COMMENT ON TABLE rejected_rows IS 'Rows that break a rule of their dataset, as they stand in the current version of the file.';
 COMMENT ON COLUMN rejected_rows.line IS 'Physical line on which the row begins; the header begins on line 1.';
 COMMENT ON COLUMN rejected_rows.reason IS 'Every rule that the row breaks, separated by semicolons.';
-COMMENT ON COLUMN rejected_rows.raw IS 'The row as it stands in the file.';
+COMMENT ON COLUMN rejected_rows.kinds IS 'The rules alone, without the row''s values, to count by.';
+COMMENT ON COLUMN rejected_rows.raw IS 'The row as it stands in the file; NULs and bytes that are not UTF-8 as \x and two digits.';
 
 COMMIT;

@@ -1,13 +1,16 @@
 """`python -m exporter`: from complete loads to reports."""
 
+import logging
 from pathlib import Path
 
 import click
 
 from exporter.drain import drain
-from exporter.export import check_writable, export, table
+from exporter.export import Exported, check_writable, export, table
+from exporter.rejects import MaxRejects
 from pipeline import command
 from pipeline.database import Database
+from pipeline.errors import SettingsError
 from pipeline.queue import ChunkQueue
 
 SUMMARY = "summary_output.json"
@@ -15,32 +18,56 @@ EXAMPLES = """\b
 Examples:
   python -m exporter
   python -m exporter --output reports --drain-timeout 600
+  python -m exporter --max-rejects 0.1%
 """
+
+
+logger = logging.getLogger("exporter")
 
 
 @click.command(epilog=EXAMPLES)
 @command.folder("--output", "OUTPUT_DIR", "data", "Folder that the reports are written into.")
 @command.drain_timeout
+@command.max_rejects
 @command.database_url()
 @command.redis_url()
 @command.logging_options
-def main(output: Path, drain_timeout: float, database_url: str, redis_url: str) -> None:
+def main(output: Path, drain_timeout: float, max_rejects: str | None, database_url: str, redis_url: str) -> None:
     """Wait until all loads are complete, then write every report.
 
     Reports are the files of exporter/reports; each is replaced whole or not at all.
     """
     check_writable(output)
+    limit = _limit(max_rejects)
     database = Database(database_url, "exporter")
     database.check()
     queue = ChunkQueue.at(redis_url)
-    written = None
-    while written is None:  # a new load may be sealed between the drain and the snapshot of the reports
+    exported = None
+    while exported is None:  # a new load may be sealed between the drain and the snapshot of the reports
         drain(database, queue, drain_timeout)
-        written = export(database, output)
-    for path in written:
+        exported = export(database, output, limit)
+    _tell(exported, limit, output / SUMMARY)
+
+
+def _limit(max_rejects: str | None) -> MaxRejects | None:
+    try:
+        return MaxRejects.parse(max_rejects) if max_rejects else None
+    except ValueError as error:
+        raise SettingsError(f"MAX_REJECTS: {error}") from None
+
+
+def _tell(exported: Exported, limit: MaxRejects | None, summary: Path) -> None:
+    for path in exported.files:
         click.echo(f"wrote {path}")
-    summary = output / SUMMARY
-    if summary in written:
+    for load in exported.loads:
+        click.echo(str(load))
+    rejected = sum(load.rejected for load in exported.loads)
+    if rejected:
+        commonest = "; ".join(f"{count:,} x {kind}" for kind, count in exported.rejected_kinds)
+        click.echo(f"{rejected:,} rows rejected, listed in rejected_rows.csv; most often: {commonest}")
+        if not limit:
+            logger.warning("no limit is set on rejected rows; --max-rejects N or N% sets one")
+    if summary in exported.files:
         click.echo(f"\n{table(summary)}\n{summary}")
 
 

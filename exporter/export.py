@@ -5,22 +5,35 @@ import io
 import json
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from exporter.rejects import MaxRejects
 from pipeline import ledger
 from pipeline.database import Database, Transaction
 from pipeline.errors import PipelineError, SettingsError
+from pipeline.ledger import LoadProgress
 
 REPORTS = Path(__file__).parent / "reports"
+COMMONEST = 3  # kinds of faults that the exporter names
 
 
-def export(database: Database, output: Path) -> list[Path] | None:
-    """Writes every report into `output`, all from one snapshot; returns the files, sorted by name.
+@dataclass(frozen=True)
+class Exported:
+    """What one run of the exporter wrote, and what became of the rows that it is about."""
+
+    files: list[Path]  # by name
+    loads: list[LoadProgress]
+    rejected_kinds: list[tuple[str, int]]  # the commonest, each with its number of rows
+
+
+def export(database: Database, output: Path, max_rejects: MaxRejects | None = None) -> Exported | None:
+    """Writes every report into `output`, all from one snapshot.
 
     None, and nothing written, if the snapshot holds a load that is not complete. The files are replaced
     after all of them were written and synced: a reader never sees half of one, and an error (SettingsError
-    if the folder is at fault) leaves the previous ones.
+    if the folder is at fault, TooManyRejectsError) leaves the previous ones.
     """
     queries = sorted(REPORTS.glob("*.sql"))
     try:
@@ -28,8 +41,12 @@ def export(database: Database, output: Path) -> list[Path] | None:
             with database.transaction(snapshot=True) as tx:
                 if ledger.missing_chunks(tx):
                     return None
+                loads = ledger.progress(tx)
+                if max_rejects:
+                    max_rejects.check(loads)
+                kinds = ledger.rejected_kinds(tx, COMMONEST)
                 finished = [_write(tx, query, Path(folder)) for query in queries]
-            return [path.replace(output / path.name) for path in finished]
+            return Exported([path.replace(output / path.name) for path in finished], loads, kinds)
     except OSError as error:
         raise SettingsError(
             f"OUTPUT_DIR: cannot write into '{output}': {error.strerror}; the previous reports are as they were"

@@ -39,9 +39,11 @@ def cli() -> None:
     metavar="N",
     help="Worker processes to start.",
 )
+@command.encoding
 @command.chunk_rows
 @command.queue_limit
 @command.drain_timeout
+@command.max_rejects
 @command.database_url(required=False)
 @command.redis_url(required=False)
 @state_option
@@ -50,9 +52,11 @@ def run(
     data: Path,
     output: Path | None,
     workers: int,
+    encoding: str,
     chunk_rows: int | None,
     queue_limit: int,
     drain_timeout: float,
+    max_rejects: str | None,
     database_url: str | None,
     redis_url: str | None,
     state: Path | None,
@@ -67,9 +71,11 @@ def run(
     settings = {
         "DATA_DIR": data,
         "OUTPUT_DIR": output or data,
+        "ENCODING": encoding,
         "CHUNK_ROWS": chunk_rows,
         "QUEUE_LIMIT": queue_limit,
         "DRAIN_TIMEOUT": drain_timeout,
+        "MAX_REJECTS": max_rejects,
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
     }
@@ -86,6 +92,31 @@ def reset(state: Path | None) -> None:
 
     folder = state or servers.default_state()
     click.echo(f"removed {folder}" if servers.reset(folder) else f"nothing to remove in {folder}")
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option("--name", metavar="NAME", help="What the one FILE (- for standard input) is called, such as people.csv.")
+@command.data_dir
+@command.encoding
+@command.logging_options
+def check(files: tuple[Path, ...], name: str | None, data: Path, encoding: str) -> int:
+    """Check CSV FILEs as a load would, without servers; places that people name are not looked up.
+
+    Prints a line for each bad row, or for a file that would be refused. Exits 3 if there are any.
+    """
+    from pipeline.check import problems  # needs all stages, of which a container's image holds one
+    from producer.sources import find_sources
+
+    found = 0
+    for source in find_sources(data, files, name):
+        count = 0
+        for problem in problems(source, encoding):
+            click.echo(problem)
+            count += 1
+        logging.getLogger("pipeline").info("%s: %s", source.path, f"{count} problems" if count else "in order")
+        found += count
+    return command.PROBLEMS_FOUND if found else 0
 
 
 @cli.command()

@@ -15,6 +15,7 @@ from pipeline import logs
 from pipeline.errors import PipelineError
 
 INTERRUPTED = 130  # exit code
+PROBLEMS_FOUND = 3  # exit code
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -56,6 +57,9 @@ def folder(flag: str, variable: str, default: str | None, text: str) -> Callable
 
 
 data_dir = folder("--data", "DATA_DIR", "data", "Folder of the CSV files.")
+encoding = setting(
+    "--encoding", "ENCODING", default="utf-8", metavar="NAME", help="Encoding of the CSV files, such as latin-1."
+)
 chunk_rows = setting(
     "--chunk-rows",
     "CHUNK_ROWS",
@@ -78,6 +82,9 @@ drain_timeout = setting(
     default=3600,
     metavar="SECONDS",
     help="How long the exporter waits for the loads to be complete.",
+)
+max_rejects = setting(
+    "--max-rejects", "MAX_REJECTS", metavar="N|N%", help="Rejected rows that are too many.  [default: no limit]"
 )
 
 

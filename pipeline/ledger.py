@@ -29,6 +29,7 @@ class LoadPlan:
     dataset: str
     sha256: str
     columns: tuple[str, ...]  # of the header, in the order of the file
+    delimiter: str
     chunks: tuple[ChunkPlan, ...]  # at least one, even without a row
 
     @property
@@ -42,12 +43,17 @@ class MissingChunk:
 
     load: int
     source: str
+    reopened: int  # how often it was made missing again
     plan: ChunkPlan
 
     @property
     def job_id(self) -> str:
-        """Deterministic, so that a chunk is on the queue at most once; another content has another id."""
-        return f"load-{self.load}-chunk-{self.plan.number}-{self.plan.sha256[:12]}"
+        """Deterministic, so that a chunk is on the queue at most once; another content has another id.
+
+        So has a chunk that was reopened: the job that committed it before may not be off the queue yet.
+        """
+        job_id = f"load-{self.load}-chunk-{self.plan.number}-{self.plan.sha256[:12]}"
+        return f"{job_id}-{self.reopened}" if self.reopened else job_id
 
     def __str__(self) -> str:
         first, count = self.plan.first_row, self.plan.row_count
@@ -62,6 +68,7 @@ class Claim:
     source: str
     dataset: str
     columns: tuple[str, ...]
+    delimiter: str
     load: int
     number: int
     source_id: int
@@ -98,23 +105,38 @@ class LoadProgress:
     deleted: int
     complete: bool
 
+    def __str__(self) -> str:
+        """The account of its rows, such as: people.csv: 4 rows = 3 inserted + 0 updated + 0 unchanged + 1 rejected."""
+        rows = (
+            f"{self.row_count:,} rows"
+            if self.complete
+            else f"{self.committed_rows:,} of {self.row_count:,} rows so far"
+        )
+        return (
+            f"{self.source}: {rows} = {self.inserted:,} inserted + {self.updated:,} updated"
+            f" + {self.unchanged:,} unchanged + {self.rejected:,} rejected"
+        )
 
-def seal(tx: Transaction, plan: LoadPlan) -> tuple[int, bool]:
+
+def seal(tx: Transaction, plan: LoadPlan, refers_to: tuple[str, ...]) -> tuple[int, bool]:
     """Makes `plan` the current load of its source, unless it is already; returns its id and whether it is new.
 
-    A new load supersedes the one before: from the commit on, chunks of that one change nothing, and
-    chunks that were being committed have been waited for.
+    Of a load that is there already, chunks with rejected rows become missing again if one of the datasets
+    that its rows refer to was loaded since. A new load supersedes the one before: from the commit on, chunks
+    of that one change nothing, and chunks that were being committed have been waited for.
     """
     source_id = tx.value(SQL / "register_source.sql", name=plan.source, dataset=plan.dataset)
     tx.run(SQL / "lock_source_alone.sql", source_id=source_id)
     current = tx.row(SQL / "current_load.sql", source_id=source_id)
     if current is not None and current[1] == plan.sha256:
+        tx.run(SQL / "reopen_chunks.sql", load=current[0], refers_to=list(refers_to))
         return int(current[0]), False
     load = tx.value(
         SQL / "insert_load.sql",
         source_id=source_id,
         sha256=plan.sha256,
         columns=list(plan.columns),
+        delimiter=plan.delimiter,
         row_count=plan.row_count,
         chunk_count=len(plan.chunks),
     )
@@ -133,7 +155,7 @@ def seal(tx: Transaction, plan: LoadPlan) -> tuple[int, bool]:
 def missing_chunks(tx: Transaction, load: int | None = None) -> list[MissingChunk]:
     """The chunks that are not committed yet, of `load` or of all current loads, in order."""
     rows = tx.rows(SQL / "missing_chunks.sql", load=load)
-    return [MissingChunk(load_id, source, ChunkPlan(*plan)) for load_id, source, *plan in rows]
+    return [MissingChunk(load_id, source, reopened, ChunkPlan(*plan)) for load_id, source, reopened, *plan in rows]
 
 
 def progress(tx: Transaction) -> list[LoadProgress]:
@@ -153,13 +175,23 @@ def claim(tx: Transaction, load: int, number: int) -> Claim | None:
     row = tx.row(SQL / "claim_chunk.sql", load=load, number=number)
     if row is None:
         return None
-    source, dataset, columns, *rest = row
-    return Claim(source, dataset, tuple(columns), load, number, *rest)
+    source, dataset, columns, delimiter, *rest = row
+    return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest)
 
 
 def is_loading(tx: Transaction, datasets: tuple[str, ...]) -> bool:
     """Whether a current load of one of these datasets is incomplete."""
     return bool(tx.value(SQL / "is_loading.sql", datasets=list(datasets)))
+
+
+def rejected_kinds(tx: Transaction, limit: int) -> list[tuple[str, int]]:
+    """The commonest kinds of faults among the rejected rows, each with its number of rows."""
+    return [(kind, count) for kind, count in tx.rows(SQL / "rejected_kinds.sql", limit=limit)]
+
+
+def is_preceded(tx: Transaction, claimed: Claim) -> bool:
+    """Whether a chunk before this one, of the same load, is not committed yet."""
+    return bool(tx.value(SQL / "is_preceded.sql", load=claimed.load, number=claimed.number))
 
 
 def record(tx: Transaction, claimed: Claim, counts: Counts) -> None:

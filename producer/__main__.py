@@ -15,14 +15,18 @@ EXAMPLES = """\b
 Examples:
   python -m producer
   python -m producer data/places.csv data/people.csv
+  python -m producer --encoding latin-1 exports/people-2024.csv.gz
+  zcat exports/*.gz | python -m producer --name people-2024.csv -
   python -m producer --forget people.csv
 """
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@click.option("--name", metavar="NAME", help="What the one FILE (- for standard input) is called, such as people.csv.")
 @click.option("--forget", metavar="NAME", help="Remove a source's people and loads instead, such as people.csv.")
 @command.data_dir
+@command.encoding
 @command.chunk_rows
 @command.queue_limit
 @command.database_url()
@@ -30,8 +34,10 @@ Examples:
 @command.logging_options
 def main(
     files: tuple[Path, ...],
+    name: str | None,
     forget: str | None,
     data: Path,
+    encoding: str,
     chunk_rows: int | None,
     queue_limit: int,
     database_url: str,
@@ -47,12 +53,18 @@ def main(
         database.check()
         _forget(database, forget)
         return
-    sources = find_sources(data, files)
+    sources = find_sources(data, files, name)
     database = Database(database_url, "producer")
     database.check()
     queue = ChunkQueue.at(redis_url)
-    for result in produce(sources, database, queue, chunk_rows=chunk_rows, queue_limit=queue_limit):
+    results = produce(sources, database, queue, chunk_rows=chunk_rows, queue_limit=queue_limit, encoding=encoding)
+    for result in results:
         click.echo(_sentence(result))
+    with database.transaction() as tx:
+        loads = ledger.progress(tx)
+    for load in loads:
+        if load.source in {source.name for source in sources}:
+            click.echo(str(load))
 
 
 def _sentence(result: Produced) -> str:

@@ -4,8 +4,9 @@ import hashlib
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from typing import IO
 
 from pipeline import ledger
 from pipeline.database import Database
@@ -13,6 +14,7 @@ from pipeline.errors import InputError
 from pipeline.ledger import LoadPlan, MissingChunk
 from pipeline.progress import Progress
 from pipeline.queue import ChunkQueue
+from producer.content import opened
 from producer.scan import scan
 from producer.sources import Source
 
@@ -22,12 +24,20 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class SealedLoad:
-    """A source, and the load that the ledger holds for its content."""
+class Scanned:
+    """A source, its content, and what the first pass over it found."""
 
     source: Source
+    content: IO[bytes]
+    plan: LoadPlan
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A load that the ledger holds, and what it lacks of it."""
+
+    scanned: Scanned
     load: int
-    row_count: int
     missing: list[MissingChunk]
 
 
@@ -43,56 +53,80 @@ class Produced:
 
 
 def produce(
-    sources: list[Source], database: Database, queue: ChunkQueue, *, chunk_rows: int | None, queue_limit: int
+    sources: list[Source],
+    database: Database,
+    queue: ChunkQueue,
+    *,
+    chunk_rows: int | None,
+    queue_limit: int,
+    encoding: str = "utf-8",
 ) -> list[Produced]:
     """Queues what the ledger lacks of `sources`, at most `queue_limit` chunks ahead of the workers.
 
     Nothing is queued if one of the files is broken as a whole (InputError). Running it again, also at
     the same time, is safe: a chunk that is committed or under way is not queued again.
     """
-    plans = [scan(source, chunk_rows) for source in sources]
-    loads = [_seal(source, plan, database) for source, plan in zip(sources, plans, strict=True)]
-    under_way = queue.state().under_way
-    results = []
-    with Progress("queueing", sum(chunk.plan.row_count for load in loads for chunk in load.missing)) as bar:
-        for load in loads:
-            to_queue = [chunk for chunk in load.missing if chunk.job_id not in under_way]
-            for chunk, text in _texts(load.source.path, to_queue):
-                _wait_for_room(queue, queue_limit)
-                queue.put(chunk, text)
-                bar.advance(chunk.plan.row_count)
-            results.append(
-                Produced(
-                    source=load.source.name,
-                    row_count=load.row_count,
-                    queued_rows=sum(chunk.plan.row_count for chunk in to_queue),
-                    queued_chunks=len(to_queue),
-                    under_way_chunks=len(load.missing) - len(to_queue),
-                )
+    with ExitStack() as contents:
+        scanned = []
+        for source in sources:
+            content = contents.enter_context(opened(source.path, encoding))
+            scanned.append(Scanned(source, content, scan(source, content, chunk_rows)))
+        _check_names(scanned)
+        sealed = [_seal(each, database) for each in scanned]
+        under_way = queue.state().under_way
+        with Progress("queueing", sum(chunk.plan.row_count for load in sealed for chunk in load.missing)) as bar:
+            return [_queue_missing(load, queue, under_way, queue_limit, bar) for load in sealed]
+
+
+def _check_names(scanned: list[Scanned]) -> None:
+    """Raises InputError if two files of one name differ: each would supersede the other."""
+    by_name: dict[str, Scanned] = {}
+    for each in scanned:
+        other = by_name.setdefault(each.source.name, each)
+        if other.plan.sha256 != each.plan.sha256:
+            raise InputError(
+                f"{other.source.path} and {each.source.path} are both {each.source.name} but differ;"
+                " rename or remove one of them"
             )
-    return results
 
 
-def _seal(source: Source, plan: LoadPlan, database: Database) -> SealedLoad:
+def _seal(scanned: Scanned, database: Database) -> Sealed:
     with database.transaction() as tx:
-        load, is_new = ledger.seal(tx, plan)
+        load, is_new = ledger.seal(tx, scanned.plan, scanned.source.dataset.refers_to)
         missing = ledger.missing_chunks(tx, load)
-    logger.debug("%s: load %d (%s), %d chunks missing", source.name, load, "new" if is_new else "known", len(missing))
-    return SealedLoad(source, load, plan.row_count, missing)
+    status = "new" if is_new else "known"
+    logger.debug("%s: load %d (%s), %d chunks missing", scanned.source.name, load, status, len(missing))
+    return Sealed(scanned, load, missing)
 
 
-def _texts(path: Path, chunks: list[MissingChunk]) -> Iterator[tuple[MissingChunk, str]]:
-    """Second pass: the text of each chunk, read where the plan says it is.
+def _queue_missing(
+    sealed: Sealed, queue: ChunkQueue, under_way: frozenset[str], queue_limit: int, bar: Progress
+) -> Produced:
+    to_queue = [chunk for chunk in sealed.missing if chunk.job_id not in under_way]
+    for chunk, text in _texts(sealed.scanned, to_queue):
+        _wait_for_room(queue, queue_limit)
+        queue.put(chunk, text)
+        bar.advance(chunk.plan.row_count)
+    return Produced(
+        source=sealed.scanned.source.name,
+        row_count=sealed.scanned.plan.row_count,
+        queued_rows=sum(chunk.plan.row_count for chunk in to_queue),
+        queued_chunks=len(to_queue),
+        under_way_chunks=len(sealed.missing) - len(to_queue),
+    )
+
+
+def _texts(scanned: Scanned, chunks: list[MissingChunk]) -> Iterator[tuple[MissingChunk, str]]:
+    """Second pass: the text of each chunk, read where the plan says it is; bytes that are not UTF-8 as PEP 383.
 
     Raises InputError if it is no longer what the first pass saw there.
     """
-    with path.open("rb") as file:
-        for chunk in chunks:
-            file.seek(chunk.plan.byte_offset)
-            content = file.read(chunk.plan.byte_count)
-            if hashlib.sha256(content).hexdigest() != chunk.plan.sha256:
-                raise InputError(f"{path} changed while it was being read; run the producer again")
-            yield chunk, content.decode("utf-8")
+    for chunk in chunks:
+        scanned.content.seek(chunk.plan.byte_offset)
+        content = scanned.content.read(chunk.plan.byte_count)
+        if hashlib.sha256(content).hexdigest() != chunk.plan.sha256:
+            raise InputError(f"{scanned.source.path} changed while it was being read; run the producer again")
+        yield chunk, content.decode("utf-8", "surrogateescape")
 
 
 def _wait_for_room(queue: ChunkQueue, queue_limit: int) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import time
+from collections.abc import Sequence
 
 from pipeline import ledger
 from pipeline.database import Database, Transaction
@@ -13,7 +14,7 @@ from pipeline.ledger import Claim, Counts
 from worker.rows import read_rows
 
 PAUSES = (0.1, 0.3, 1, 2, 4, 8)  # seconds, growing, between attempts while the surroundings are at fault
-LONGEST_OUT_OF_ORDER = 0.3  # seconds; then the chunk goes back, so that this worker can load what it waits for
+OUT_OF_ORDER_PAUSE = 0.05  # seconds before the chunk goes back; what it waits for may be next on the queue
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +37,11 @@ class ChunkLoader:
             try:
                 return self._attempt(load, number, text)
             except OutOfOrderError:
-                if pause > LONGEST_OUT_OF_ORDER:
-                    raise
+                time.sleep(OUT_OF_ORDER_PAUSE)
+                raise
             except RetryLaterError as error:
                 logger.warning("load %d chunk %d: %s; trying again in %.1f s", load, number, error, pause)
-            time.sleep(pause)
+                time.sleep(pause)
         return self._attempt(load, number, text)
 
     def _attempt(self, load: int, number: int, text: str) -> None:
@@ -49,25 +50,23 @@ class ChunkLoader:
             if claimed is None:
                 logger.debug("load %d chunk %d: committed already or superseded; nothing to do", load, number)
                 return
-            rows = _rows(claimed, text)
-            whole = [row for row in rows if row.fields]
-            wrong_width = [_wrong_width(row, claimed) for row in rows if not row.fields]
-            stored = self._datasets[claimed.dataset].store(tx, claimed, whole)
-            rejected = [*wrong_width, *stored.rejected]
-            _replace_rejected(tx, claimed, rejected)
-            counts = Counts(stored.inserted, stored.updated, stored.unchanged, len(rejected), stored.deleted)
+            stored = self._datasets[claimed.dataset].store(tx, claimed, _rows(claimed, text))
+            _replace_rejected(tx, claimed, stored.rejected)
+            counts = Counts(stored.inserted, stored.updated, stored.unchanged, len(stored.rejected), stored.deleted)
             ledger.record(tx, claimed, counts)
         logger.debug("%s chunk %d committed: %s", claimed.source, number, counts)
 
 
 def _rows(claimed: Claim, text: str) -> list[SourceRow]:
     """The rows of the chunk, if the text is the one that the producer sealed."""
-    if hashlib.sha256(text.encode("utf-8")).hexdigest() != claimed.sha256:
+    if hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest() != claimed.sha256:
         raise PipelineError(
             f"{claimed.source} chunk {claimed.number}: the job does not hold the text that the ledger knows"
         )
     dataset = next(dataset for dataset in DATASETS if dataset.name == claimed.dataset)
-    rows = list(read_rows(text, claimed.columns, dataset.columns, claimed.first_row, claimed.first_line))
+    rows = list(
+        read_rows(text, claimed.columns, claimed.delimiter, dataset.columns, claimed.first_row, claimed.first_line)
+    )
     if len(rows) != claimed.row_count:
         raise PipelineError(
             f"{claimed.source} chunk {claimed.number}: {len(rows)} rows where the ledger has {claimed.row_count}"
@@ -75,11 +74,7 @@ def _rows(claimed: Claim, text: str) -> list[SourceRow]:
     return rows
 
 
-def _wrong_width(row: SourceRow, claimed: Claim) -> Rejected:
-    return Rejected(row, (f"not {len(claimed.columns)} fields, as the header has",))
-
-
-def _replace_rejected(tx: Transaction, claimed: Claim, rejected: list[Rejected]) -> None:
+def _replace_rejected(tx: Transaction, claimed: Claim, rejected: Sequence[Rejected]) -> None:
     """Makes rejected_rows hold exactly the bad rows of this chunk in its range."""
     tx.run(
         ledger.SQL / "delete_rejected.sql",
@@ -89,10 +84,12 @@ def _replace_rejected(tx: Transaction, claimed: Claim, rejected: list[Rejected])
     )
     tx.copy(
         "rejected_rows",
-        ("source_id", "row_number", "line", "reason", "raw"),
-        (
-            f"{claimed.source_id}\t{bad.row.row_number}\t{bad.row.line}"
-            f"\t{copy_field('; '.join(bad.reasons))}\t{copy_field(bad.row.raw)}\n"
-            for bad in rejected
-        ),
+        ("source_id", "row_number", "line", "reason", "kinds", "raw"),
+        (_rejected_line(claimed.source_id, bad) for bad in rejected),
     )
+
+
+def _rejected_line(source_id: int, bad: Rejected) -> str:
+    reason = copy_field("; ".join(map(str, bad.faults)))
+    kinds = copy_field("{" + ",".join(f'"{fault.kind}"' for fault in bad.faults) + "}")
+    return f"{source_id}\t{bad.row.row_number}\t{bad.row.line}\t{reason}\t{kinds}\t{copy_field(bad.row.raw)}\n"

@@ -1,8 +1,9 @@
 """What a dataset is: which files hold it, the rules of a row, and how good rows get into its table."""
 
+import re
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,16 +11,39 @@ from pipeline.database import Transaction
 from pipeline.ledger import Claim
 
 LONGEST_TEXT = 200  # characters, as the CHECKs in schema.sql
+LONGEST_SHOWN = 60  # characters of a value that a message quotes
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A rule that a row breaks."""
+
+    column: str  # or "row", if it is about the whole row
+    rule: str
+    value: str | None = None  # what stands in the column, if it helps
+
+    def __str__(self) -> str:
+        """Such as: date_of_birth '1990-13-02' is not a date (YYYY-MM-DD)."""
+        if self.value is None:
+            return f"{self.column} {self.rule}"
+        shown = self.value if len(self.value) <= LONGEST_SHOWN else self.value[:LONGEST_SHOWN] + "…"
+        return f"{self.column} {shown!r} {self.rule}"
+
+    @property
+    def kind(self) -> str:
+        """What this fault has in common with others of its kind."""
+        return f"{self.column} {self.rule}"
 
 
 @dataclass(frozen=True)
 class SourceRow:
-    """A row as it stands in the file."""
+    """A row as it stands in the file, and what is wrong with its form."""
 
     row_number: int  # from 1, header not counted
     line: int  # on which it begins, the header begins on 1
-    fields: tuple[str, ...]  # the dataset's columns, in its order; empty if their number is wrong
+    fields: tuple[str, ...]  # the dataset's columns, in its order; empty if the row has too many or too few
     raw: str  # physical text, without the last line end
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -27,12 +51,12 @@ class Rejected:
     """A row that breaks rules of its dataset, and all of those rules."""
 
     row: SourceRow
-    reasons: tuple[str, ...]
+    faults: tuple[Fault, ...]
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What became of the good rows of a chunk, and the bad ones."""
+    """What became of the rows of a chunk."""
 
     inserted: int
     updated: int
@@ -46,15 +70,29 @@ class Dataset(ABC):
 
     name: ClassVar[str]
     columns: ClassVar[tuple[str, ...]]  # required in the header of each file
+    refers_to: ClassVar[tuple[str, ...]] = ()  # datasets whose rows this one's rows name
 
     @classmethod
     def holds(cls, source: str) -> bool:
-        """Whether a file of this name (relative to the data folder) holds this dataset."""
-        return source == f"{cls.name}.csv"
+        """Whether a file of this name (relative to the data folder, without .gz) holds this dataset."""
+        return re.fullmatch(rf"{cls.name}(-[^/]*)?\.csv|{cls.name}/[^/]+\.csv", source) is not None
+
+    @abstractmethod
+    def faults(self, fields: Sequence[str]) -> list[Fault]:
+        """The rules that cleaned fields break, of those that need no database."""
 
     @abstractmethod
     def store(self, tx: Transaction, claimed: Claim, rows: Iterable[SourceRow]) -> Stored:
         """Makes the table hold exactly the good rows of the claimed chunk in place of what it held of them."""
+
+    def checker(self) -> Callable[[SourceRow], list[Fault]]:
+        """Says of each row of one file, asked in order, what faults it has that need no database."""
+        return lambda row: self.checked(row)[1]
+
+    def checked(self, row: SourceRow) -> tuple[tuple[str, ...], list[Fault]]:
+        """The fields as they would be stored, and all faults that need no database."""
+        fields = tuple(map(clean, row.fields))
+        return fields, [*row.faults, *self.faults(fields)] if fields else list(row.faults)
 
 
 def clean(text: str) -> str:
@@ -62,12 +100,12 @@ def clean(text: str) -> str:
     return unicodedata.normalize("NFC", text.strip())
 
 
-def text_fault(column: str, text: str) -> str | None:
+def text_fault(column: str, text: str) -> Fault | None:
     """Why a cleaned text cannot be stored in a required column, or None if it can."""
     if not text:
-        return f"{column} is empty"
+        return Fault(column, "is empty")
     if len(text) > LONGEST_TEXT:
-        return f"{column} is longer than {LONGEST_TEXT} characters"
+        return Fault(column, f"is longer than {LONGEST_TEXT} characters")
     return None
 
 

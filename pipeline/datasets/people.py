@@ -1,13 +1,12 @@
 """People: one row each, known by their position in the file; their place of birth must be a known city."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
 from pipeline import ledger
 from pipeline.database import ForeignKeyError, Transaction
-from pipeline.datasets.dataset import Dataset, Rejected, SourceRow, Stored, clean, copy_field, text_fault
-from pipeline.datasets.places import Places
+from pipeline.datasets.dataset import Dataset, Fault, Rejected, SourceRow, Stored, copy_field, text_fault
 from pipeline.errors import OutOfOrderError, RetryLaterError
 from pipeline.ledger import Claim
 
@@ -18,13 +17,24 @@ TABLE_COLUMNS = ("source_id", "row_number", "given_name", "family_name", "date_o
 class People(Dataset):
     name = "people"
     columns = ("given_name", "family_name", "date_of_birth", "place_of_birth")
+    refers_to = ("places",)
 
     def __init__(self) -> None:
         self._place_ids: dict[str, int] = {}
 
+    def faults(self, fields: Sequence[str]) -> list[Fault]:
+        given_name, family_name, date_of_birth, place_of_birth = fields
+        found = (
+            text_fault("given_name", given_name),
+            text_fault("family_name", family_name),
+            date_fault("date_of_birth", date_of_birth),
+            None if place_of_birth else Fault("place_of_birth", "is empty"),
+        )
+        return [fault for fault in found if fault]
+
     def store(self, tx: Transaction, claimed: Claim, rows: Iterable[SourceRow]) -> Stored:
         """Copies the rows straight into people where the chunk's range is still empty, else upserts them."""
-        lines, rejected = self._check(tx, claimed, rows)
+        lines, rejected = self._resolved(tx, claimed, rows)
         span = {"source_id": claimed.source_id, "first_row": claimed.first_row, "last_row": claimed.last_row}
         try:
             if not tx.value(HERE / "people_exist.sql", **span):
@@ -38,20 +48,24 @@ class People(Dataset):
             raise RetryLaterError(f"places are not what they were when looked up: {error}") from error
         return Stored(inserted, updated, len(lines) - inserted - updated, deleted, rejected)
 
-    def _check(self, tx: Transaction, claimed: Claim, rows: Iterable[SourceRow]) -> tuple[list[str], list[Rejected]]:
-        """Good rows as lines for COPY, in order of row number, and the bad ones with their reasons."""
+    def _resolved(self, tx: Transaction, claimed: Claim, rows: Iterable[SourceRow]) -> tuple[list[str], list[Rejected]]:
+        """Good rows as lines for COPY, in order of row number, and the bad ones."""
         lines = []
         rejected = []
         looked_up = False
         for row in rows:
-            given_name, family_name, date_of_birth, city = map(clean, row.fields)
-            if city not in self._place_ids and not looked_up:
+            fields, faults = self.checked(row)
+            city = fields[3] if fields else ""
+            if city and city not in self._place_ids and not looked_up:
                 self._look_up_places(tx, claimed)
                 looked_up = True
             place_id = self._place_ids.get(city)
-            if reasons := faults(given_name, family_name, date_of_birth, city, place_id is not None):
-                rejected.append(Rejected(row, reasons))
+            if city and place_id is None:
+                faults.append(Fault("place_of_birth", "is not a known city", city))
+            if faults:
+                rejected.append(Rejected(row, tuple(faults)))
                 continue
+            given_name, family_name, date_of_birth, _ = fields
             lines.append(
                 f"{claimed.source_id}\t{row.row_number}\t{copy_field(given_name)}\t{copy_field(family_name)}"
                 f"\t{date_of_birth}\t{place_id}\n"
@@ -63,36 +77,22 @@ class People(Dataset):
 
         In this order: places that are committed between the two statements must not be missed.
         """
-        if ledger.is_loading(tx, (Places.name,)):
+        if ledger.is_loading(tx, self.refers_to):
             raise OutOfOrderError(f"{claimed.source} names places that are not known, and places are being loaded")
         self._place_ids = dict(tx.rows(HERE / "place_ids.sql"))
 
 
-def faults(
-    given_name: str, family_name: str, date_of_birth: str, place_of_birth: str, place_is_known: bool
-) -> tuple[str, ...]:
-    """All rules that a cleaned row breaks, in the order of the columns; empty if it is good."""
-    found = (
-        text_fault("given_name", given_name),
-        text_fault("family_name", family_name),
-        date_fault(date_of_birth),
-        None if place_is_known else place_fault(place_of_birth),
-    )
-    return tuple(fault for fault in found if fault)
-
-
-def date_fault(text: str) -> str | None:
+def date_fault(column: str, text: str) -> Fault | None:
+    """Why a cleaned text is not a day that has been, or None if it is one."""
     if not text:
-        return "date_of_birth is empty"
-    if len(text) == 10 and text[4] == text[7] == "-":  # fromisoformat also takes 19901302 and 1990-W01-1
-        try:
-            date.fromisoformat(text)
-        except ValueError:
-            pass
-        else:
-            return None
-    return f"date_of_birth {text!r} is not a date (YYYY-MM-DD)"
-
-
-def place_fault(city: str) -> str:
-    return f"place_of_birth {city!r} is not a known city" if city else "place_of_birth is empty"
+        return Fault(column, "is empty")
+    try:
+        # fromisoformat also takes forms such as 19901302 and 1990-W01-1
+        day = date.fromisoformat(text) if len(text) == 10 and text[4] == text[7] == "-" else None
+    except ValueError:
+        day = None
+    if day is None:
+        return Fault(column, "is not a date (YYYY-MM-DD)", text)
+    if day > date.today():
+        return Fault(column, "is in the future", text)
+    return None

@@ -16,20 +16,22 @@ ORDER BY countries.id, county
 ON CONFLICT (country_id, name) DO NOTHING;
 
 WITH resolved AS (
-    SELECT city, counties.id AS county_id
+    SELECT places_incoming.city, counties.id AS county_id
     FROM places_incoming
-    JOIN countries ON countries.name = country
-    JOIN counties ON counties.country_id = countries.id AND counties.name = county
-), changed AS (
-    SELECT resolved.city, resolved.county_id
+    JOIN countries ON countries.name = places_incoming.country
+    JOIN counties ON counties.country_id = countries.id AND counties.name = places_incoming.county
+), corrected AS (
+    SELECT count(*) AS places
     FROM resolved
-    LEFT JOIN places ON places.city = resolved.city
-    WHERE places.county_id IS DISTINCT FROM resolved.county_id
+    JOIN places ON places.city = resolved.city
+    WHERE places.county_id <> resolved.county_id
 ), written AS (
-    INSERT INTO places (city, county_id)
-    SELECT city, county_id FROM changed ORDER BY city
-    ON CONFLICT (city) DO UPDATE SET county_id = excluded.county_id
+    INSERT INTO places (city, county_id, listed_by_load)
+    SELECT city, county_id, %(load)s FROM resolved ORDER BY city
+    ON CONFLICT (city) DO UPDATE SET
+        county_id = excluded.county_id,
+        listed_by_load = excluded.listed_by_load
     RETURNING (xmax = 0) AS is_new   -- xmax is 0 in a row version that replaced none
 )
-SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new)
-FROM written;
+SELECT (SELECT count(*) FROM written WHERE is_new), corrected.places
+FROM corrected;

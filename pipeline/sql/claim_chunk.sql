@@ -3,6 +3,7 @@ SELECT
     sources.name,
     sources.dataset,
     current_loads.columns,
+    current_loads.delimiter,
     sources.id,
     load_chunks.first_row,
     CASE WHEN load_chunks.number < current_loads.chunk_count

@@ -70,6 +70,8 @@ def test_the_stages_by_hand_in_any_order_and_again(commands: Commands, pipeline:
     assert again.stdout.splitlines() == [
         "places.csv: 3 rows, unchanged, nothing to do",
         "people.csv: 4 rows, unchanged, nothing to do",
+        "people.csv: 4 rows = 4 inserted + 0 updated + 0 unchanged + 0 rejected",
+        "places.csv: 3 rows = 3 inserted + 0 updated + 0 unchanged + 0 rejected",
     ]
     assert commands.run("exporter", **files).returncode == 0
     assert summary.read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
@@ -344,7 +346,10 @@ def test_the_example_file_is_left_alone(commands: Commands, pipeline: Pipeline) 
     (pipeline.data / "example.csv").write_text("name\nAda\n")
     pipeline.write(places=PLACES)
     ended = commands.run("producer", DATA_DIR=str(pipeline.data))
-    assert ended.stdout == "places.csv: 3 of 3 rows queued in 1 chunks\n"
+    assert ended.stdout.splitlines() == [
+        "places.csv: 3 of 3 rows queued in 1 chunks",
+        "places.csv: 0 of 3 rows so far = 0 inserted + 0 updated + 0 unchanged + 0 rejected",
+    ]
     refused = commands.run("producer", str(pipeline.data / "example.csv"), DATA_DIR=str(pipeline.data))
     assert refused.returncode == 1
     assert "'example.csv' matches no dataset" in refused.stderr

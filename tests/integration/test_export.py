@@ -32,10 +32,11 @@ def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_shipped_reports_say_what_the_files_say(pipeline: Pipeline, output: Path) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
-    written = export(pipeline.database, output)
-    assert written is not None
-    content = {path.name: path.read_text(encoding="utf-8") for path in written}
+    exported = export(pipeline.database, output)
+    assert exported is not None
+    content = {path.name: path.read_text(encoding="utf-8") for path in exported.files}
     loads = content.pop("loads.csv").splitlines()
+    assert content.pop("rejected_rows.csv") == "source,row_number,line,reason,raw\n"
     assert content == {
         "summary_output.json": '{"Scotland":2,"Ireland":1,"Wales":1}',
         "people_by_county.csv": (

@@ -282,7 +282,13 @@ def test_a_city_listed_again_counts_once_and_is_rejected_if_it_contradicts(pipel
     pipeline.load(places=PLACES + "Ayr,Ayrshire,Scotland\nAyr,Ayrshire,Wales\n")
     assert pipeline.counts("places.csv") == {"inserted": 3, "updated": 0, "unchanged": 1, "rejected": 1, "deleted": 0}
     assert pipeline.rejected() == [
-        ("places.csv", 5, 6, "city 'Ayr' is listed with another county or country on line 2", "Ayr,Ayrshire,Wales")
+        (
+            "places.csv",
+            5,
+            6,
+            "city 'Ayr' is listed with another county or country in an earlier row",
+            "Ayr,Ayrshire,Wales",
+        )
     ]
 
 

@@ -57,7 +57,7 @@ def test_the_schema_can_be_applied_while_a_chunk_is_being_loaded(pipeline: Pipel
         "INSERT INTO people VALUES (1, 1, 'Jean', 'Kerr', '0044-03-15 BC', 1)",
         "INSERT INTO people VALUES (1, 0, 'Jean', 'Kerr', '1901-02-03', 1)",
         "INSERT INTO people VALUES (1, 1, 'Jean', 'Kerr', '1901-02-03', -1)",
-        "INSERT INTO places (city, county_id) SELECT city, county_id FROM places",
+        "INSERT INTO places (city, county_id, listed_by_load) SELECT city, county_id, 1 FROM places",
         "DELETE FROM places",
         "UPDATE load_chunks SET unchanged = unchanged + 1",
         "UPDATE load_chunks SET committed_at = NULL",

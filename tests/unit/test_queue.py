@@ -10,7 +10,7 @@ from pipeline.errors import PipelineError
 from pipeline.ledger import ChunkPlan, MissingChunk
 from pipeline.queue import ChunkJob, ChunkQueue
 
-CHUNK = MissingChunk(3, "people.csv", ChunkPlan(2, 11, 10, 12, 400, 20, "ab" * 32))
+CHUNK = MissingChunk(3, "people.csv", 0, ChunkPlan(2, 11, 10, 12, 400, 20, "ab" * 32))
 
 
 @pytest.fixture

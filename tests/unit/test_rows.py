@@ -1,13 +1,14 @@
 """Rows out of the text of a chunk."""
 
-from pipeline.datasets.dataset import SourceRow
+from pipeline.datasets.dataset import Fault, SourceRow
 from worker.rows import read_rows
 
 HEADER = ("a", "b")
 
 
-def read(text: str, columns: tuple[str, ...] = HEADER) -> list[SourceRow]:
-    return list(read_rows(text, HEADER, columns, first_row=11, first_line=21))
+def read(content: str | bytes, columns: tuple[str, ...] = HEADER, delimiter: str = ",") -> list[SourceRow]:
+    text = content if isinstance(content, str) else content.decode("utf-8", "surrogateescape")
+    return list(read_rows(text, HEADER, delimiter, columns, first_row=11, first_line=21))
 
 
 def test_rows_know_their_number_line_and_text() -> None:
@@ -18,13 +19,42 @@ def test_rows_know_their_number_line_and_text() -> None:
     ]
 
 
+def test_lines_may_end_with_cr_alone() -> None:
+    rows = [(row.line, row.fields) for row in read('1,2\r\r"x\ry",4\r')]
+    assert rows == [(21, ("1", "2")), (23, ("x\ry", "4"))]
+
+
 def test_columns_come_in_the_order_asked_for() -> None:
     assert read("1,2\n", columns=("b", "a"))[0].fields == ("2", "1")
 
 
 def test_a_row_of_another_width_has_no_fields() -> None:
-    assert [row.fields for row in read("1\n1,2\n1,2,3\n")] == [(), ("1", "2"), ()]
+    wrong = (Fault("row", "has not 2 fields, as the header has"),)
+    rows = [(row.fields, row.faults) for row in read("1\n1,2\n1,2,3\n")]
+    assert rows == [((), wrong), (("1", "2"), ()), ((), wrong)]
+
+
+def test_a_line_of_delimiters_is_a_row() -> None:
+    assert [row.fields for row in read("\t\n \n", delimiter="\t")] == [("", "")]
 
 
 def test_characters_that_only_look_like_line_ends_stay_in_their_row() -> None:
     assert [row.fields for row in read("1\u2028\x1c\x85,2\n")] == [("1\u2028\x1c\x85", "2")]
+
+
+def test_what_postgresql_cannot_store_is_a_fault_of_its_column_and_shown_as_digits() -> None:
+    [bytes_row, nul_row, good] = read(b"1,\xe9t\xe9\n1\0,2\n\xc3\xa9,2\n")
+    assert [str(fault) for fault in bytes_row.faults] == [r"b '\udce9t\udce9' holds bytes that are not UTF-8"]
+    assert bytes_row.raw == "1,\\xe9t\\xe9"
+    assert nul_row.faults == (Fault("a", "holds a NUL character"),)
+    assert nul_row.raw == "1\\x00,2"
+    assert good == SourceRow(13, 23, ("é", "2"), "é,2")
+
+
+def test_bytes_that_are_not_utf8_in_an_ignored_column_are_no_fault() -> None:
+    assert read(b"1,\xe9\n", columns=("a",))[0].faults == ()
+
+
+def test_text_after_a_closing_quote_is_a_fault() -> None:
+    faults = [[str(fault) for fault in row.faults] for row in read('"1"x,2\n"1","2"\n1"x,2\n')]
+    assert faults == [["row has text after a closing quote"], [], []]

@@ -7,8 +7,9 @@ import pytest
 
 from pipeline.datasets.people import People
 from pipeline.errors import InputError
+from pipeline.ledger import LoadPlan
 from producer import scan as module
-from producer.scan import scan
+from producer.content import opened
 from producer.sources import Source
 
 HEADER = "given_name,family_name,date_of_birth,place_of_birth\n"
@@ -18,6 +19,11 @@ def source(folder: Path, content: str | bytes) -> Source:
     path = folder / "people.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return Source("people.csv", path, People)
+
+
+def scan(source: Source, chunk_rows: int | None) -> LoadPlan:
+    with opened(source.path, "utf-8") as file:
+        return module.scan(source, file, chunk_rows)
 
 
 def rows(number: int) -> str:
@@ -81,16 +87,60 @@ def test_a_chunk_ends_at_its_limit_of_bytes(tmp_path: Path, monkeypatch: pytest.
     assert {c.row_count for c in plan.chunks[:-1]} == {4}
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_line_ends_and_byte_order_mark_make_no_difference(tmp_path: Path, end: str, mark: bytes) -> None:
+    content = mark + (HEADER + rows(5) + '"Jean\n",Kerr,1901-02-03,Ayr\n').replace("\n", end).encode()
+    plan = scan(source(tmp_path, content), chunk_rows=2)
+    assert [(c.first_row, c.row_count, c.first_line) for c in plan.chunks] == [(1, 2, 2), (3, 2, 4), (5, 2, 6)]
+    parts = [content[c.byte_offset : c.byte_offset + c.byte_count] for c in plan.chunks]
+    assert content.endswith(b"".join(parts))
+    assert plan.columns == ("given_name", "family_name", "date_of_birth", "place_of_birth")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_header_shows_the_delimiter(tmp_path: Path, delimiter: str) -> None:
+    content = HEADER.replace(",", delimiter) + f'"J,;\t"{delimiter}Kerr{delimiter}1901-02-03{delimiter}Ayr\n'
+    plan = scan(source(tmp_path, content), chunk_rows=2)
+    assert (plan.delimiter, plan.row_count) == (delimiter, 1)
+    assert plan.columns == ("given_name", "family_name", "date_of_birth", "place_of_birth")
+
+
+def test_header_case_spaces_and_order_make_no_difference_and_other_columns_are_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        plan = scan(source(tmp_path, "Place_Of_Birth , note,DATE_OF_BIRTH,family_name, given_name\n"), 2)
+    assert plan.columns == ("place_of_birth", "note", "date_of_birth", "family_name", "given_name")
+    assert caplog.messages == ["people.csv: columns that are ignored: 'note'"]
+
+
+def test_blank_lines_above_the_header_are_no_header(tmp_path: Path) -> None:
+    [chunk] = scan(source(tmp_path, "\n  \n" + HEADER + rows(1)), 2).chunks
+    assert (chunk.first_line, chunk.row_count) == (4, 1)
+
+
+def test_blocks_of_the_file_may_end_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = HEADER.replace("\n", "\r\n") + 'Jean,"Kerr\r\n""x""",1901-02-03,Ayr\r\n' * 20 + "\r\n"
+    whole = scan(source(tmp_path, content), 3)
+    for size in range(1, 40):
+        monkeypatch.setattr("pipeline.records.BLOCK", size)
+        assert scan(source(tmp_path, content), 3) == whole
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("", "the file is empty"),
-        ("given_name,family_name\n", "line 1: column 'date_of_birth' is missing from the header"),
+        ("\ufeff\n \n", "the file is empty"),
+        ("\ngiven_name,family_name\n", "line 2: column 'date_of_birth' is missing from the header"),
         (HEADER.replace("\n", ",given_name\n"), "line 1: column 'given_name' stands twice in the header"),
-        (HEADER + rows(2) + 'Jean,"Kerr,1901-02-03,Ayr\n' + rows(3), 'line 4: a quote opens here and never closes'),
-        (HEADER.encode() + rows(2).encode() + b"Ren\xe9,Kerr,1901-02-03,Ayr\n", "line 4: byte 0xe9 is not UTF-8"),
+        (HEADER + rows(2) + 'Jean,"Kerr\n' + rows(3), "line 4: a quote opens here and does not close until the end"),
+        (HEADER + rows(2) + 'Jean,"' + rows(2**17), "line 4: a quote opens here and does not close within 1048576"),
+        (HEADER + rows(2) + f"Jean,{'x' * 2**21}\n", "line 4: the row is longer than 1048576 bytes"),
+        (HEADER.encode("utf-16"), "line 1: the file is UTF-16, not UTF-8; name it with --encoding utf-16"),
     ],
-)  # fmt: skip
+)
 def test_a_file_broken_as_a_whole_is_refused_with_its_line(tmp_path: Path, content: str | bytes, message: str) -> None:
     with pytest.raises(InputError) as refused:
         scan(source(tmp_path, content), chunk_rows=2)

@@ -1,0 +1,37 @@
+"""Checks files without a database: what would be refused, and which rows would be rejected, in the same words."""
+
+from collections.abc import Iterator
+
+from pipeline.datasets.dataset import Rejected
+from pipeline.errors import InputError
+from producer.content import opened
+from producer.scan import scan
+from producer.sources import Source
+from worker.rows import read_rows
+
+
+def bad_rows(source: Source, encoding: str) -> Iterator[Rejected]:
+    """The rows of a file that break a rule which needs no database, in order, one chunk in memory at a time.
+
+    Raises InputError if the file is broken as a whole.
+    """
+    dataset = source.dataset()
+    faults = dataset.checker()
+    with opened(source.path, encoding) as file:
+        plan = scan(source, file, chunk_rows=None)
+        for chunk in plan.chunks:
+            file.seek(chunk.byte_offset)
+            text = file.read(chunk.byte_count).decode("utf-8", "surrogateescape")
+            rows = read_rows(text, plan.columns, plan.delimiter, dataset.columns, chunk.first_row, chunk.first_line)
+            for row in rows:
+                if found := faults(row):
+                    yield Rejected(row, tuple(found))
+
+
+def problems(source: Source, encoding: str) -> Iterator[str]:
+    """One line for each bad row, or for what is wrong with the file as a whole."""
+    try:
+        for bad in bad_rows(source, encoding):
+            yield f"{source.path} line {bad.row.line}: {'; '.join(map(str, bad.faults))}"
+    except InputError as error:
+        yield str(error)

@@ -1,0 +1,89 @@
+"""Files that nobody cleaned, through the real commands."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline import PROJECT
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
+from tests.integration.test_rejects import DIRTY, GOOD, HEADER, shown
+
+
+def write_dirty(folder: Path) -> int:
+    """Places, and people with each kind of bad row; returns the number of bad rows."""
+    (folder / "places.csv").write_text(PLACES)
+    (folder / "people.csv").write_bytes(HEADER.encode() + b"".join(GOOD.encode() + bad for bad, _ in DIRTY))
+    return len(DIRTY)
+
+
+def test_a_dirty_file_loads_its_good_rows_and_lists_its_bad_ones(commands: Commands, pipeline: Pipeline) -> None:
+    bad = write_dirty(pipeline.data)
+    ended = commands.run("pipeline", "run", "--data", str(pipeline.data), "--chunk-rows", "3")
+    assert ended.returncode == 0, ended.stderr
+    assert f"people.csv: {2 * bad} rows = {bad} inserted + 0 updated + 0 unchanged + {bad} rejected" in ended.stdout
+    assert f"{bad} rows rejected, listed in rejected_rows.csv; most often: 4 x date_of_birth is not" in ended.stdout
+    assert "no limit is set on rejected rows; --max-rejects N or N% sets one" in ended.stderr
+    with (pipeline.data / "rejected_rows.csv").open(encoding="utf-8", newline="") as file:
+        listed = list(csv.DictReader(file))
+    assert [(int(row["row_number"]), row["reason"], row["raw"]) for row in listed] == [
+        (2 * index, reason, shown(raw)) for index, (raw, reason) in enumerate(DIRTY, 1)
+    ]
+    summary = (pipeline.data / "summary_output.json").read_bytes()
+    assert summary == b'{"Scotland":%d}' % bad
+    (pipeline.data / "summary_output.json").write_text("previous")
+    limited = commands.run("exporter", "--max-rejects", "1%", OUTPUT_DIR=str(pipeline.data))
+    assert limited.returncode == 3
+    assert "--max-rejects 1% allows" in limited.stderr
+    assert (pipeline.data / "summary_output.json").read_text() == "previous"
+
+
+def test_check_finds_before_a_load_what_a_load_would_find(tmp_path: Path) -> None:
+    """All but unknown places; with the lines of the file, and without any server."""
+    bad = write_dirty(tmp_path)
+    command = [sys.executable, "-m", "pipeline", "check", "--data", str(tmp_path)]
+    ended = subprocess.run(
+        [*command, tmp_path / "places.csv", tmp_path / "people.csv"], cwd=PROJECT, capture_output=True, text=True
+    )
+    assert ended.returncode == 3, ended.stderr
+    unknown = "place_of_birth 'Atlantis' is not a known city"
+    expected = [
+        f"{tmp_path / 'people.csv'} line {2 * index + 1}: {reason.removesuffix(unknown).removesuffix('; ')}"
+        for index, (_, reason) in enumerate(DIRTY, 1)
+        if reason != unknown
+    ]
+    assert ended.stdout.splitlines() == expected
+    assert len(expected) == bad - 1
+    good = subprocess.run([*command, tmp_path / "places.csv"], cwd=PROJECT, capture_output=True, text=True)
+    assert (good.returncode, good.stdout) == (0, "")
+
+
+def test_check_names_what_is_wrong_with_a_file_as_a_whole(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text(HEADER + GOOD + '"Jean,Kerr\n' + GOOD)
+    (tmp_path / "places.csv").write_text(PLACES + "Ayr,Elsewhere,Wales\n")
+    command = [sys.executable, "-m", "pipeline", "check", "--data", str(tmp_path)]
+    ended = subprocess.run(
+        [*command, tmp_path / "people.csv", tmp_path / "places.csv"], cwd=PROJECT, capture_output=True, text=True
+    )
+    assert ended.returncode == 3
+    assert ended.stdout.splitlines() == [
+        f"{tmp_path / 'places.csv'} line 5: city 'Ayr' is listed with another county or country in an earlier row",
+        f"{tmp_path / 'people.csv'} line 3: a quote opens here and does not close until the end of the file;"
+        " correct the file",
+    ]
+
+
+def test_standard_input_is_a_file_under_the_name_it_is_given(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES)
+    ended = subprocess.run(
+        [sys.executable, "-m", "producer", "--name", "people-today.csv", "-"],
+        cwd=PROJECT,
+        env=commands.services.environment,
+        input=PEOPLE,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "people-today.csv: 4 of 4 rows queued in 1 chunks" in ended.stdout
+    pipeline.work()
+    assert [row[0] for row in pipeline.people()] == ["people-today.csv"] * 4
