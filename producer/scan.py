@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -55,8 +56,8 @@ class Header:
 
 def _header(source: Source, file: IO[bytes]) -> Header:
     """Reads the header, and leaves the file where the first record after it begins."""
+    content, line_count, record = b"", 0, b""
     try:
-        content, line_count = b"", 0
         for record, lines in records(file, ","):
             content, line_count = content + record, line_count + lines
             if record.removeprefix(BYTE_ORDER_MARK).strip():
@@ -68,9 +69,10 @@ def _header(source: Source, file: IO[bytes]) -> Header:
     file.seek(len(content))
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError(f"{source.path} line 1: the file is UTF-16, not UTF-8; name it with --encoding utf-16")
-    text = content.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "backslashreplace").lstrip()
+    text = record.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "backslashreplace")
     delimiter = max(DELIMITERS, key=text.count)
-    columns = tuple(name.strip().lower() for name in next(csv.reader(text.splitlines(True), delimiter=delimiter)))
+    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    columns = tuple(name.strip().lower() for name in names)
     _check_columns(source, columns, line_count)
     return Header(content, line_count, delimiter, columns)
 

@@ -9,7 +9,7 @@ from pipeline.database import Database
 from pipeline.queue import ChunkQueue
 from producer.produce import produce
 from producer.sources import find_sources
-from tests.conftest import PEOPLE, PLACES, Pipeline, expected_people, generate
+from tests.conftest import PEOPLE, PLACES, Pipeline, expected_people, generate, wait_until
 from worker.load import ChunkLoader
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
@@ -196,6 +196,27 @@ def test_chunks_of_a_superseded_load_change_nothing(pipeline: Pipeline) -> None:
     pipeline.write(people=HEADER + SIAN)
     pipeline.produce(chunk_rows=2)
     pipeline.work()  # the old chunks come first
+    pipeline.check_reconciliation()
+    assert named(pipeline) == [(1, "Siân")]
+
+
+def test_a_new_version_waits_for_the_chunk_in_flight_and_then_supersedes_the_rest(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES)
+    pipeline.write(people=HEADER + JEAN * 2)
+    pipeline.produce(chunk_rows=1)
+    old = missing(pipeline)
+    pipeline.write(people=HEADER + SIAN)
+    producer = threading.Thread(target=Pipeline(pipeline.services, pipeline.data).produce)
+    with pipeline.database.transaction() as tx:
+        assert ledger.claim(tx, old[0].load, 1) is not None  # a worker is in the middle of the first chunk
+        producer.start()
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        wait_until(lambda: tx.value(waits) == 1)
+        assert producer.is_alive()
+    producer.join()
+    with pipeline.database.transaction() as tx:
+        assert ledger.claim(tx, old[0].load, 1) is None
+    pipeline.work()
     pipeline.check_reconciliation()
     assert named(pipeline) == [(1, "Siân")]
 

@@ -1,0 +1,149 @@
+"""Any files, versions, chunk sizes and deliveries, against a model that shares no code with the pipeline."""
+
+import contextlib
+import random
+import re
+import unicodedata
+from datetime import date
+
+import pytest
+from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import strategies as st
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from pipeline import ledger
+from pipeline.errors import OutOfOrderError
+from tests.conftest import Pipeline
+from worker.load import ChunkLoader
+
+CITIES = ("Ayr", "Cork", "Zoë", "Atlantis")  # the last one is in no places file at first
+TEXTS = st.sampled_from(
+    ["Jean", " Siân ", "Zoe\u0308", 'O\'Neil, "Tip"', "a\tb", "back\\slash", "two\nlines", "", "  ", "x" * 201]
+)
+DATES = st.sampled_from(["1901-02-03", " 1999-12-31", "2000-02-29", "1900-02-29", "9999-01-01", "never", ""])
+ROWS = st.lists(
+    st.one_of(
+        st.tuples(TEXTS, TEXTS, DATES, st.sampled_from([*CITIES, "zoe", ""])),
+        st.tuples(st.just("Jean"), st.just("Kerr"), st.just("1901-02-03"), st.sampled_from(CITIES)),
+        st.lists(st.just("x"), min_size=1, max_size=6).filter(lambda fields: len(fields) != 4).map(tuple),
+    ),
+    max_size=12,
+)
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["people", "people-2"]),
+        ROWS,
+        st.integers(1, 5),  # rows of a chunk
+        st.booleans(),  # whether Atlantis is on the map from now on
+        st.integers(0, 2**16),  # decides order, repetition and loss of deliveries
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+# The model: what the tables should hold ------------------------------------------------------------
+
+
+def is_day(text: str) -> bool:
+    match = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)", text)
+    try:
+        return bool(match) and date(*map(int, match.groups())) <= date.today()
+    except ValueError:
+        return False
+
+
+def model(rows: list[tuple[str, ...]], cities: set[str]) -> tuple[dict[int, tuple[str, ...]], set[int]]:
+    """The people and the rejected rows of a file, by row number."""
+    people, rejected = {}, set()
+    for number, row in enumerate(rows, 1):
+        fields = tuple(unicodedata.normalize("NFC", field.strip()) for field in row)
+        good = len(fields) == 4 and all(0 < len(field) <= 200 for field in fields[:2])
+        if good and is_day(fields[2]) and fields[3] in cities:
+            people[number] = fields
+        else:
+            rejected.add(number)
+    return people, rejected
+
+
+def as_csv(rows: list[tuple[str, ...]]) -> str:
+    quoted = [",".join('"' + field.replace('"', '""') + '"' for field in row) for row in rows]
+    return "\n".join(["given_name,family_name,date_of_birth,place_of_birth", *quoted]) + "\n"
+
+
+# The pipeline, with deliveries as they come -------------------------------------------------------
+
+
+class Deliveries:
+    """Hands chunks to a worker in any order: some twice, some never, some long after their time."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._earlier: list[dict] = []
+
+    def make(self, rng: random.Random) -> None:
+        queued = self._pipeline.queue.connection.lrange("rq:queue:chunks", 0, -1)
+        job_ids = [job_id for job_id in queued for _ in range(rng.choice((0, 1, 1, 2)))]
+        rng.shuffle(job_ids)
+        late = rng.sample(self._earlier, min(len(self._earlier), 3))  # perhaps of superseded loads
+        new = [self._arguments(job_id.decode()) for job_id in job_ids]
+        self._earlier += new
+        for arguments in (*late, *new):
+            with contextlib.suppress(OutOfOrderError):
+                self._pipeline.loader.load_chunk(**arguments)
+
+    def _arguments(self, job_id: str) -> dict:
+        return Job.fetch(job_id, connection=self._pipeline.queue.connection, serializer=JSONSerializer).kwargs
+
+
+def empty(pipeline: Pipeline) -> None:
+    """For the next example: nothing loaded, nothing queued, nothing looked up."""
+    with pipeline.database.transaction() as tx:
+        tx.run("TRUNCATE people, rejected_rows, load_chunks, loads, sources, places, counties, countries")
+    pipeline.queue.connection.flushdb()
+    pipeline.loader = ChunkLoader(pipeline.database)
+    for path in pipeline.data.iterdir():
+        path.unlink()
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(steps=STEPS)
+@example(steps=[("people", [("Jean", "Kerr", "1901-02-03", "Atlantis")], 1, False, 1), ("people", [], 1, True, 1)])
+def test_whatever_comes_the_tables_hold_what_the_model_says(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, steps: list
+) -> None:
+    monkeypatch.setattr("worker.load.OUT_OF_ORDER_PAUSE", 0)
+    empty(pipeline)
+    deliveries = Deliveries(pipeline)
+    cities, files = {"Ayr", "Cork", "Zoë"}, {}
+    for name, rows, chunk_rows, with_atlantis, seed in steps:
+        cities |= {"Atlantis"} if with_atlantis else set()
+        files[name] = rows
+        pipeline.write(
+            places="city,county,country\n" + "".join(f"{city},County,Country\n" for city in sorted(cities)),
+            **{name: as_csv(rows)},
+        )
+        pipeline.produce(chunk_rows)
+        deliveries.make(random.Random(seed))
+    pipeline.produce()  # queues what was lost; rejects whose places came later are taken up
+    pipeline.work()
+    pipeline.check_reconciliation_of({f"{name}.csv": len(rows) for name, rows in files.items()})
+    expected = {name: model(rows, cities) for name, rows in files.items()}
+    assert pipeline.people() == [
+        (f"{name}.csv", number, *fields)
+        for name in sorted(expected, key=lambda name: f"{name}.csv")
+        for number, fields in expected[name][0].items()
+    ]
+    assert [row[:2] for row in pipeline.rejected()] == [
+        (f"{name}.csv", number)
+        for name in sorted(expected, key=lambda name: f"{name}.csv")
+        for number in sorted(expected[name][1])
+    ]
+    with pipeline.database.transaction() as tx:
+        assert ledger.missing_chunks(tx) == []

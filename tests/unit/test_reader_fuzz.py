@@ -1,0 +1,108 @@
+"""The reader against raw bytes: whatever a file holds, nothing but the errors that it promises comes out."""
+
+import csv
+import io
+import re
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipeline.datasets.people import People
+from pipeline.errors import InputError
+from producer.content import opened
+from producer.scan import scan
+from producer.sources import Source
+from worker.rows import read_rows
+
+HEADERS = st.sampled_from(
+    [b"given_name,family_name,date_of_birth,place_of_birth", b"a;given_name;family_name;date_of_birth;place_of_birth"]
+)
+PIECES = st.sampled_from(
+    [
+        *(
+            b",",
+            b";",
+            b"\t",
+            b'"',
+            b'""',
+            b"\n",
+            b"\r",
+            b"\r\n",
+            b" ",
+            b"\0",
+            b"\xe9",
+            b"\xef\xbb\xbf",
+            b"\x1c",
+            b"\x85",
+        ),
+        *(
+            b"\x1c",
+            b"\x85",
+            b"Jean",
+            "é".encode(),
+            b"1901-02-03",
+            b"\\",
+            b'x"',
+            b'"x"',
+            b",,,\n",
+            b"Jean,Kerr,1901-02-03,Ayr\n",
+        ),
+    ]
+)
+BODIES = st.one_of(st.lists(PIECES, max_size=60).map(b"".join), st.binary(max_size=200))
+
+
+def rows_of(content: bytes, chunk_rows: int) -> tuple[list[tuple[int, int, str]], str]:
+    """Row number, line and raw text of each row, as first pass and worker find them chunk by chunk."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "people.csv"
+        path.write_bytes(content)
+        source = Source("people.csv", path, People)
+        with opened(path, "utf-8") as file:
+            plan = scan(source, file, chunk_rows)
+            rows = []
+            for chunk in plan.chunks:
+                part = content[chunk.byte_offset : chunk.byte_offset + chunk.byte_count]
+                text = part.decode("utf-8", "surrogateescape")
+                found = list(
+                    read_rows(text, plan.columns, plan.delimiter, People.columns, chunk.first_row, chunk.first_line)
+                )
+                assert len(found) == chunk.row_count
+                rows += [(row.row_number, row.line, row.raw) for row in found]
+    return rows, plan.delimiter
+
+
+@settings(max_examples=1500, deadline=None)
+@given(header=HEADERS, body=BODIES, chunk_rows=st.integers(1, 4))
+@example(header=b"given_name,family_name,date_of_birth,place_of_birth", body=b'"\r', chunk_rows=1)
+def test_any_body_gives_rows_or_is_refused(header: bytes, body: bytes, chunk_rows: int) -> None:
+    content = header + b"\n" + body
+    try:
+        rows, delimiter = rows_of(content, chunk_rows)
+    except InputError as error:
+        assert re.match(r".*people\.csv line \d+: (a quote opens here|the row is longer)", str(error))  # noqa: PT017
+        return
+    assert [number for number, *_ in rows] == list(range(1, len(rows) + 1))
+    assert rows == rows_of(content, 1_000)[0]  # however it is cut
+    assert len(rows) == count_of_rows(content, delimiter)
+
+
+def count_of_rows(content: bytes, delimiter: str) -> int:
+    """As the csv module alone finds them; a blank line is none."""
+    lines = list(io.StringIO(content.decode("latin-1"), newline=""))[1:]
+    reader = csv.reader(lines, delimiter=delimiter)
+    ends = [0, *(reader.line_num for _ in reader)]
+    texts = ["".join(lines[start:end]) for start, end in pairwise(ends)]
+    return sum(bool(text.strip(" \t\r\n\v\f")) or delimiter in text for text in texts)
+
+
+@settings(max_examples=500, deadline=None)
+@given(content=st.one_of(BODIES, st.tuples(BODIES, HEADERS, BODIES).map(b"".join)))
+def test_any_file_is_planned_or_refused(content: bytes) -> None:
+    try:
+        rows_of(content, 2)
+    except InputError as error:
+        assert "people.csv" in str(error)  # noqa: PT017
