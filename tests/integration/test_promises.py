@@ -207,11 +207,12 @@ def test_a_new_version_waits_for_the_chunk_in_flight_and_then_supersedes_the_res
     old = missing(pipeline)
     pipeline.write(people=HEADER + SIAN)
     producer = threading.Thread(target=Pipeline(pipeline.services, pipeline.data).produce)
+    watcher = Pipeline(pipeline.services, pipeline.data)
     with pipeline.database.transaction() as tx:
         assert ledger.claim(tx, old[0].load, 1) is not None  # a worker is in the middle of the first chunk
         producer.start()
         waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        wait_until(lambda: tx.value(waits) == 1)
+        wait_until(lambda: watcher.rows(waits) == [(1,)])
         assert producer.is_alive()
     producer.join()
     with pipeline.database.transaction() as tx:
