@@ -5,13 +5,13 @@ csv module has it; a field that it opens may hold delimiters and line ends.
 """
 
 import csv
-import re
 from collections.abc import Iterator
 from typing import IO
 
 LONGEST_RECORD = 1 << 20  # bytes
 BLOCK = 1 << 18  # bytes read at a time
 DELIMITERS = ",;\t"
+UNCLOSED = "a quote opens here and does not close"
 BLANK = " \t\r\n\v\f"  # a line of these alone is blank
 
 csv.field_size_limit(LONGEST_RECORD)
@@ -36,44 +36,46 @@ class BrokenRecordError(Exception):
 def records(file: IO[bytes], delimiter: str, first_line: int = 1) -> Iterator[Record]:
     """The records of a file from where it stands, never more than a block and a record of them in memory.
 
+    A line without a quote is a record; where there is one, the csv module says how far the record reaches.
     Raises BrokenRecordError at a quote that never closes and at a record longer than LONGEST_RECORD.
     """
-    simple = _SIMPLE[delimiter].fullmatch
     lines = _lines(file)
+    taken: list[bytes] = []  # lines of the record that has a quote in it
+    size = 0  # bytes of it
     number = first_line
-    for line in lines:
-        if len(line) > LONGEST_RECORD:
-            raise BrokenRecordError(number, _TOO_LONG)
-        if b'"' not in line or simple(line):
-            yield line, 1
-            number += 1
-        else:
-            record, line_count = _completed(line, lines, delimiter, number)
-            yield record, line_count
-            number += line_count
-
-
-def _completed(line: bytes, lines: Iterator[bytes], delimiter: str, number: int) -> Record:
-    """The record that begins with `line`, as far as the csv module reads on."""
-    taken = [line]
-    size = len(line)
-    at_end = False
+    is_begun = at_end = False
 
     def feed() -> Iterator[str]:
-        nonlocal size, at_end
-        yield line.decode("latin-1")  # one character a byte; only ASCII decides where a record ends
-        for more in lines:
-            taken.append(more)
-            size += len(more)
-            if size > LONGEST_RECORD:
-                raise BrokenRecordError(number, f"{_UNCLOSED} within {LONGEST_RECORD} bytes")
-            yield more.decode("latin-1")
-        at_end = True
+        nonlocal is_begun, at_end, size
+        while not at_end:
+            if is_begun:
+                line = next(lines, None)
+                if line is None:
+                    at_end = True
+                    return
+                taken.append(line)
+                size += len(line)
+                if size > LONGEST_RECORD:
+                    raise BrokenRecordError(number, f"{UNCLOSED} within {LONGEST_RECORD} bytes")
+            is_begun = True
+            yield taken[-1].decode("latin-1")  # one character a byte; only ASCII decides where a record ends
 
-    next(csv.reader(feed(), delimiter=delimiter), None)
-    if at_end:
-        raise BrokenRecordError(number, f"{_UNCLOSED} until the end of the file")
-    return b"".join(taken), len(taken)
+    reader = csv.reader(feed(), delimiter=delimiter)
+    for line in lines:
+        if len(line) > LONGEST_RECORD:
+            raise BrokenRecordError(number, f"the row is longer than {LONGEST_RECORD} bytes")
+        if b'"' not in line:
+            yield line, 1
+            number += 1
+            continue
+        taken[:] = [line]
+        size = len(line)
+        is_begun = False
+        next(reader, None)
+        if at_end:
+            raise BrokenRecordError(number, f"{UNCLOSED} until the end of the file")
+        yield b"".join(taken), len(taken)
+        number += len(taken)
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
@@ -87,16 +89,3 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
             break
     if rest:
         yield rest
-
-
-def _simple(delimiter: str) -> re.Pattern[bytes]:
-    """A line whose quoted fields are all closed on it, each followed by a delimiter or the end."""
-    unquoted = rf'(?:[^"{delimiter}\r\n][^{delimiter}\r\n]*)?'
-    quoted = r'"[^"\r\n]*(?:""[^"\r\n]*)*"'
-    field = f"(?:{quoted}|{unquoted})"
-    return re.compile(rf"{field}(?:{delimiter}{field})*(?:\r\n|\r|\n)?".encode())
-
-
-_SIMPLE = {delimiter: _simple(delimiter) for delimiter in DELIMITERS}
-_TOO_LONG = f"the row is longer than {LONGEST_RECORD} bytes"
-_UNCLOSED = "a quote opens here and does not close"

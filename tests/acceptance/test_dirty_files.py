@@ -1,13 +1,14 @@
 """Files that nobody cleaned, through the real commands."""
 
 import csv
+import gzip
 import subprocess
 import sys
 from pathlib import Path
 
 from pipeline import PROJECT
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
-from tests.integration.test_rejects import DIRTY, GOOD, HEADER, shown
+from tests.integration.test_rejects import ACCEPTED, DIRTY, GOOD, HEADER, shown
 
 
 def write_dirty(folder: Path) -> int:
@@ -36,6 +37,25 @@ def test_a_dirty_file_loads_its_good_rows_and_lists_its_bad_ones(commands: Comma
     assert limited.returncode == 3
     assert "--max-rejects 1% allows" in limited.stderr
     assert (pipeline.data / "summary_output.json").read_text() == "previous"
+
+
+def test_all_that_makes_no_difference_is_accepted_silently(commands: Commands, pipeline: Pipeline) -> None:
+    """Each variant as a file of its own, one of them compressed, one in the folder people/."""
+    (pipeline.data / "places.csv").write_text(PLACES + "Ayr,Elsewhere,Wales\nCork,Cork,Ireland\n")
+    (pipeline.data / "people").mkdir()
+    (pipeline.data / "people" / "north.csv").write_text(HEADER + GOOD)
+    (pipeline.data / "people-0.csv.gz").write_bytes(gzip.compress((HEADER + GOOD).encode()))
+    for number, content in enumerate(ACCEPTED.values(), 1):
+        (pipeline.data / f"people-{number}.csv").write_bytes(content)
+    ended = commands.run("pipeline", "run", "--data", str(pipeline.data))
+    assert ended.returncode == 0, ended.stderr
+    names = ["people/north.csv", *(f"people-{number}.csv" for number in range(len(ACCEPTED) + 1))]
+    jean = (1, "Jean", "Kerr", "1901-02-03", "Ayr")
+    assert sorted(pipeline.people()) == sorted((name, *jean) for name in names)
+    contradiction = "city 'Ayr' is listed with another county or country in an earlier row"
+    assert pipeline.rejected() == [("places.csv", 4, 5, contradiction, "Ayr,Elsewhere,Wales")]
+    assert "places.csv: 5 rows = 3 inserted + 0 updated + 1 unchanged + 1 rejected" in ended.stdout
+    assert ended.stderr.count("columns that are ignored: 'id', 'note'") == 1
 
 
 def test_check_finds_before_a_load_what_a_load_would_find(tmp_path: Path) -> None:
