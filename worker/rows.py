@@ -65,7 +65,7 @@ def storing_fault(column: str, text: str) -> Fault | None:
         return None
     if "\0" in text:
         return Fault(column, "holds a NUL character")
-    return Fault(column, "holds bytes that are not UTF-8", text)
+    return Fault(column, "holds bytes that are not UTF-8")
 
 
 def shown(raw: str) -> str:
