@@ -90,7 +90,7 @@ def reset(state: Path | None) -> None:
     """Forget the embedded state: database, queue and all that was loaded."""
     from pipeline.embedded import servers
 
-    folder = state or servers.default_state()
+    folder = state or servers.STATE
     click.echo(f"removed {folder}" if servers.reset(folder) else f"nothing to remove in {folder}")
 
 

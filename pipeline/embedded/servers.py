@@ -6,11 +6,11 @@ run stops the servers. What a killed run leaves behind, the next one finds and u
 
 import fcntl
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +20,7 @@ from pipeline.embedded.postgresql import Postgresql
 from pipeline.embedded.valkey import Valkey
 from pipeline.errors import PipelineError, SettingsError
 
+STATE = PROJECT / ".pipeline"  # default
 STATE_OF_ROOT = Path("/var/lib/csv-queue-pipeline")  # the servers' account can reach it, unlike root's home
 
 
@@ -32,10 +33,21 @@ class Servers:
 
 
 def default_state() -> Path:
-    """The folder of the embedded state: in the project; for root, where the servers' account can reach it."""
-    if os.geteuid() != 0:
-        return PROJECT / ".pipeline"
-    return STATE_OF_ROOT / f"{PROJECT.name}-{sha256(os.fsencode(PROJECT)).hexdigest()[:12]}"
+    """The folder `.pipeline` of the project; for root a link to where the servers' account can reach it.
+
+    A link and not a folder named after the project's path, so that another checkout at the same path starts anew.
+    """
+    if os.geteuid() == 0 and not STATE.exists():
+        try:
+            target = STATE_OF_ROOT / f"{PROJECT.name}-{secrets.token_hex(6)}"
+            target.mkdir(parents=True)
+            STATE.unlink(missing_ok=True)  # a link to a state that is gone
+            STATE.symlink_to(target)
+        except FileExistsError:
+            target.rmdir()  # another run was faster
+        except OSError as error:
+            raise SettingsError(f"PIPELINE_STATE: cannot create '{STATE}': {error.strerror}; name another") from error
+    return STATE
 
 
 @contextmanager
@@ -47,6 +59,7 @@ def running(state: Path) -> Iterator[Servers]:
     """
     try:
         state.mkdir(parents=True, exist_ok=True)
+        state = state.resolve()
     except OSError as error:
         raise SettingsError(f"PIPELINE_STATE: cannot create '{state}': {error.strerror}; name another") from error
     postgresql, valkey = _servers(state)
@@ -74,9 +87,11 @@ def reset(state: Path) -> bool:
     with _starting(state):
         if not _is_unused(state):
             raise PipelineError(f"the embedded servers in '{state}' are in use; end the other run first")
-        for server in _servers(state):
+        for server in _servers(state.resolve()):
             server.stop()
-        shutil.rmtree(state)
+        shutil.rmtree(state.resolve())
+        if state.is_symlink():
+            state.unlink()
     return True
 
 

@@ -129,6 +129,31 @@ def test_reset_forgets_the_state_unless_it_is_in_use(folder: Path, data: Path) -
     assert "4 of 4 rows queued" in run(data, state)
 
 
+def test_another_checkout_at_the_same_path_starts_anew(folder: Path, data: Path) -> None:
+    """The default state belongs to the checkout, also where root's lies outside of it."""
+    states = []
+    for _ in range(2):
+        checkout = folder / "checkout"
+        for package in ("pipeline", "producer", "worker", "exporter"):
+            shutil.copytree(PROJECT / package, checkout / package)
+        shutil.copy(PROJECT / "schema.sql", checkout)
+        command = [sys.executable, "-m", "pipeline"]
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"}
+        first = subprocess.run(
+            [*command, "run", "--data", data], cwd=checkout, env=environment, capture_output=True, text=True
+        )
+        assert first.returncode == 0, first.stderr
+        assert "4 of 4 rows queued" in first.stdout
+        states.append((checkout / ".pipeline").resolve())
+        if len(states) == 1:
+            shutil.rmtree(checkout)  # without a reset, as people do
+    reset = subprocess.run([*command, "reset"], cwd=checkout, env=environment, capture_output=True, text=True)
+    assert reset.returncode == 0, reset.stderr
+    assert not (checkout / ".pipeline").is_symlink()
+    assert not states[1].exists()
+    shutil.rmtree(states[0], ignore_errors=True)
+
+
 @pytest.mark.parametrize("running", [{"postgres"}, BOTH])
 def test_interrupted_by_hand_a_run_exits_130_and_leaves_no_process(folder: Path, data: Path, running: set[str]) -> None:
     """Interrupted while the first server is being made or started, and while both run."""
