@@ -41,7 +41,8 @@ def default_state() -> Path:
         try:
             target = STATE_OF_ROOT / f"{PROJECT.name}-{secrets.token_hex(6)}"
             target.mkdir(parents=True)
-            STATE.unlink(missing_ok=True)  # a link to a state that is gone
+            if STATE.is_symlink() and not STATE.exists():  # to a state that is gone
+                STATE.unlink()
             STATE.symlink_to(target)
         except FileExistsError:
             target.rmdir()  # another run was faster
