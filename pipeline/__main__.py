@@ -7,6 +7,7 @@ import click
 
 from pipeline import command
 from pipeline.database import Database
+from pipeline.errors import SettingsError
 from pipeline.schema import apply_schema
 
 EXAMPLES = """\b
@@ -106,15 +107,16 @@ def check(files: tuple[Path, ...], name: str | None, data: Path, encoding: str) 
     Prints a line for each bad row, or for a file that would be refused. Exits 3 if there are any.
     """
     from pipeline.check import problems  # needs all stages, of which a container's image holds one
-    from producer.sources import find_sources
 
+    if name and len(files) > 1:
+        raise SettingsError(f"--name: '{name}' is the name of one file; check the others without it")
     found = 0
-    for source in find_sources(data, files, name):
+    for path in files:
         count = 0
-        for problem in problems(source, encoding):
+        for problem in problems(data, path, name, encoding):
             click.echo(problem)
             count += 1
-        logging.getLogger("pipeline").info("%s: %s", source.path, f"{count} problems" if count else "in order")
+        logging.getLogger("pipeline").info("%s: %s", path, f"{count} problems" if count else "in order")
         found += count
     return command.PROBLEMS_FOUND if found else 0
 

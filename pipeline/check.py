@@ -1,12 +1,13 @@
 """Checks files without a database: what would be refused, and which rows would be rejected, in the same words."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from pipeline.datasets.dataset import Rejected
 from pipeline.errors import InputError
 from producer.content import opened
 from producer.scan import scan
-from producer.sources import Source
+from producer.sources import Source, find_sources
 from worker.rows import read_rows
 
 
@@ -28,10 +29,11 @@ def bad_rows(source: Source, encoding: str) -> Iterator[Rejected]:
                     yield Rejected(row, tuple(found))
 
 
-def problems(source: Source, encoding: str) -> Iterator[str]:
-    """One line for each bad row, or for what is wrong with the file as a whole."""
+def problems(folder: Path, path: Path, name: str | None, encoding: str) -> Iterator[str]:
+    """One line for each bad row of a file, or for what is wrong with it as a whole."""
     try:
+        [source] = find_sources(folder, (path,), name)
         for bad in bad_rows(source, encoding):
-            yield f"{source.path} line {bad.row.line}: {'; '.join(map(str, bad.faults))}"
+            yield f"{path} line {bad.row.line}: {'; '.join(map(str, bad.faults))}"
     except InputError as error:
         yield str(error)

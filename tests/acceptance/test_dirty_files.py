@@ -79,18 +79,21 @@ def test_check_finds_before_a_load_what_a_load_would_find(tmp_path: Path) -> Non
 
 
 def test_check_names_what_is_wrong_with_a_file_as_a_whole(tmp_path: Path) -> None:
-    (tmp_path / "people.csv").write_text(HEADER + GOOD + '"Jean,Kerr\n' + GOOD)
-    (tmp_path / "places.csv").write_text(PLACES + "Ayr,Elsewhere,Wales\n")
-    command = [sys.executable, "-m", "pipeline", "check", "--data", str(tmp_path)]
-    ended = subprocess.run(
-        [*command, tmp_path / "people.csv", tmp_path / "places.csv"], cwd=PROJECT, capture_output=True, text=True
-    )
+    people, places, pets, empty = (tmp_path / f"{name}.csv" for name in ("people", "places", "pets", "people-2"))
+    people.write_text(HEADER + GOOD + '"Jean,Kerr\n' + GOOD)
+    places.write_text(PLACES + "Ayr,Elsewhere,Wales\n")
+    pets.write_text("name\n")
+    empty.touch()
+    command = [sys.executable, "-m", "pipeline", "check", "--data", tmp_path, people, places, pets, empty]
+    ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
     assert ended.returncode == 3
-    assert ended.stdout.splitlines() == [
-        f"{tmp_path / 'places.csv'} line 5: city 'Ayr' is listed with another county or country in an earlier row",
-        f"{tmp_path / 'people.csv'} line 3: a quote opens here and does not close until the end of the file;"
-        " correct the file",
-    ]
+    unclosed, contradiction, unmatched, nothing = ended.stdout.splitlines()
+    assert unclosed == (
+        f"{people} line 3: a quote opens here and does not close until the end of the file; correct the file"
+    )
+    assert contradiction == f"{places} line 5: city 'Ayr' is listed with another county or country in an earlier row"
+    assert unmatched.startswith(f"{pets}: 'pets.csv' matches no dataset")
+    assert nothing == f"{empty}: the file is empty; its first line must name the columns"
 
 
 def test_standard_input_is_a_file_under_the_name_it_is_given(commands: Commands, pipeline: Pipeline) -> None:
