@@ -1,7 +1,6 @@
 """The only module that speaks psycopg2: transactions over SQL files, and its errors translated."""
 
 import io
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -25,7 +24,6 @@ FETCH_ROWS = 2_000  # rows that a report holds in memory at a time
 TRANSIENT_CLASSES = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 
 Row = tuple[Any, ...]
-logger = logging.getLogger(__name__)
 
 
 class ForeignKeyError(PipelineError):
@@ -132,10 +130,8 @@ class Transaction:
         self._connection = connection
         self._cursor = cursor
 
-    def run(self, statement: Path | str, **parameters: object) -> int:
-        """Runs a statement and returns the number of rows that it touched."""
+    def run(self, statement: Path | str, **parameters: object) -> None:
         self._cursor.execute(_text(statement), parameters)
-        return self._cursor.rowcount
 
     def rows(self, statement: Path | str, **parameters: object) -> list[Row]:
         self._cursor.execute(_text(statement), parameters)
@@ -165,11 +161,10 @@ class Transaction:
 
         return names, rows()
 
-    def copy(self, table: str, columns: Sequence[str], lines: Iterable[str]) -> int:
-        """Copies lines in PostgreSQL's text format (tab-separated, escaped) into a table; returns their number."""
+    def copy(self, table: str, columns: Sequence[str], lines: Iterable[str]) -> None:
+        """Copies lines in PostgreSQL's text format (tab-separated, escaped) into a table."""
         text = io.StringIO("".join(lines))
         self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text)
-        return self._cursor.rowcount
 
 
 def translated(error: psycopg2.Error) -> PipelineError:

@@ -12,16 +12,11 @@ LONGEST_RECORD = 1 << 20  # bytes
 BLOCK = 1 << 18  # bytes read at a time
 DELIMITERS = ",;\t"
 UNCLOSED = "a quote opens here and does not close"
-BLANK = " \t\r\n\v\f"  # a line of these alone is blank
+BLANK = " \t\r\n\v\f"  # a line of these alone is blank, unless one of them is the delimiter; as bytes.isspace
 
 csv.field_size_limit(LONGEST_RECORD)
 
 Record = tuple[bytes, int]  # with its line end; physical lines, more than one if a quoted field holds line ends
-
-
-def is_blank(record: bytes, delimiter: str) -> bool:
-    """Whether a record is a blank line: white space alone, of which a delimiter is none."""
-    return record.isspace() and delimiter.encode() not in record
 
 
 class BrokenRecordError(Exception):

@@ -16,7 +16,7 @@ Examples:
   python -m producer
   python -m producer data/places.csv data/people.csv
   python -m producer --encoding latin-1 exports/people-2024.csv.gz
-  zcat exports/*.gz | python -m producer --name people-2024.csv -
+  ssh host cat people.csv | python -m producer --name people-host.csv -
   python -m producer --forget people.csv
 """
 
@@ -80,7 +80,7 @@ def _forget(database: Database, source: str) -> None:
     with database.transaction() as tx:
         removed = ledger.forget(tx, source)
     if removed is None:
-        raise SettingsError(f"--forget: no source '{source}' is known; name one as reports/loads.csv shows it")
+        raise SettingsError(f"--forget: no source '{source}' is known; the report loads.csv names those that are")
     click.echo(f"{source}: forgotten, {removed:,} people removed")
 
 

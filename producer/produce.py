@@ -71,15 +71,17 @@ def produce(
         for source in sources:
             content = contents.enter_context(opened(source.path, encoding))
             scanned.append(Scanned(source, content, scan(source, content, chunk_rows)))
-        _check_names(scanned)
-        sealed = [_seal(each, database) for each in scanned]
+        sealed = [_seal(each, database) for each in _by_name(scanned)]
         under_way = queue.state().under_way
         with Progress("queueing", sum(chunk.plan.row_count for load in sealed for chunk in load.missing)) as bar:
             return [_queue_missing(load, queue, under_way, queue_limit, bar) for load in sealed]
 
 
-def _check_names(scanned: list[Scanned]) -> None:
-    """Raises InputError if two files of one name differ: each would supersede the other."""
+def _by_name(scanned: list[Scanned]) -> list[Scanned]:
+    """Each source once, also if it is there compressed as well.
+
+    Raises InputError if two files of one name differ: each would supersede the other.
+    """
     by_name: dict[str, Scanned] = {}
     for each in scanned:
         other = by_name.setdefault(each.source.name, each)
@@ -88,6 +90,7 @@ def _check_names(scanned: list[Scanned]) -> None:
                 f"{other.source.path} and {each.source.path} are both {each.source.name} but differ;"
                 " rename or remove one of them"
             )
+    return list(by_name.values())
 
 
 def _seal(scanned: Scanned, database: Database) -> Sealed:

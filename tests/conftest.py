@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -57,11 +58,9 @@ def servers() -> Iterator[embedded.Servers]:
     with tempfile.TemporaryDirectory(prefix="pipeline tests ") as folder:
         Path(folder).chmod(0o755)
         with embedded.running(Path(folder) / "state") as started:
-            database = Database(started.database_url, "tests")
             with _administration(started.database_url) as cursor:
                 cursor.execute("CREATE DATABASE with_schema")
             apply_schema(Database(_with_path(started.database_url, "/with_schema"), "tests"))
-            database.close()
             yield started
 
 
@@ -195,7 +194,6 @@ class Commands:
     """The real commands as processes, on the test's services."""
 
     services: Services
-    folder: Path
 
     def start(self, *command: str, **environment: str) -> "subprocess.Popen[str]":
         return start_process([sys.executable, "-m", *command], {**self.services.environment, **environment})
@@ -211,8 +209,8 @@ class Commands:
 
 
 @pytest.fixture
-def commands(services: Services, tmp_path: Path) -> Commands:
-    return Commands(services, tmp_path)
+def commands(services: Services) -> Commands:
+    return Commands(services)
 
 
 def generate(folder: Path, people: int, seed: int = 1) -> Path:
@@ -236,3 +234,10 @@ def wait_until(condition: Callable[[], object], timeout: float = 30) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"
         time.sleep(0.02)
+
+
+def at_once(function: Callable[[], object], times: int) -> None:
+    """Runs a function in so many threads; raises the first error of any of them."""
+    with ThreadPoolExecutor(times) as threads:
+        for ended in [threads.submit(function) for _ in range(times)]:
+            ended.result()

@@ -9,7 +9,7 @@ from pipeline.database import Database
 from pipeline.queue import ChunkQueue
 from producer.produce import produce
 from producer.sources import find_sources
-from tests.conftest import PEOPLE, PLACES, Pipeline, expected_people, generate, wait_until
+from tests.conftest import PEOPLE, PLACES, Pipeline, at_once, expected_people, generate, wait_until
 from worker.load import ChunkLoader
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
@@ -107,11 +107,7 @@ def test_two_producers_at_once_queue_each_chunk_once(pipeline: Pipeline) -> None
         barrier.wait()
         produce(sources, database, queue, chunk_rows=10, queue_limit=1000)
 
-    producers = [threading.Thread(target=produce_at_once) for _ in range(2)]
-    for producer in producers:
-        producer.start()
-    for producer in producers:
-        producer.join()
+    at_once(produce_at_once, times=2)
     assert pipeline.rows("SELECT count(*) FROM loads") == [(2,)]
     assert pipeline.queue.length() == len(pipeline.queue.state().under_way)
     pipeline.work()
@@ -165,21 +161,12 @@ def test_a_chunk_delivered_twice_at_once_counts_once(pipeline: Pipeline) -> None
     pipeline.write(people=PEOPLE)
     pipeline.produce()
     [chunk] = [chunk for chunk in missing(pipeline) if chunk.source == "people.csv"]
-    errors = []
 
     def deliver() -> None:
-        try:
-            loader = ChunkLoader(Database(pipeline.services.database_url, "tests"))
-            loader.load_chunk(chunk.load, chunk.plan.number, PEOPLE.removeprefix(HEADER))
-        except Exception as error:
-            errors.append(error)
+        loader = ChunkLoader(Database(pipeline.services.database_url, "tests"))
+        loader.load_chunk(chunk.load, chunk.plan.number, PEOPLE.removeprefix(HEADER))
 
-    deliveries = [threading.Thread(target=deliver) for _ in range(4)]
-    for delivery in deliveries:
-        delivery.start()
-    for delivery in deliveries:
-        delivery.join()
-    assert errors == []
+    at_once(deliver, times=4)
     assert pipeline.counts()["inserted"] == 4
     assert len(pipeline.people()) == 4
 

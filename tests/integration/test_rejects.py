@@ -9,7 +9,8 @@ import pytest
 
 from exporter.export import export
 from exporter.rejects import MaxRejects, TooManyRejectsError
-from pipeline.errors import InputError, OutOfOrderError
+from pipeline.errors import InputError, OutOfOrderError, SettingsError
+from producer.content import opened
 from producer.produce import produce
 from producer.sources import find_sources
 from tests.conftest import PEOPLE, PLACES, Pipeline
@@ -115,7 +116,8 @@ def test_several_files_of_one_dataset_are_sources_of_their_own(pipeline: Pipelin
 def test_a_compressed_file_is_the_same_source_as_the_plain_one(pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES, people=HEADER + GOOD)
     write(pipeline, gzip.compress((HEADER + GOOD).encode()), "people.csv.gz")
-    assert {done.queued_chunks for done in pipeline.produce()} == {0}  # both are there, and agree
+    produced = pipeline.produce()  # both are there, and agree
+    assert [(done.source, done.queued_chunks) for done in produced] == [("places.csv", 0), ("people.csv", 0)]
     (pipeline.data / "people.csv").unlink()
     assert {done.queued_chunks for done in pipeline.produce()} == {0}
     write(pipeline, (HEADER + GOOD * 2).encode())
@@ -143,6 +145,28 @@ def test_files_in_other_encodings_are_read_as_told(pipeline: Pipeline, encoding:
     produce(sources, pipeline.database, pipeline.queue, chunk_rows=None, queue_limit=9, encoding=encoding)
     pipeline.work()
     assert [row[2:4] for row in pipeline.people()] == [("Renée", "Müller")]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfeg", b"\xff\xfe\x00\xd8g\0"], ids=["half a character", "half a pair"])
+def test_a_file_that_is_not_in_its_encoding_is_refused(pipeline: Pipeline, content: bytes) -> None:
+    write(pipeline, content)
+    sources = find_sources(pipeline.data, ())
+    with pytest.raises(InputError, match=r"people\.csv: not in the encoding utf-16"):
+        produce(sources, pipeline.database, pipeline.queue, chunk_rows=None, queue_limit=9, encoding="utf-16")
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "hex", "rot13"])
+def test_an_encoding_that_is_none_is_a_wrong_setting(pipeline: Pipeline, encoding: str) -> None:
+    write(pipeline, (HEADER + GOOD).encode())
+    sources = find_sources(pipeline.data, ())
+    with pytest.raises(SettingsError, match=f"ENCODING: '{encoding}' is not known"):
+        produce(sources, pipeline.database, pipeline.queue, chunk_rows=None, queue_limit=9, encoding=encoding)
+
+
+def test_an_error_while_queueing_is_not_blamed_on_the_file(pipeline: Pipeline) -> None:
+    write(pipeline, (HEADER + GOOD).encode())
+    with pytest.raises(BrokenPipeError), opened(pipeline.data / "people.csv", "utf-8"):
+        raise BrokenPipeError
 
 
 def test_a_named_pipe_is_read_once(pipeline: Pipeline) -> None:

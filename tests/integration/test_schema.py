@@ -1,13 +1,11 @@
 """The schema: repeatable, and strict."""
 
-import threading
-
 import psycopg2
 import pytest
 
 from pipeline.database import Database
 from pipeline.schema import apply_schema
-from tests.conftest import PEOPLE, PLACES, Pipeline, Services
+from tests.conftest import PEOPLE, PLACES, Pipeline, Services, at_once
 
 
 def test_the_schema_can_be_applied_again_to_a_full_database(pipeline: Pipeline) -> None:
@@ -20,20 +18,7 @@ def test_the_schema_can_be_applied_again_to_a_full_database(pipeline: Pipeline) 
 def test_the_schema_can_be_applied_by_several_processes_at_once(services: Services) -> None:
     with Database(services.database_url, "tests").transaction() as tx:
         tx.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    errors = []
-
-    def apply() -> None:
-        try:
-            apply_schema(Database(services.database_url, "tests"))
-        except Exception as error:
-            errors.append(error)
-
-    appliers = [threading.Thread(target=apply) for _ in range(6)]
-    for applier in appliers:
-        applier.start()
-    for applier in appliers:
-        applier.join()
-    assert errors == []
+    at_once(lambda: apply_schema(Database(services.database_url, "tests")), times=6)
     Database(services.database_url, "tests").check()
 
 
