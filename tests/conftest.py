@@ -221,6 +221,16 @@ def generate(folder: Path, people: int, seed: int = 1) -> Path:
     return folder
 
 
+def named(pipeline: Pipeline) -> list[tuple[int, str]]:
+    """Row number and given name of each person."""
+    return [(number, given_name) for _, number, given_name, *_ in pipeline.people()]
+
+
+def held(pipeline: Pipeline) -> Counter[tuple]:
+    """The people of one file as the table holds them, to be compared with expected_people."""
+    return Counter((number, *fields) for _, number, *fields in pipeline.people())
+
+
 def expected_people(folder: Path) -> Counter[tuple[str, ...]]:
     """The rows of people.csv as the table should hold them, counted by the csv module alone."""
     with (folder / "people.csv").open(encoding="utf-8", newline="") as file:
