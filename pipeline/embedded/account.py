@@ -81,15 +81,22 @@ class Account:
         return process
 
 
-def start_server(start: Callable[[int], subprocess.Popen[bytes]], answers: Callable[[int], bool], log: Path) -> int:
-    """Starts a server on a free port, and returns the port once it answers there."""
+def start_server(
+    start: Callable[[int], subprocess.Popen[bytes]], answers: Callable[[int], bool], port_file: Path, log: Path
+) -> int:
+    """Starts a server, and returns its port once it answers there.
+
+    The port is the one that it had before, which the port file keeps, so that others find it again; a free
+    one if that is taken.
+    """
     deadline = time.monotonic() + START_TIMEOUT
-    for _ in range(START_ATTEMPTS):
-        port = _free_port()
+    for attempt in range(START_ATTEMPTS):
+        port = _free_port(kept_port(port_file) if attempt == 0 else None)
         process = start(port)
         try:
             while process.poll() is None and time.monotonic() < deadline:
                 if answers(port):
+                    write_private(port_file, str(port))
                     return port
                 time.sleep(POLL_INTERVAL)
         except BaseException:  # interrupted: it may not have written its pid file yet
@@ -138,6 +145,14 @@ def password(path: Path) -> str:
     return write_private(path, secrets.token_urlsafe(24), replace=False).read_text()
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+def kept_port(port_file: Path) -> int | None:
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return int(port_file.read_text())
+    return None
+
+
+def _free_port(preferred: int | None) -> int:
+    for port in (preferred or 0, 0):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as server:
+            return int(server.getsockname()[1])
+    raise PipelineError("no port is free on 127.0.0.1")

