@@ -12,6 +12,7 @@ from pipeline import command
 from pipeline.database import Database
 from pipeline.errors import SettingsError
 from pipeline.queue import ChunkQueue
+from pipeline.waiting import patiently
 
 SUMMARY = "summary_output.json"
 EXAMPLES = """\b
@@ -45,7 +46,7 @@ def main(output: Path, drain_timeout: float, max_rejects: str | None, database_u
     exported = None
     while exported is None:  # a new load may be sealed between the drain and the snapshot of the reports
         drain(database, queue, drain_timeout)
-        exported = export(database, output, limit)
+        exported = patiently(lambda: export(database, output, limit))
     _tell(exported, limit, output / SUMMARY)
 
 

@@ -1,7 +1,7 @@
 """Drained means done: waits until every chunk of every current load is committed in PostgreSQL."""
 
-import logging
 import time
+from functools import partial
 
 from pipeline import ledger
 from pipeline.database import Database
@@ -9,71 +9,66 @@ from pipeline.errors import DrainTimeoutError, PipelineError
 from pipeline.ledger import LoadProgress, MissingChunk
 from pipeline.progress import Progress
 from pipeline.queue import ChunkQueue, QueueState
+from pipeline.waiting import START_WORKER, Lasting, WorkerWatch, patiently
 
 POLL_INTERVAL = 0.1  # seconds between looks at ledger and queue
-NO_WORKER_WARNING = 3.0  # seconds without a worker until it is said
-MISSING_GRACE = 5.0  # seconds without anything under way until missing chunks count as lost
-
-logger = logging.getLogger(__name__)
+MISSING_GRACE = 5.0  # seconds that a missing chunk may be nowhere until it counts as lost
 
 
 def drain(database: Database, queue: ChunkQueue, timeout: float) -> None:
     """Returns once the ledger holds a load and all current loads are complete.
 
-    Raises PipelineError naming chunk and reason if a chunk failed every time, or if chunks are neither
-    committed nor under way; DrainTimeoutError after `timeout` seconds.
+    Rides over servers that are away for a while. Raises PipelineError naming chunk and reason if a chunk
+    failed every time, or if chunks are neither committed nor under way; DrainTimeoutError after `timeout`
+    seconds.
     """
-    waited, stalled, workerless = Lasting(), Lasting(), Lasting()
-    warned = False
-    with Progress("loading", _rows_to_load(database)) as bar:
+    waited, lost, workers = Lasting(), Lost(), WorkerWatch()
+    with Progress("loading", sum(load.row_count for load in _look(database)[0])) as bar:
         while True:
             loads, missing = _look(database)
             bar.set(sum(load.committed_rows for load in loads))
             if loads and not missing:
                 return
-            state = queue.state()
+            state = patiently(queue.state)
             _raise_for_failed(missing, queue, state)
-            if stalled.seconds(bool(missing) and not state.under_way) >= MISSING_GRACE:
-                raise PipelineError(
-                    f"{_these(missing)} neither committed nor on the queue; the producer queues what is missing:"
-                    " run it again"
-                )
-            if workerless.seconds(not state.workers) >= NO_WORKER_WARNING and not warned:
-                warned = True
-                logger.warning("no worker is running; start one with `python -m worker`")
+            lost.look(missing, state)
+            workers.look(state.workers)
             if waited.seconds(True) >= timeout:
                 raise DrainTimeoutError(_timed_out(timeout, loads, missing, state))
             time.sleep(POLL_INTERVAL)
 
 
-class Lasting:
-    """For how long something has been so without a break, from the first look on."""
+class Lost:
+    """Chunks that are missing and nowhere on the queue, without a producer that might still queue them."""
 
     def __init__(self) -> None:
-        self._since: float | None = None
+        self._since: dict[MissingChunk, float] = {}
 
-    def seconds(self, is_so: bool) -> float:
+    def look(self, missing: list[MissingChunk], state: QueueState) -> None:
+        """Raises PipelineError when chunks have been lost for longer than it takes to commit or to queue them."""
         now = time.monotonic()
-        self._since = (self._since or now) if is_so else None
-        return now - (self._since or now)
+        nowhere = [] if state.producing else [chunk for chunk in missing if chunk.job_id not in state.under_way]
+        self._since = {chunk: self._since.get(chunk, now) for chunk in nowhere}
+        lost = [chunk for chunk, since in self._since.items() if now - since >= MISSING_GRACE]
+        if lost:
+            raise PipelineError(
+                f"{_these(lost)} neither committed nor on the queue; the producer queues what is missing: run it again"
+            )
 
 
 def _look(database: Database) -> tuple[list[LoadProgress], list[MissingChunk]]:
-    with database.transaction(snapshot=True) as tx:
-        return ledger.progress(tx), ledger.missing_chunks(tx)
+    def attempt() -> tuple[list[LoadProgress], list[MissingChunk]]:
+        with database.transaction(snapshot=True) as tx:
+            return ledger.progress(tx), ledger.missing_chunks(tx)
 
-
-def _rows_to_load(database: Database) -> int:
-    loads, _ = _look(database)
-    return sum(load.row_count for load in loads)
+    return patiently(attempt)
 
 
 def _raise_for_failed(missing: list[MissingChunk], queue: ChunkQueue, state: QueueState) -> None:
     for chunk in missing:
         if chunk.job_id in state.failed and chunk.job_id not in state.under_way:
-            raise PipelineError(
-                f"{chunk} failed every time: {queue.failure(chunk.job_id)}; mend the cause, then run the producer again"
-            )
+            reason = patiently(partial(queue.failure, chunk.job_id))
+            raise PipelineError(f"{chunk} failed every time: {reason}; mend the cause, then run the producer again")
 
 
 def _timed_out(timeout: float, loads: list[LoadProgress], missing: list[MissingChunk], state: QueueState) -> str:
@@ -81,7 +76,7 @@ def _timed_out(timeout: float, loads: list[LoadProgress], missing: list[MissingC
     if not loads:
         return f"{waited}: the ledger holds no load; run the producer"
     if not state.workers:
-        return f"{waited}: {_these(missing)} missing and no worker is running; start one with `python -m worker`"
+        return f"{waited}: {_these(missing)} missing and no worker is running; {START_WORKER}"
     return f"{waited}: {_these(missing)} missing with {state.workers} workers running; wait longer or see their logs"
 
 

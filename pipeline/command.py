@@ -11,7 +11,8 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from pipeline import logs
+from pipeline import logs, stop
+from pipeline.database import cancel_statements
 from pipeline.errors import PipelineError
 
 INTERRUPTED = 130  # exit code
@@ -81,7 +82,7 @@ drain_timeout = setting(
     type=click.FloatRange(min=0),
     default=3600,
     metavar="SECONDS",
-    help="How long the exporter waits for the loads to be complete.",
+    help="How long the exporter waits for the loads to be complete, and the producer for room on the queue.",
 )
 max_rejects = setting(
     "--max-rejects", "MAX_REJECTS", metavar="N|N%", help="Rejected rows that are too many.  [default: no limit]"
@@ -119,6 +120,7 @@ def logging_options(command: F) -> F:
 def run(command: click.Command, name: str) -> NoReturn:
     """Runs a command to its end and exits with the code that the README states for each outcome."""
     signal.signal(signal.SIGTERM, _terminate)
+    stop.listen(cancel_statements)
     try:
         code = command.main(prog_name=name, standalone_mode=False, max_content_width=100)
     except click.ClickException as error:

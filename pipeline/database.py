@@ -2,11 +2,12 @@
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -15,6 +16,13 @@ from psycopg2.extensions import cursor as Cursor
 from pipeline.errors import PipelineError, RetryLaterError, SettingsError
 
 CONNECT_TIMEOUT = 10  # seconds
+# A server or a network that is gone without a word is noticed within about ten seconds. Milliseconds, else seconds.
+KEEPALIVE: dict[str, Any] = {
+    "keepalives_idle": 4,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 FETCH_ROWS = 2_000  # rows that a report holds in memory at a time
 
 # SQLSTATE classes in which the surroundings are at fault and the same statement can succeed later:
@@ -23,7 +31,10 @@ FETCH_ROWS = 2_000  # rows that a report holds in memory at a time
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 TRANSIENT_CLASSES = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 
+HERE = Path(__file__).parent
+
 Row = tuple[Any, ...]
+_open: "WeakSet[Connection]" = WeakSet()
 
 
 class ForeignKeyError(PipelineError):
@@ -102,9 +113,16 @@ class Database:
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
             try:
-                self._connection = psycopg2.connect(
-                    self._url, connect_timeout=CONNECT_TIMEOUT, application_name=f"pipeline {self._stage}"
+                connection = psycopg2.connect(
+                    self._url,
+                    connect_timeout=CONNECT_TIMEOUT,
+                    application_name=f"pipeline {self._stage}",
+                    **KEEPALIVE,
                 )
+                with connection, connection.cursor() as cursor:
+                    cursor.execute(_file_text(HERE / "sql" / "session.sql"))
+                self._connection = connection
+                _open.add(connection)
             except psycopg2.OperationalError as error:
                 reason = " ".join(str(error).split())
                 raise RetryLaterError(f"cannot connect to PostgreSQL at {self.address}: {reason}") from None
@@ -165,6 +183,13 @@ class Transaction:
         """Copies lines in PostgreSQL's text format (tab-separated, escaped) into a table."""
         text = io.StringIO("".join(lines))
         self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text)
+
+
+def cancel_statements() -> None:
+    """Cancels what this process's connections are executing, from another thread; RetryLaterError comes of it."""
+    for connection in list(_open):
+        with suppress(psycopg2.Error):
+            connection.cancel()
 
 
 def translated(error: psycopg2.Error) -> PipelineError:

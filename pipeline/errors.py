@@ -27,5 +27,13 @@ class RetryLaterError(PipelineError):
     """Try the same again after a pause: the surroundings are at fault, not the rows."""
 
 
-class OutOfOrderError(RetryLaterError):
-    """Put the chunk back on the queue, at no loss of retries: what it refers to is still being loaded."""
+class PutBackError(PipelineError):
+    """Put the chunk back on the queue, at no loss of retries: this worker cannot load it now."""
+
+
+class OutOfOrderError(PutBackError):
+    """What the chunk refers to is still being loaded."""
+
+
+class RefusedJobError(PipelineError):
+    """Never run this job: it is not one that the producer has queued."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.database import Transaction
+from pipeline.errors import RefusedJobError
 
 SQL = Path(__file__).parent / "sql"
 
@@ -167,10 +168,11 @@ def claim(tx: Transaction, load: int, number: int) -> Claim | None:
     """Takes a chunk for this transaction; None if it is committed already or its load is superseded.
 
     Waits while another transaction has it. Until the end of the transaction the load stays current.
+    Raises RefusedJobError if the ledger has no such chunk.
     """
-    source_id = tx.value(SQL / "source_of_load.sql", load=load)
+    source_id = tx.value(SQL / "source_of_chunk.sql", load=load, number=number)
     if source_id is None:
-        return None
+        raise RefusedJobError(f"the ledger has no chunk {number} of a load {load}: forgotten since, or never sealed")
     tx.run(SQL / "lock_source_shared.sql", source_id=source_id)
     row = tx.row(SQL / "claim_chunk.sql", load=load, number=number)
     if row is None:

@@ -7,7 +7,9 @@ import click
 from pipeline import command, ledger
 from pipeline.database import Database
 from pipeline.errors import SettingsError
+from pipeline.ledger import LoadProgress
 from pipeline.queue import ChunkQueue
+from pipeline.waiting import patiently
 from producer.produce import Produced, produce
 from producer.sources import find_sources
 
@@ -29,6 +31,7 @@ Examples:
 @command.encoding
 @command.chunk_rows
 @command.queue_limit
+@command.drain_timeout
 @command.database_url()
 @command.redis_url()
 @command.logging_options
@@ -40,6 +43,7 @@ def main(
     encoding: str,
     chunk_rows: int | None,
     queue_limit: int,
+    drain_timeout: float,
     database_url: str,
     redis_url: str,
 ) -> None:
@@ -57,14 +61,25 @@ def main(
     database = Database(database_url, "producer")
     database.check()
     queue = ChunkQueue.at(redis_url)
-    results = produce(sources, database, queue, chunk_rows=chunk_rows, queue_limit=queue_limit, encoding=encoding)
+    results = produce(
+        sources,
+        database,
+        queue,
+        chunk_rows=chunk_rows,
+        queue_limit=queue_limit,
+        drain_timeout=drain_timeout,
+        encoding=encoding,
+    )
     for result in results:
         click.echo(_sentence(result))
-    with database.transaction() as tx:
-        loads = ledger.progress(tx)
-    for load in loads:
+    for load in patiently(lambda: _progress(database)):
         if load.source in {source.name for source in sources}:
             click.echo(str(load))
+
+
+def _progress(database: Database) -> list[LoadProgress]:
+    with database.transaction() as tx:
+        return ledger.progress(tx)
 
 
 def _sentence(result: Produced) -> str:

@@ -2,10 +2,10 @@
 
 import hashlib
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import IO
 
 from pipeline import ledger
@@ -14,11 +14,11 @@ from pipeline.errors import InputError
 from pipeline.ledger import LoadPlan, MissingChunk
 from pipeline.progress import Progress
 from pipeline.queue import ChunkQueue
+from pipeline.waiting import patiently
 from producer.content import opened
+from producer.room import Room
 from producer.scan import scan
 from producer.sources import Source
-
-ROOM_POLL = 0.05  # seconds between looks at a full queue
 
 logger = logging.getLogger(__name__)
 
@@ -59,22 +59,26 @@ def produce(
     *,
     chunk_rows: int | None,
     queue_limit: int,
+    drain_timeout: float = 3600,
     encoding: str = "utf-8",
 ) -> list[Produced]:
     """Queues what the ledger lacks of `sources`, at most `queue_limit` chunks ahead of the workers.
 
     Nothing is queued if one of the files is broken as a whole (InputError). Running it again, also at
-    the same time, is safe: a chunk that is committed or under way is not queued again.
+    the same time, is safe: a chunk that is committed or under way is not queued again. Rides over servers
+    that are away for a while; raises DrainTimeoutError after `drain_timeout` seconds without room.
     """
     with ExitStack() as contents:
         scanned = []
         for source in sources:
             content = contents.enter_context(opened(source.path, encoding))
             scanned.append(Scanned(source, content, scan(source, content, chunk_rows)))
-        sealed = [_seal(each, database) for each in _by_name(scanned)]
-        under_way = queue.state().under_way
+        by_name = _by_name(scanned)
+        sealed = [patiently(partial(_seal, each, database)) for each in by_name]
+        under_way = patiently(queue.state).under_way
         with Progress("queueing", sum(chunk.plan.row_count for load in sealed for chunk in load.missing)) as bar:
-            return [_queue_missing(load, queue, under_way, queue_limit, bar) for load in sealed]
+            room = Room(queue, queue_limit, drain_timeout)
+            return [_queue_missing(load, queue, room, under_way, bar) for load in sealed]
 
 
 def _by_name(scanned: list[Scanned]) -> list[Scanned]:
@@ -102,13 +106,11 @@ def _seal(scanned: Scanned, database: Database) -> Sealed:
     return Sealed(scanned, load, missing)
 
 
-def _queue_missing(
-    sealed: Sealed, queue: ChunkQueue, under_way: frozenset[str], queue_limit: int, bar: Progress
-) -> Produced:
+def _queue_missing(sealed: Sealed, queue: ChunkQueue, room: Room, under_way: frozenset[str], bar: Progress) -> Produced:
     to_queue = [chunk for chunk in sealed.missing if chunk.job_id not in under_way]
     for chunk, text in _texts(sealed.scanned, to_queue):
-        _wait_for_room(queue, queue_limit)
-        queue.put(chunk, text)
+        room.wait()
+        patiently(partial(queue.put, chunk, text))
         bar.advance(chunk.plan.row_count)
     return Produced(
         source=sealed.scanned.source.name,
@@ -130,9 +132,3 @@ def _texts(scanned: Scanned, chunks: list[MissingChunk]) -> Iterator[tuple[Missi
         if hashlib.sha256(content).hexdigest() != chunk.plan.sha256:
             raise InputError(f"{scanned.source.path} changed while it was being read; run the producer again")
         yield chunk, content.decode("utf-8", "surrogateescape")
-
-
-def _wait_for_room(queue: ChunkQueue, queue_limit: int) -> None:
-    """Backpressure: returns when fewer than `queue_limit` chunks wait on the queue."""
-    while queue.length() >= queue_limit:
-        time.sleep(ROOM_POLL)

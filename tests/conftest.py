@@ -60,7 +60,7 @@ def servers() -> Iterator[embedded.Servers]:
         with embedded.running(Path(folder) / "state") as started:
             with _administration(started.database_url) as cursor:
                 cursor.execute("CREATE DATABASE with_schema")
-            apply_schema(Database(_with_path(started.database_url, "/with_schema"), "tests"))
+            apply_schema(Database(with_path(started.database_url, "/with_schema"), "tests"))
             yield started
 
 
@@ -71,7 +71,7 @@ def services(servers: embedded.Servers) -> Iterator[Services]:
     with _administration(servers.database_url) as cursor:
         cursor.execute(f"CREATE DATABASE {name} TEMPLATE with_schema")
     redis.Redis.from_url(servers.redis_url).flushdb()
-    yield Services(_with_path(servers.database_url, f"/{name}"), servers.redis_url)
+    yield Services(with_path(servers.database_url, f"/{name}"), servers.redis_url)
     with _administration(servers.database_url) as cursor:
         cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -82,7 +82,7 @@ def _administration(url: str):
     return connection.cursor()
 
 
-def _with_path(url: str, path: str) -> str:
+def with_path(url: str, path: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=path))
 
 
@@ -112,12 +112,7 @@ class Pipeline:
 
     def work(self) -> None:
         """Loads what is on the queue, as one worker that then ends."""
-        interrupt, terminate = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-        try:
-            self.queue.work(self.loader.load_chunk, burst=True)
-        finally:
-            signal.signal(signal.SIGINT, interrupt)
-            signal.signal(signal.SIGTERM, terminate)
+        self.queue.work(self.loader.load_chunk, burst=True)
 
     def load(self, chunk_rows: int | None = None, **files: str) -> None:
         """Writes files, produces and works, and checks that every row is accounted for."""

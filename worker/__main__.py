@@ -8,7 +8,7 @@ import threading
 
 import click
 
-from pipeline import command
+from pipeline import command, stop
 from pipeline.database import Database
 from pipeline.queue import ChunkQueue
 from worker.load import ChunkLoader
@@ -42,7 +42,7 @@ def main(burst: bool, until_stdin_closes: bool, database_url: str, redis_url: st
     database.check()
     queue = ChunkQueue.at(redis_url)
     logger.info("worker ready")
-    queue.work(ChunkLoader(database).load_chunk, burst=burst)
+    queue.work(ChunkLoader(database, stop.requested).load_chunk, burst=burst)
     logger.debug("worker stopped")
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import threading
 import time
 from collections.abc import Sequence
 
@@ -9,11 +10,13 @@ from pipeline import ledger
 from pipeline.database import Database, Transaction
 from pipeline.datasets import DATASETS
 from pipeline.datasets.dataset import Rejected, SourceRow, copy_field
-from pipeline.errors import OutOfOrderError, PipelineError, RetryLaterError
+from pipeline.errors import OutOfOrderError, PipelineError, PutBackError
 from pipeline.ledger import Claim, Counts
+from pipeline.waiting import patiently
 from worker.rows import read_rows
 
-PAUSES = (0.1, 0.3, 1, 2, 4, 8)  # seconds, growing, between attempts while the surroundings are at fault
+PATIENCE = 15.0  # seconds for which a chunk is tried again here, before it goes back on the queue
+PAUSE_STEP = 0.1  # seconds within which a pause ends when the worker is told to stop
 OUT_OF_ORDER_PAUSE = 0.05  # seconds before the chunk goes back; what it waits for may be next on the queue
 
 logger = logging.getLogger(__name__)
@@ -22,27 +25,31 @@ logger = logging.getLogger(__name__)
 class ChunkLoader:
     """Loads chunks over one connection; what a dataset looked up lasts from chunk to chunk."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, stop: threading.Event | None = None) -> None:
+        """When `stop` is set, a chunk that cannot be loaded at once goes back on the queue."""
         self._database = database
+        self._stop = stop or threading.Event()
         self._datasets = {dataset.name: dataset() for dataset in DATASETS}
 
     def load_chunk(self, load: int, number: int, text: str) -> None:
         """Loads a chunk exactly once, however often, late or concurrently it is delivered.
 
-        Raises RetryLaterError when the surroundings are still at fault after the last pause, its
-        OutOfOrderError when the chunk has to wait for others, and PipelineError when this text can never
-        be loaded.
+        Raises RetryLaterError when the surroundings are still at fault after many attempts, PutBackError when
+        the chunk has to wait for others or the worker is told to stop, RefusedJobError when the ledger has no
+        such chunk, and PipelineError when this text can never be loaded.
         """
-        for pause in PAUSES:
-            try:
-                return self._attempt(load, number, text)
-            except OutOfOrderError:
-                time.sleep(OUT_OF_ORDER_PAUSE)
-                raise
-            except RetryLaterError as error:
-                logger.warning("load %d chunk %d: %s; trying again in %.1f s", load, number, error, pause)
-                time.sleep(pause)
-        return self._attempt(load, number, text)
+        try:
+            patiently(lambda: self._attempt(load, number, text), seconds=PATIENCE, sleep=self._pause)
+        except OutOfOrderError:
+            self._pause(OUT_OF_ORDER_PAUSE)
+            raise
+
+    def _pause(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self._stop.is_set():
+                raise PutBackError("the worker is told to stop")
+            time.sleep(min(left, PAUSE_STEP))
 
     def _attempt(self, load: int, number: int, text: str) -> None:
         with self._database.transaction() as tx:
@@ -59,7 +66,11 @@ class ChunkLoader:
 
 def _rows(claimed: Claim, text: str) -> list[SourceRow]:
     """The rows of the chunk, if the text is the one that the producer sealed."""
-    if hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest() != claimed.sha256:
+    try:
+        sha256 = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    except UnicodeEncodeError:  # surrogates that stand for no byte
+        sha256 = "none"
+    if sha256 != claimed.sha256:
         raise PipelineError(
             f"{claimed.source} chunk {claimed.number}: the job does not hold the text that the ledger knows"
         )

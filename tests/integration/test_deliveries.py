@@ -159,7 +159,7 @@ def test_a_chunk_with_another_text_than_the_sealed_one_is_not_loaded(
 def test_people_are_not_rejected_while_their_places_are_still_being_loaded(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.load.PAUSES", (0.01,))
+    monkeypatch.setattr("worker.load.OUT_OF_ORDER_PAUSE", 0.01)
     pipeline.write(places=PLACES, people=PEOPLE)
     pipeline.produce()
     key = "rq:queue:chunks"

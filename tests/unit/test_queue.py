@@ -2,13 +2,12 @@
 
 import fakeredis
 import pytest
-from rq import Queue
 from rq.serializers import JSONSerializer
 
-from pipeline import queue as module
-from pipeline.errors import PipelineError
+from pipeline.errors import RefusedJobError
 from pipeline.ledger import ChunkPlan, MissingChunk
-from pipeline.queue import ChunkJob, ChunkQueue
+from pipeline.queue import ChunkQueue, Chunks
+from pipeline.queue.job import ChunkJob
 
 CHUNK = MissingChunk(3, "people.csv", 0, ChunkPlan(2, 11, 10, 12, 400, 20, "ab" * 32))
 
@@ -19,8 +18,7 @@ def queue() -> ChunkQueue:
 
 
 def jobs(queue: ChunkQueue) -> list[ChunkJob]:
-    rq_queue = Queue(module.QUEUE_NAME, connection=queue.connection, job_class=ChunkJob, serializer=JSONSerializer)
-    return rq_queue.get_jobs()
+    return Chunks(connection=queue.connection).get_jobs()
 
 
 def test_a_chunk_is_queued_as_data_under_its_own_id(queue: ChunkQueue) -> None:
@@ -56,5 +54,5 @@ def test_what_a_lost_job_left_behind_does_not_keep_its_chunk_off_the_queue(queue
 def test_a_job_can_name_no_other_function(queue: ChunkQueue, name: str) -> None:
     job = ChunkJob.create(name, args=("true",), connection=queue.connection, serializer=JSONSerializer)
     job.task = print
-    with pytest.raises(PipelineError, match="only 'load_chunk' is run"):
+    with pytest.raises(RefusedJobError, match="only 'load_chunk' is run"):
         job.perform()

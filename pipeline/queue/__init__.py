@@ -1,0 +1,7 @@
+"""The only package that speaks Redis and RQ: chunks go onto the queue, workers take them off."""
+
+from pipeline.queue.chunk_queue import ChunkQueue, QueueState
+from pipeline.queue.rq_queue import Chunks
+from pipeline.queue.server import answers
+
+__all__ = ["ChunkQueue", "Chunks", "QueueState", "answers"]

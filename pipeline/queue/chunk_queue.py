@@ -1,0 +1,165 @@
+"""The queue of chunks: put by the producer, loaded by workers, looked at by the exporter."""
+
+import logging
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+import redis
+from redis import Redis
+from rq import Retry
+from rq.exceptions import DuplicateJobError, StopRequested
+from rq.job import Job
+from rq.results import Result
+from rq.serializers import JSONSerializer
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
+
+from pipeline.ledger import MissingChunk
+from pipeline.queue.job import CHUNK_TIMEOUT, RETRIES, TASK, LoadChunk
+from pipeline.queue.rq_queue import Chunks
+from pipeline.queue.server import connected, translating
+from pipeline.queue.worker import ChunkWorker
+
+PRODUCING_KEY = "pipeline:producing"
+PRODUCING_TTL = 10  # seconds; a producer that is alive looks for room far more often
+RESTART_PAUSE = 1.0  # seconds until a worker starts anew after Redis was lost
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """What Redis knew at one moment."""
+
+    under_way: frozenset[str]  # job ids that are queued, being moved, being loaded or scheduled
+    failed: frozenset[str]  # job ids in the FailedJobRegistry
+    producing: bool  # whether a producer is still queueing, as far as Redis knows
+    workers: int
+
+
+class ChunkQueue:
+    """The queue of chunks. One queue only: a worker on two queues can lose a job between them.
+
+    All methods raise RetryLaterError if Redis does not serve now.
+    """
+
+    def __init__(self, connection: "Redis") -> None:
+        self.connection = connection
+        self._chunks = Chunks(connection=connection)
+
+    @classmethod
+    def at(cls, url: str) -> "ChunkQueue":
+        """The queue on the server at `url`; raises SettingsError, naming REDIS_URL, if it cannot be reached."""
+        return cls(connected(url))
+
+    @translating()
+    def put(self, chunk: MissingChunk, text: str) -> None:
+        """Queues a chunk that is not under way; harmless if somebody else has just queued it.
+
+        What an earlier attempt left of the job (such as a failure) is replaced.
+        """
+        if not self._enqueue(chunk, text):
+            state = self.state()
+            if chunk.job_id not in state.under_way:
+                self._discard(chunk.job_id)
+                self._enqueue(chunk, text)
+
+    @translating()
+    def has_room(self, limit: int) -> bool:
+        """Whether fewer than `limit` chunks wait for a worker; tells exporters that a producer is alive."""
+        with self.connection.pipeline(transaction=True) as pipe:
+            pipe.set(PRODUCING_KEY, 1, ex=PRODUCING_TTL)
+            pipe.llen(self._chunks.key)
+            return int(pipe.execute()[1]) < limit
+
+    @translating()
+    def length(self) -> int:
+        """Chunks that wait for a worker."""
+        return int(self.connection.llen(self._chunks.key))
+
+    @translating()
+    def state(self) -> QueueState:
+        """One consistent look at all places where a chunk can be. Changes nothing, unlike RQ's own counts."""
+        queue = self._chunks
+        with self.connection.pipeline(transaction=True) as pipe:
+            pipe.lrange(queue.key, 0, -1)
+            pipe.lrange(queue.intermediate_queue_key, 0, -1)
+            for registry in (
+                queue.scheduled_job_registry,
+                queue.deferred_job_registry,
+                queue.started_job_registry,
+            ):
+                pipe.zrange(registry.key, 0, -1)
+            pipe.zrange(queue.failed_job_registry.key, 0, -1)
+            pipe.exists(PRODUCING_KEY)
+            pipe.smembers(WORKERS_BY_QUEUE_KEY % queue.name)
+            *under_way, failed, producing, worker_keys = pipe.execute()
+        return QueueState(
+            # entries of the StartedJobRegistry are job id and execution id with a colon between them
+            under_way=frozenset(_text(entry).partition(":")[0] for entries in under_way for entry in entries),
+            failed=frozenset(map(_text, failed)),
+            producing=bool(producing),
+            workers=int(self.connection.exists(*worker_keys)) if worker_keys else 0,
+        )
+
+    @translating()
+    def failure(self, job_id: str) -> str:
+        """The last line of what a failed job reported."""
+        job = Job(job_id, connection=self.connection, serializer=JSONSerializer)
+        with suppress(ValueError, KeyError, TypeError):  # whoever can forge a job can forge its result
+            result = Result.fetch_latest(job)
+            if result and result.exc_string:
+                return result.exc_string.strip().splitlines()[-1]
+        return "no reason recorded"
+
+    def work(self, load_chunk: LoadChunk, *, burst: bool = False) -> None:
+        """Loads chunks with `load_chunk` until told to stop by SIGTERM; finishes the one in hand.
+
+        SIGINT does the same and then raises KeyboardInterrupt. With `burst` it ends when the queue is empty.
+        Whatever else ends RQ's loop, such as Redis being away for longer, it starts anew.
+        """
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        while True:
+            worker = None
+            try:
+                worker = ChunkWorker(self._chunks, load_chunk)
+                worker.work(burst=burst, logging_level=None)
+            except StopRequested:
+                pass  # told so while it was signing off
+            except redis.RedisError as error:
+                logger.warning("Redis does not serve: %s; trying again in %g s", error, RESTART_PAUSE)
+            finally:
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
+            if worker and worker.stopped_by == signal.SIGINT:
+                raise KeyboardInterrupt
+            if worker and (worker.stopped_by or worker.has_emptied_queue):
+                return
+            time.sleep(RESTART_PAUSE)
+
+    def _enqueue(self, chunk: MissingChunk, text: str) -> bool:
+        job = self._chunks.create_job(
+            TASK,
+            kwargs={"load": chunk.load, "number": chunk.plan.number, "text": text},
+            job_id=chunk.job_id,
+            description=str(chunk),
+            timeout=CHUNK_TIMEOUT,
+            result_ttl=0,
+            retry=Retry(max=RETRIES),
+        )
+        try:
+            self._chunks.enqueue_job(job, unique=True)
+        except DuplicateJobError:
+            return False
+        return True
+
+    def _discard(self, job_id: str) -> None:
+        with self.connection.pipeline(transaction=True) as pipe:
+            pipe.delete(Job.key_for(job_id), Result.get_key(job_id))
+            pipe.zrem(self._chunks.failed_job_registry.key, job_id)
+            pipe.execute()
+
+
+def _text(entry: bytes) -> str:
+    return entry.decode(errors="replace")

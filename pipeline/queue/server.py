@@ -1,0 +1,67 @@
+"""The Redis server: how it is reached, and its errors translated."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import redis
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from pipeline.errors import PipelineError, RetryLaterError, SettingsError
+
+CONNECT_TIMEOUT = 5  # seconds
+ANSWER_TIMEOUT = 15  # seconds until a server that does not answer counts as lost; longer than a worker's wait for a job
+RETRIES = 3  # of each command, within about 1.5 s, when the connection was lost; a stop must not take longer than 10 s
+
+# The server cannot serve now, and the same command can succeed later.
+TRANSIENT = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+)
+
+
+def connected(url: str) -> "Redis":
+    """A connection to the server at `url`; raises SettingsError, naming REDIS_URL, if it cannot be reached."""
+    try:
+        with Redis.from_url(url, socket_connect_timeout=CONNECT_TIMEOUT, retry=None) as probe:
+            probe.ping()
+    except ValueError:
+        raise SettingsError("REDIS_URL is not a Redis URL; it looks like redis://:password@host:6379/0") from None
+    except redis.RedisError as error:
+        parts = urlsplit(url)
+        raise SettingsError(
+            f"REDIS_URL: cannot use Redis at {parts.hostname}:{parts.port or 6379}: {error};"
+            " start the server or correct the setting"
+        ) from None
+    return Redis.from_url(
+        url,
+        socket_connect_timeout=CONNECT_TIMEOUT,
+        socket_timeout=ANSWER_TIMEOUT,
+        socket_keepalive=True,
+        health_check_interval=10,
+        retry=Retry(ExponentialBackoff(cap=1, base=0.1), retries=RETRIES),
+    )
+
+
+def answers(url: str) -> bool:
+    """Whether a server at `url` answers now, for its password."""
+    try:
+        with Redis.from_url(url, socket_connect_timeout=1, socket_timeout=CONNECT_TIMEOUT, retry=None) as connection:
+            return bool(connection.ping())
+    except redis.RedisError:
+        return False
+
+
+@contextmanager
+def translating() -> Iterator[None]:
+    """Turns the client's errors into the project's; as a decorator too."""
+    try:
+        yield
+    except TRANSIENT as error:
+        raise RetryLaterError(f"Redis does not serve: {error}") from None
+    except redis.RedisError as error:
+        raise PipelineError(f"Redis: {error}") from None

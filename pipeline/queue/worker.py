@@ -1,0 +1,175 @@
+"""RQ's worker, made to go on whatever happens and to let others take up quickly what it leaves behind."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from types import FrameType
+from typing import Any
+from uuid import uuid4
+
+import redis
+from redis.client import Pipeline
+from rq import Queue, SimpleWorker, worker_registration
+from rq.exceptions import StopRequested
+from rq.executions import Execution
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.utils import now
+
+from pipeline.errors import PutBackError, RefusedJobError
+from pipeline.queue.job import ChunkJob, LoadChunk
+from pipeline.queue.rq_queue import Chunks
+
+HEARTBEAT_INTERVAL = 4  # seconds, while a chunk is being loaded
+HEARTBEAT_TTL = 12  # seconds without a heartbeat after which a chunk counts as abandoned, and a worker as gone
+MAINTENANCE_INTERVAL = 4  # seconds between looks for abandoned chunks
+WORKER_TTL = 19  # seconds; RQ lets an idle worker look up from the queue 15 s before it ends
+HANDOVER_TIMEOUT = 6  # seconds in the intermediate list, through which a job passes in milliseconds
+
+logger = logging.getLogger(__name__)
+
+
+class ChunkWorker(SimpleWorker):
+    """Loads chunks in its own process, so that connection and looked-up places last from one to the next.
+
+    Beside each chunk runs a heartbeat; where it stops, another worker takes the chunk up.
+    """
+
+    max_connection_wait_time = 4.0  # seconds between attempts to reach a Redis that is away
+
+    def __init__(self, queue: Chunks, load_chunk: LoadChunk) -> None:
+        super().__init__(
+            [queue],
+            name=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}",
+            connection=queue.connection,
+            serializer=JSONSerializer,
+            job_class=ChunkJob,
+            queue_class=Chunks,
+            worker_ttl=WORKER_TTL,
+            maintenance_interval=MAINTENANCE_INTERVAL,
+            job_monitoring_interval=HEARTBEAT_INTERVAL,
+            log_job_description=False,
+        )
+        self.stopped_by: signal.Signals | None = None
+        self.has_emptied_queue = False  # only in burst mode
+        self._queue = queue
+        self._load_chunk = load_chunk
+        self._handed_over: dict[str, float] = {}  # job id in the intermediate list -> when it was first seen there
+
+    # What it does with a job ------------------------------------------------------------------------
+
+    def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
+        taken = _logging_errors(super().dequeue_job_and_maintain_ttl, timeout, max_idle_time)
+        self.has_emptied_queue = taken is None
+        return taken
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        _logging_errors(self._execute_job, job, queue)
+
+    def _execute_job(self, job: Job, queue: Queue) -> None:
+        assert isinstance(job, ChunkJob)
+        job.task = self._load_chunk
+        execution = self.prepare_execution(job)
+        done = threading.Event()
+        heartbeat = threading.Thread(target=self._send_heartbeats, args=(job, execution, done), daemon=True)
+        heartbeat.start()
+        try:
+            self.perform_job(job, queue, execution)
+        finally:
+            done.set()
+            heartbeat.join()
+        self.set_state("idle")
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """Says in one line what failed and what happens next. RQ would log the rows along with it."""
+        error = exc_info[1]
+        if isinstance(error, PutBackError):
+            logger.info("%s goes back on the queue: %s", job.description, error)
+            return
+        if isinstance(error, RefusedJobError):
+            next_step = "it is recorded in the FailedJobRegistry and not tried again"
+        elif job.retries_left:
+            next_step = f"it will be tried again ({job.retries_left} tries left)"
+        else:
+            next_step = "it is in the FailedJobRegistry; `rq requeue` or the producer takes it up"
+        seconds = (now() - (job.started_at or now())).total_seconds()
+        logger.error("%s failed after %.1f s: %s; %s", job.description or job.id, seconds, error, next_step)
+
+    # How it is known to be alive --------------------------------------------------------------------
+
+    def _send_heartbeats(self, job: Job, execution: Execution, done: threading.Event) -> None:
+        while not done.wait(HEARTBEAT_INTERVAL):
+            try:
+                self.maintain_heartbeats(job, execution)
+            except redis.RedisError as error:
+                logger.warning("no heartbeat for %s: %s; trying again in %d s", job.id, error, HEARTBEAT_INTERVAL)
+
+    def heartbeat(self, timeout: int | None = None, pipeline: "Pipeline | None" = None) -> None:  # noqa: ARG002
+        super().heartbeat(HEARTBEAT_TTL, pipeline)  # RQ's own outlives a killed worker by more than a minute
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002
+        return HEARTBEAT_TTL
+
+    # How it takes up what others left ---------------------------------------------------------------
+
+    def run_maintenance_tasks(self) -> None:
+        """Registers again, should Redis have forgotten, and puts abandoned jobs back on the queue."""
+        self.last_cleaned_at = now()  # type: ignore[assignment]
+        self.connection.hset(self.key, mapping=self.serialize())
+        self.heartbeat()
+        worker_registration.register(self)
+        if self._queue.acquire_maintenance_lock():
+            self._queue.drop_malformed_entries()
+            self._queue.started_job_registry.cleanup()
+            self._queue.failed_job_registry.cleanup()
+            worker_registration.clean_worker_registry(self._queue)
+            self._take_up_handed_over()
+            self._queue.release_maintenance_lock()
+
+    def _take_up_handed_over(self) -> None:
+        """Puts jobs back on the queue that were handed to a worker which never began with them."""
+        seen = self._handed_over
+        self._handed_over = {
+            job_id: seen.get(job_id, time.monotonic()) for job_id in self._queue.intermediate_queue.get_job_ids()
+        }
+        for job_id, since in list(self._handed_over.items()):
+            if time.monotonic() - since >= HANDOVER_TIMEOUT:
+                self._queue.put_back(job_id)
+                del self._handed_over[job_id]
+
+    # How it stops -----------------------------------------------------------------------------------
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        self.stopped_by = self.stopped_by or signal.Signals(signum)
+        super().request_stop(signum, frame)
+
+    def set_shutdown_requested_date(self) -> None:
+        """Not to Redis: this is called by a signal's handler, in the middle of anything."""
+
+    def register_death(self) -> None:
+        try:
+            super().register_death()
+        except redis.RedisError as error:
+            logger.warning("cannot sign off: %s; the entry ends by itself in %d s", error, HEARTBEAT_TTL)
+
+    # What it does without ---------------------------------------------------------------------------
+
+    def subscribe(self) -> None:
+        """Listens to no commands over Redis: SIGTERM stops a worker, not whoever can publish there."""
+
+    def procline(self, message: str) -> None:
+        """Leaves the process's title as it is: RQ would put the job's function into it."""
+
+
+def _logging_errors(function: Any, *arguments: Any) -> Any:
+    """Says what ends the worker's loop, in one line; RQ does so with a traceback."""
+    try:
+        return function(*arguments)
+    except StopRequested:
+        raise
+    except Exception as error:
+        logger.error("the worker has to start anew: %s: %s", type(error).__name__, error)
+        raise

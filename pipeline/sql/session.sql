@@ -1,0 +1,6 @@
+-- Settings of each connection, so that nobody waits for ever and a process that is gone without a word holds no locks.
+SET lock_timeout = '20s';
+SET idle_in_transaction_session_timeout = '30s';
+SET tcp_keepalives_idle = 4;
+SET tcp_keepalives_interval = 2;
+SET tcp_keepalives_count = 3;
