@@ -1,0 +1,238 @@
+"""Servers that a test may stop, kill and empty, and a run of real processes on which it brings a fault about."""
+
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg2
+import pytest
+import redis
+
+from pipeline.database import Database
+from pipeline.embedded.account import Account
+from pipeline.embedded.postgresql import Postgresql
+from pipeline.embedded.valkey import Valkey
+from pipeline.schema import apply_schema
+from pipeline.waiting import patiently
+from tests.conftest import Commands, Pipeline, expected_people, generate, held, wait_until, with_path
+
+PEOPLE = 200_000
+CHUNK_ROWS = 2_000
+QUEUE_LIMIT = 16  # chunks; far fewer than a load has, so that the producer is under way as long as the workers
+WORKERS = 4
+STOP_TIMEOUT = 10.0  # seconds that a process told to stop may take
+RECOVERY_TIMEOUT = 30.0  # seconds within which the chunk of a killed worker is taken up
+
+
+@dataclass
+class OwnServers:
+    """PostgreSQL and Valkey of these tests' own, with the port that each has for good."""
+
+    state: Path
+    database_url: str = ""
+    redis_url: str = ""
+
+    def __post_init__(self) -> None:
+        account = Account()
+        self.postgresql = Postgresql(self.state, account)
+        self.valkey = Valkey(self.state, account)
+
+    def start(self) -> None:
+        """Starts what is not running, where it was before."""
+        urls = (self.postgresql.start(), self.valkey.start())
+        assert urls == (self.database_url or urls[0], self.redis_url or urls[1]), "a server has another port"
+        self.database_url, self.redis_url = urls
+
+    def kill_postgresql(self) -> None:
+        """All its processes at once, as a crash of the machine would."""
+        postmaster = psutil.Process(int((self.state / "postgresql" / "postmaster.pid").read_text().splitlines()[0]))
+        for process in (postmaster, *postmaster.children(recursive=True)):
+            process.kill()
+        wait_until(lambda: not postmaster.is_running() or postmaster.status() == psutil.STATUS_ZOMBIE)
+
+    def kill_valkey(self) -> None:
+        server = psutil.Process(int((self.state / "valkey" / "valkey.pid").read_text()))
+        server.kill()
+        wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+
+    def stop(self) -> None:
+        self.valkey.stop()
+        self.postgresql.stop()
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[OwnServers]:
+    """In place of the servers that the other tests share."""
+    with tempfile.TemporaryDirectory(prefix="pipeline faults ") as folder:
+        Path(folder).chmod(0o755)
+        state = Path(folder) / "state"
+        state.mkdir()
+        servers = OwnServers(state.resolve())
+        try:
+            servers.start()
+            connection = psycopg2.connect(servers.database_url)
+            connection.autocommit = True
+            connection.cursor().execute("CREATE DATABASE with_schema")
+            connection.close()
+            apply_schema(Database(with_path(servers.database_url, "/with_schema"), "tests"))
+            yield servers
+        finally:
+            servers.stop()
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return generate(tmp_path_factory.mktemp("generated"), PEOPLE)
+
+
+@dataclass
+class Run:
+    """A load of PEOPLE people: producer, workers and exporter as processes, and what must come of it."""
+
+    commands: Commands
+    pipeline: Pipeline
+    servers: OwnServers
+    workers: list["subprocess.Popen[str]"] = field(default_factory=list)
+    others: list["subprocess.Popen[str]"] = field(default_factory=list)
+
+    @property
+    def redis(self) -> redis.Redis:
+        return self.pipeline.queue.connection
+
+    def start_workers(self, count: int = WORKERS) -> None:
+        """Starts workers, and waits until they are on the queue."""
+        before = self.pipeline.queue.state().workers
+        self.workers += [self.commands.start("worker") for _ in range(count)]
+        wait_until(lambda: self.pipeline.queue.state().workers >= before + count)
+
+    def produce(self, **environment: str) -> "subprocess.Popen[str]":
+        settings = {
+            "DATA_DIR": str(self.pipeline.data),
+            "CHUNK_ROWS": str(CHUNK_ROWS),
+            "QUEUE_LIMIT": str(QUEUE_LIMIT),
+            "DRAIN_TIMEOUT": "120",
+        }
+        return self._start("producer", settings | environment)
+
+    def export(self, **environment: str) -> "subprocess.Popen[str]":
+        return self._start("exporter", {"OUTPUT_DIR": str(self.pipeline.data), "DRAIN_TIMEOUT": "120"} | environment)
+
+    def _start(self, stage: str, environment: dict[str, str]) -> "subprocess.Popen[str]":
+        process = self.commands.start(stage, **environment)
+        self.others.append(process)
+        return process
+
+    def load_places(self) -> None:
+        """So that chunks of people need not wait for them."""
+        people = self.pipeline.data / "people.csv"
+        aside = people.rename(people.with_suffix(".aside"))
+        self.pipeline.load()
+        aside.rename(people)
+
+    def chunks(self, condition: str) -> int:
+        """How many chunks of the current load of people meet a condition."""
+        return self.value(
+            "SELECT count(*) FROM load_chunks JOIN current_loads ON current_loads.id = load_id"
+            f" JOIN sources ON sources.id = source_id WHERE sources.name = 'people.csv' AND {condition}"
+        )
+
+    def value(self, query: str) -> Any:
+        """The one value of a query, over a connection that may have been cut."""
+        [(value,)] = patiently(lambda: self.pipeline.rows(query))
+        return value
+
+    def wait_for_chunks(self, count: int) -> None:
+        """Waits until so many chunks of people are committed: the run is in full swing."""
+        wait_until(lambda: self.chunks("committed_at IS NOT NULL") >= count)
+
+    def waiting_sessions(self, stage: str = "worker") -> int:
+        """Sessions of a stage that wait for a lock."""
+        return self.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            f" AND application_name = 'pipeline {stage}' AND datname = current_database()"
+        )
+
+    @contextmanager
+    def holding(self, statement: str) -> Iterator[None]:
+        """A lock that another session holds for the length of the block."""
+        connection = psycopg2.connect(self.pipeline.services.database_url)
+        connection.cursor().execute(statement)
+        try:
+            yield
+        finally:
+            connection.close()
+
+    @contextmanager
+    def stopped_inside_the_transaction(self, workers: int = WORKERS) -> Iterator[None]:
+        """Workers have copied the rows of their chunks and cannot record them: they wait for this lock."""
+        with self.holding("LOCK TABLE rejected_rows IN SHARE MODE"):
+            wait_until(lambda: self.waiting_sessions() >= workers)
+            yield
+
+    def stop_workers(self) -> None:
+        """Every worker ends with exit code 0, in time."""
+        for worker in self.workers:
+            worker.terminate()
+        for worker in self.workers:
+            _, err = worker.communicate(timeout=STOP_TIMEOUT)
+            assert worker.returncode == 0, err
+        self.workers.clear()
+
+    def finish(self, producer: "subprocess.Popen[str]", exporter: "subprocess.Popen[str]") -> None:
+        """Both end well, the workers can be stopped, and the outcome is right."""
+        for process in (producer, exporter):
+            _, err = process.communicate(timeout=120)
+            assert process.returncode == 0, err
+        self.stop_workers()
+        self.check()
+
+    def check(self) -> None:
+        """Tables and summary are what an independent count of the files says; every row is accounted for."""
+        self.value("SELECT 1")  # this session may have been cut too
+        expected = expected_people(self.pipeline.data)
+        assert held(self.pipeline) == expected
+        self.pipeline.check_reconciliation_of({"people.csv": expected.total(), "places.csv": 113})
+        summary = (self.pipeline.data / "summary_output.json").read_bytes()
+        assert summary == (self.pipeline.data / "sample_output.json").read_bytes()
+        failed = self.pipeline.queue.state().failed
+        assert not failed, [self.pipeline.queue.failure(job) for job in failed]
+
+    def check_first_load(self) -> None:
+        """Beside that: each row was inserted once, and no chunk did anything a second time."""
+        self.check()
+        inserted = {"inserted": PEOPLE, "updated": 0, "unchanged": 0, "rejected": 0, "deleted": 0}
+        assert self.pipeline.counts() == inserted
+
+    def end(self) -> None:
+        for process in (*self.workers, *self.others):
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def run(commands: Commands, pipeline: Pipeline, servers: OwnServers, generated: Path) -> Iterator[Run]:
+    """Nothing started yet; the data folder holds the generated files."""
+    shutil.copytree(generated, pipeline.data, dirs_exist_ok=True)
+    run = Run(commands, pipeline, servers)
+    try:
+        yield run
+    finally:
+        run.end()
+        servers.start()  # whatever the test did to them
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints what the tests have measured."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "measured":
+                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {value}")

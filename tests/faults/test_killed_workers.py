@@ -1,0 +1,85 @@
+"""A worker killed at any moment: another takes its chunk up within 30 s, and the outcome is the same."""
+
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.faults.conftest import RECOVERY_TIMEOUT, Run
+
+KILLED = 6  # workers at each moment; one more lives, and is idle when their chunks are due
+INTERMEDIATE = "rq:queue:chunks:intermediate"
+
+
+def kill(run: Run, count: int) -> float:
+    """Kills workers, the first ones; returns when."""
+    for worker in run.workers[:count]:
+        worker.kill()
+    killed = time.time()
+    for worker in run.workers[:count]:
+        worker.communicate()
+        assert worker.returncode == -signal.SIGKILL
+    del run.workers[:count]
+    return killed
+
+
+def between_dequeue_and_start(run: Run) -> float:
+    """The job is the worker's, and the worker does not know yet: it is stopped while it waits for one."""
+    for worker in run.workers[:KILLED]:
+        worker.send_signal(signal.SIGSTOP)
+    run.redis.rename("parked", "rq:queue:chunks")
+    wait_until(lambda: run.redis.llen(INTERMEDIATE) >= KILLED - 1 and not run.redis.exists("rq:queue:chunks"))
+    wait_until(lambda: not run.redis.zcard("rq:wip:chunks"))  # the living one is idle
+    return kill(run, KILLED)
+
+
+def before_the_first_row(run: Run) -> float:
+    """The transaction waits for the chunk's own row of the ledger."""
+    with run.holding("SELECT FROM load_chunks FOR UPDATE"):
+        run.redis.rename("parked", "rq:queue:chunks")
+        wait_until(lambda: run.waiting_sessions() == KILLED + 1)
+        return kill(run, KILLED)
+
+
+def inside_the_transaction(run: Run) -> float:
+    """The rows are copied, and neither rejected rows nor the ledger are written."""
+    with run.holding("LOCK TABLE rejected_rows IN SHARE MODE"):
+        run.redis.rename("parked", "rq:queue:chunks")
+        wait_until(lambda: run.waiting_sessions() == KILLED + 1)
+        return kill(run, KILLED)
+
+
+def between_commit_and_ack(run: Run) -> float:
+    """The chunk is committed, and Redis has not heard of it."""
+    with run.holding("LOCK TABLE rejected_rows IN SHARE MODE"):
+        run.redis.rename("parked", "rq:queue:chunks")
+        wait_until(lambda: run.waiting_sessions() == KILLED + 1)
+        run.redis.execute_command("CLIENT", "PAUSE", 60_000, "WRITE")
+    run.wait_for_chunks(KILLED + 1)
+    killed = kill(run, KILLED)
+    run.redis.execute_command("CLIENT", "UNPAUSE")
+    return killed
+
+
+@pytest.mark.parametrize(
+    "moment", [between_dequeue_and_start, before_the_first_row, inside_the_transaction, between_commit_and_ack]
+)
+def test_the_chunks_of_killed_workers_are_taken_up_within_30_seconds(
+    run: Run, moment: Callable[[Run], float], record_property: Callable[[str, object], None]
+) -> None:
+    run.load_places()
+    producer = run.produce(QUEUE_LIMIT="1000")
+    assert producer.wait(60) == 0
+    run.redis.rename("rq:queue:chunks", "parked")
+    run.start_workers(KILLED + 1)
+    killed = moment(run)
+    abandoned = run.pipeline.queue.state().under_way
+    exporter = run.export()
+    wait_until(lambda: not run.pipeline.queue.state().under_way, timeout=RECOVERY_TIMEOUT)
+    recovery = time.time() - killed
+    record_property("measured", f"{len(abandoned)} chunks of killed workers settled after {recovery:.1f} s")
+    assert len(abandoned) >= KILLED - 1
+    run.finish(producer, exporter)
+    run.check_first_load()
