@@ -14,6 +14,7 @@ from pipeline import ledger
 from pipeline.database import Database, Transaction
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.ledger import LoadProgress
+from pipeline.terminal import printable
 
 REPORTS = Path(__file__).parent / "reports"
 COMMONEST = 3  # kinds of faults that the exporter names
@@ -99,8 +100,9 @@ def _write_csv(tx: Transaction, query: Path, file: IO[str]) -> None:
 def table(summary: Path) -> str:
     """The counts of a summary file as lines to read."""
     counts = json.loads(summary.read_text(encoding="utf-8"))
+    rows = [(printable(name), count) for name, count in counts.items()]
     out = io.StringIO()
-    width = max(map(len, counts), default=0)
-    for name, count in counts.items():
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, count in rows:
         out.write(f"{name:<{width}}  {count:>12,}\n")
     return out.getvalue()

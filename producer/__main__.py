@@ -5,9 +5,10 @@ from pathlib import Path
 import click
 
 from pipeline import command, ledger
-from pipeline.database import Database
+from pipeline.database import Database, is_storable
 from pipeline.errors import SettingsError
 from pipeline.queue import ChunkQueue
+from pipeline.terminal import echo
 from producer.produce import Produced, produce
 from producer.sources import find_sources
 
@@ -59,12 +60,12 @@ def main(
     queue = ChunkQueue.at(redis_url)
     results = produce(sources, database, queue, chunk_rows=chunk_rows, queue_limit=queue_limit, encoding=encoding)
     for result in results:
-        click.echo(_sentence(result))
+        echo(_sentence(result))
     with database.transaction() as tx:
         loads = ledger.progress(tx)
     for load in loads:
         if load.source in {source.name for source in sources}:
-            click.echo(str(load))
+            echo(str(load))
 
 
 def _sentence(result: Produced) -> str:
@@ -78,10 +79,10 @@ def _sentence(result: Produced) -> str:
 
 def _forget(database: Database, source: str) -> None:
     with database.transaction() as tx:
-        removed = ledger.forget(tx, source)
+        removed = ledger.forget(tx, source) if is_storable(source) else None
     if removed is None:
         raise SettingsError(f"--forget: no source '{source}' is known; the report loads.csv names those that are")
-    click.echo(f"{source}: forgotten, {removed:,} people removed")
+    echo(f"{source}: forgotten, {removed:,} people removed")
 
 
 if __name__ == "__main__":

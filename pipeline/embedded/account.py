@@ -60,7 +60,7 @@ class Account:
         """Runs a command to its end; raises PipelineError with what it said if it fails."""
         ended = subprocess.run(command, capture_output=True, text=True, **self._process())
         if ended.returncode:
-            raise PipelineError(f"{Path(command[0]).name} failed: {ended.stderr.strip()}")
+            raise PipelineError(f"{Path(command[0]).name} failed: {' '.join(ended.stderr.split())}")
 
     def start(self, command: Sequence[Path | str], log: Path) -> subprocess.Popen[bytes]:
         """Starts a server in a session of its own, so that Ctrl-C reaches the run and not the server."""
