@@ -1,14 +1,15 @@
 """Reports: each a file `NAME.json.sql` or `NAME.csv.sql`, whose query makes `NAME.json` or `NAME.csv`."""
 
-import csv
 import io
 import json
 import os
 import tempfile
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
+from exporter.cells import write_csv
 from exporter.rejects import MaxRejects
 from pipeline import ledger
 from pipeline.database import Database, Transaction
@@ -92,9 +93,7 @@ def _write_json(tx: Transaction, query: Path, file: IO[str]) -> None:
 def _write_csv(tx: Transaction, query: Path, file: IO[str]) -> None:
     """A header and the query's rows; lines end with a newline alone."""
     names, rows = tx.stream(query)
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows(rows)
+    write_csv(file, chain([names], rows))
 
 
 def table(summary: Path) -> str:
