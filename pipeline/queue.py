@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -211,8 +211,7 @@ class ChunkWorker(SimpleWorker):
     task: LoadChunk
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        assert isinstance(job, ChunkJob)
-        job.task = self.task
+        cast(ChunkJob, job).task = self.task
         execution = self.prepare_execution(job)
         done = threading.Event()
         heartbeat = threading.Thread(target=self._send_heartbeats, args=(job, execution, done), daemon=True)
