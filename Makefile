@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test test-compose lint format data lock clean
+.PHONY: help run test test-compose lint audit format data lock clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -20,6 +20,14 @@ lint: $(BIN)/pipeline ## check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+# Not part of `make lint`: it asks the package index, whose answer can change from one day to the next. --strict, since
+# without it a version that the index does not know counts as one without a vulnerability.
+audit: $(BIN)/pipeline ## look for weaknesses in the code, and for known vulnerabilities of the pinned versions
+	@$(BIN)/ruff check --select S pipeline producer worker exporter
+	@$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --no-deps --disable-pip --progress-spinner off \
+		-r requirements.txt -r requirements-dev.txt \
+		|| { echo 'audit: not passed: a vulnerability is named above, or what could not be looked up' >&2; exit 1; }
 
 format: $(BIN)/pipeline ## put code into the house's format
 	@$(BIN)/ruff check --fix-only --quiet .

@@ -12,6 +12,7 @@ from pipeline import command
 from pipeline.database import Database
 from pipeline.errors import SettingsError
 from pipeline.queue import ChunkQueue
+from pipeline.terminal import echo
 from pipeline.waiting import patiently
 
 SUMMARY = "summary_output.json"
@@ -59,17 +60,17 @@ def _limit(max_rejects: str | None) -> MaxRejects | None:
 
 def _tell(exported: Exported, limit: MaxRejects | None, summary: Path) -> None:
     for path in exported.files:
-        click.echo(f"wrote {path}")
+        echo(f"wrote {path}")
     for load in exported.loads:
-        click.echo(str(load))
+        echo(str(load))
     rejected = sum(load.rejected for load in exported.loads)
     if rejected:
         commonest = "; ".join(f"{count:,} x {kind}" for kind, count in exported.rejected_kinds)
-        click.echo(f"{rejected:,} rows rejected, listed in rejected_rows.csv; most often: {commonest}")
+        echo(f"{rejected:,} rows rejected, listed in rejected_rows.csv; most often: {commonest}")
         if not limit:
             logger.warning("no limit is set on rejected rows; --max-rejects N or N% sets one")
     if summary in exported.files:
-        click.echo(f"\n{table(summary)}\n{summary}")
+        echo("", *table(summary).split("\n"), str(summary))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,21 @@
 """Reports: each a file `NAME.json.sql` or `NAME.csv.sql`, whose query makes `NAME.json` or `NAME.csv`."""
 
-import csv
 import io
 import json
 import os
 import tempfile
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
+from exporter.cells import write_csv
 from exporter.rejects import MaxRejects
 from pipeline import ledger
 from pipeline.database import Database, Transaction
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.ledger import LoadProgress
+from pipeline.terminal import printable
 
 REPORTS = Path(__file__).parent / "reports"
 COMMONEST = 3  # kinds of faults that the exporter names
@@ -91,16 +93,15 @@ def _write_json(tx: Transaction, query: Path, file: IO[str]) -> None:
 def _write_csv(tx: Transaction, query: Path, file: IO[str]) -> None:
     """A header and the query's rows; lines end with a newline alone."""
     names, rows = tx.stream(query)
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows(rows)
+    write_csv(file, chain([names], rows))
 
 
 def table(summary: Path) -> str:
     """The counts of a summary file as lines to read."""
     counts = json.loads(summary.read_text(encoding="utf-8"))
+    rows = [(printable(name), count) for name, count in counts.items()]
     out = io.StringIO()
-    width = max(map(len, counts), default=0)
-    for name, count in counts.items():
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, count in rows:
         out.write(f"{name:<{width}}  {count:>12,}\n")
     return out.getvalue()

@@ -9,6 +9,7 @@ from pipeline import command
 from pipeline.database import Database
 from pipeline.errors import SettingsError
 from pipeline.schema import apply_schema
+from pipeline.terminal import echo
 
 EXAMPLES = """\b
 Examples:
@@ -92,7 +93,7 @@ def reset(state: Path | None) -> None:
     from pipeline.embedded import servers
 
     folder = state or servers.STATE
-    click.echo(f"removed {folder}" if servers.reset(folder) else f"nothing to remove in {folder}")
+    echo(f"removed {folder}" if servers.reset(folder) else f"nothing to remove in {folder}")
 
 
 @cli.command()
@@ -114,7 +115,7 @@ def check(files: tuple[Path, ...], name: str | None, data: Path, encoding: str) 
     for path in files:
         count = 0
         for problem in problems(data, path, name, encoding):
-            click.echo(problem)
+            echo(problem)
             count += 1
         logging.getLogger("pipeline").info("%s: %s", path, f"{count} problems" if count else "in order")
         found += count

@@ -14,6 +14,7 @@ import click
 from pipeline import logs, stop
 from pipeline.database import cancel_statements
 from pipeline.errors import PipelineError
+from pipeline.terminal import echo
 
 INTERRUPTED = 130  # exit code
 PROBLEMS_FOUND = 3  # exit code
@@ -143,6 +144,6 @@ def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
 
 def _fail(message: str, code: int, error: BaseException) -> int:
     if "--debug" in sys.argv:
-        traceback.print_exception(error)
-    click.echo(f"error: {message}", err=True)
+        echo(*"".join(traceback.format_exception(error)).rstrip().split("\n"), err=True)
+    echo(f"error: {message}", err=True)
     return code

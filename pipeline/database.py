@@ -211,6 +211,17 @@ def translated(error: psycopg2.Error) -> PipelineError:
     return PipelineError(about)
 
 
+def is_storable(text: str) -> bool:
+    """Whether PostgreSQL can store the text: neither NUL nor bytes that are not UTF-8."""
+    if "\0" in text:
+        return False
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @cache
 def _file_text(path: Path) -> str:
     return path.read_text(encoding="utf-8")

@@ -48,7 +48,8 @@ def _process(settings: Mapping[str, str], stage: str, *options: str) -> Iterator
     Its standard input is a pipe that closes with this process, also when this process is killed.
     """
     command = [sys.executable, "-m", stage, *options]
-    process = subprocess.Popen(command, env={**os.environ, **settings}, stdin=subprocess.PIPE)
+    environment = {**os.environ, **settings}
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)  # noqa: S603 (a stage, without a shell)
     try:
         yield process
     finally:

@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from pipeline import command, ledger
-from pipeline.database import Database
+from pipeline.database import Database, is_storable
 from pipeline.errors import SettingsError
 from pipeline.ledger import LoadProgress
 from pipeline.queue import ChunkQueue
+from pipeline.terminal import echo
 from pipeline.waiting import patiently
 from producer.produce import Produced, produce
 from producer.sources import find_sources
@@ -71,10 +72,10 @@ def main(
         encoding=encoding,
     )
     for result in results:
-        click.echo(_sentence(result))
+        echo(_sentence(result))
     for load in patiently(lambda: _progress(database)):
         if load.source in {source.name for source in sources}:
-            click.echo(str(load))
+            echo(str(load))
 
 
 def _progress(database: Database) -> list[LoadProgress]:
@@ -93,10 +94,10 @@ def _sentence(result: Produced) -> str:
 
 def _forget(database: Database, source: str) -> None:
     with database.transaction() as tx:
-        removed = ledger.forget(tx, source)
+        removed = ledger.forget(tx, source) if is_storable(source) else None
     if removed is None:
         raise SettingsError(f"--forget: no source '{source}' is known; the report loads.csv names those that are")
-    click.echo(f"{source}: forgotten, {removed:,} people removed")
+    echo(f"{source}: forgotten, {removed:,} people removed")
 
 
 if __name__ == "__main__":

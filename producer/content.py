@@ -43,11 +43,12 @@ def _open(path: Path, encoding: str) -> IO[bytes]:
 def is_utf8(encoding: str) -> bool:
     """Whether this names UTF-8, with or without a byte-order mark; raises SettingsError if it names no encoding."""
     try:
+        codec = codecs.lookup(encoding)
         with contextlib.suppress(UnicodeError):
-            b"x".decode(encoding)  # looks it up, and refuses codecs that are not for text
-    except LookupError:
+            b"x".decode(encoding)  # refuses codecs that are not for text
+    except (LookupError, UnicodeEncodeError):
         raise SettingsError(f"ENCODING: '{encoding}' is not known; name one such as latin-1 or utf-16") from None
-    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig", "ascii")
+    return codec.name in ("utf-8", "utf-8-sig", "ascii")
 
 
 def _copy(path: Path, encoding: str) -> IO[bytes]:

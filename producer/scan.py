@@ -69,7 +69,7 @@ def _header(source: Source, file: IO[bytes]) -> Header:
     file.seek(len(content))
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError(f"{source.path} line 1: the file is UTF-16, not UTF-8; name it with --encoding utf-16")
-    text = record.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "backslashreplace")
+    text = record.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "backslashreplace").replace("\0", "\\x00")
     delimiter = max(DELIMITERS, key=text.count)
     names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     columns = tuple(name.strip().lower() for name in names)

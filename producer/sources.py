@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.database import is_storable
 from pipeline.datasets import DATASETS, Dataset
 from pipeline.errors import InputError, SettingsError
 from producer.content import STANDARD_INPUT
@@ -15,6 +16,11 @@ class Source:
     name: str  # within the data folder and without .gz, such as people.csv
     path: Path
     dataset: type[Dataset]
+
+    def __post_init__(self) -> None:
+        """Raises InputError if the ledger cannot know the file under this name."""
+        if not is_storable(self.name):
+            raise InputError(f"{self.path}: the name '{self.name}' is not UTF-8; rename the file, or use --name")
 
 
 def find_sources(folder: Path, files: tuple[Path, ...], name: str | None = None) -> list[Source]:

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
+from pipeline.database import is_storable
 from pipeline.datasets.dataset import Fault, SourceRow
 from pipeline.records import BLANK
 
@@ -45,17 +46,6 @@ def is_well_quoted(raw: str, delimiter: str) -> bool:
     try:
         next(csv.reader(io.StringIO(raw, newline=""), delimiter=delimiter, strict=True))
     except csv.Error:
-        return False
-    return True
-
-
-def is_storable(text: str) -> bool:
-    """Whether PostgreSQL can store the text: neither NUL nor bytes that are not UTF-8."""
-    if "\0" in text:
-        return False
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
         return False
     return True
 

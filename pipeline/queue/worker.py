@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import redis
@@ -70,8 +70,7 @@ class ChunkWorker(SimpleWorker):
         _logging_errors(self._execute_job, job, queue)
 
     def _execute_job(self, job: Job, queue: Queue) -> None:
-        assert isinstance(job, ChunkJob)
-        job.task = self._load_chunk
+        cast(ChunkJob, job).task = self._load_chunk
         execution = self.prepare_execution(job)
         done = threading.Event()
         heartbeat = threading.Thread(target=self._send_heartbeats, args=(job, execution, done), daemon=True)

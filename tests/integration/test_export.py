@@ -1,5 +1,7 @@
 """Reports: what they hold, that they come from one snapshot, and that an error leaves the previous ones."""
 
+import csv
+import io
 import json
 import shutil
 from collections import Counter
@@ -85,6 +87,78 @@ def test_a_report_is_one_file(pipeline: Pipeline, output: Path, reports: Path) -
     export(pipeline.database, output)
     assert (output / "oldest.csv").read_bytes() == b"given_name,date_of_birth\nJean,1901-02-03\n"
     assert (output / "cities.json").read_bytes() == b'["Ayr","Cork","Tenby"]'
+
+
+# What stands in a file, and what a report shows of it: no program that begins a cell there computes it.
+CELLS = {
+    "=1+1": "'=1+1",
+    "+1": "'+1",
+    "-1": "'-1",
+    "@SUM(A1)": "'@SUM(A1)",
+    "＝1": "'＝1",
+    "＋1": "'＋1",
+    "－1": "'－1",
+    "＠A1": "'＠A1",
+    "Jean;=1": "Jean;'=1",
+    'Jean;"=1"': 'Jean;"\'=1"',
+    "Jean\t@A1": "Jean\t'@A1",
+    "Jean\n-1": "Jean\n'-1",
+    "Jean\r+1": "Jean\r'+1",
+    "Jean\r\n=1": "Jean\r\n'=1",
+    "Jean, =1": "Jean, =1",
+    'Jean-Anne; O\'Hara = "x"': 'Jean-Anne; O\'Hara = "x"',
+    "Jean\rAnne": "Jean\rAnne",
+    "'": "'",
+}
+
+
+def csv_of(rows: list[list[str]]) -> str:
+    out = io.StringIO()
+    csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
+def cells_of(report: Path) -> list[list[str]]:
+    with report.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))[1:]
+
+
+def test_no_text_of_a_csv_report_is_a_formula_and_all_else_is_as_it_is(
+    pipeline: Pipeline, output: Path, reports: Path
+) -> None:
+    numbers = "-1, -1.5::numeric, -2.5::float8, '-infinity'::float8, NULL, '', DATE '1901-02-03', '-1'::text"
+    (reports / "values.csv.sql").write_text(f"SELECT {numbers}")
+    (reports / "people.json.sql").write_text("SELECT json_agg(DISTINCT given_name) FROM people")
+    header = ["given_name", "family_name", "date_of_birth", "place_of_birth"]
+    rows = [[text, "Kerr", "1901-02-03", "Ayr"] for text in CELLS for _ in range(2)]
+    places = csv_of([["city", "county", "country"], ["Ayr", "=1", "@A1"]])
+    pipeline.load(places=places, people=csv_of([header, *rows]))
+    export(pipeline.database, output)
+    more_than_once = {given_name: rest for given_name, *rest in cells_of(output / "people_recorded_more_than_once.csv")}
+    assert more_than_once.keys() == set(CELLS.values())
+    assert {tuple(rest[:-1]) for rest in more_than_once.values()} == {("Kerr", "1901-02-03", "Ayr", "2")}
+    assert cells_of(output / "people_by_county.csv") == [["'@A1", "'=1", str(2 * len(CELLS))]]
+    assert cells_of(output / "values.csv") == [["-1", "-1.5", "-2.5", "-inf", "", "", "1901-02-03", "'-1"]]
+    assert set(json.loads((output / "people.json").read_text(encoding="utf-8"))) == set(CELLS)
+    assert {given_name for _, _, given_name, *_ in pipeline.people()} == set(CELLS)
+    assert json.loads((output / "summary_output.json").read_text()) == {"@A1": 2 * len(CELLS)}
+
+
+def test_the_raw_text_of_rejected_rows_is_no_formula_either(pipeline: Pipeline, output: Path) -> None:
+    raw = ["=1;+1;-1;@A1;x", "\t=1;;;;", "Jean;Kerr;1901-02-03;Ayr", '"\r=1";;;;x']
+    text = "\n".join(["given_name;family_name;date_of_birth;place_of_birth;note", *raw])
+    pipeline.load(places=PLACES)
+    pipeline.write(**{"people-=1+1": text, "people-;=1": text})
+    pipeline.produce()
+    pipeline.work()
+    export(pipeline.database, output)
+    shown = ["'=1;'+1;'-1;'@A1;x", "'\t'=1;;;;", "Jean;Kerr;1901-02-03;Ayr", '"\r\'=1";;;;x']
+    rejected = cells_of(output / "rejected_rows.csv")
+    assert [(row[0], row[-1]) for row in rejected] == [
+        (name, cell) for name in ("people-;'=1.csv", "people-=1+1.csv") for cell in shown
+    ]
+    assert [row[-1] for row in pipeline.rejected()] == [*raw, *raw]
+    assert {row[1] for row in cells_of(output / "loads.csv")} == {"places.csv", "people-;'=1.csv", "people-=1+1.csv"}
 
 
 def test_all_reports_of_a_run_read_one_snapshot(

@@ -1,0 +1,180 @@
+"""Twenty faults drawn from a seed while three versions of a file are loaded, one over the other.
+
+The seed is printed; FAULTS_SEED=... make faults draws the same ones again.
+"""
+
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis
+
+from pipeline.errors import PipelineError
+from tests.conftest import generate, wait_until
+from tests.faults.conftest import WORKERS, Run
+
+FAULTS = 20
+VERSIONS = {1: 200_000, 2: 150_000, 3: 200_000}  # seed of the generated data: people
+ATTEMPTS = 6  # runs of producer and exporter in which each version is complete, with everything standing again
+LONGEST_PAUSE = 1.5  # seconds between faults
+QUEUE = "rq:queue:chunks"
+
+
+def kill_worker(run: Run, draw: random.Random) -> None:
+    victim = run.workers.pop(draw.randrange(len(run.workers)))
+    victim.kill()
+    victim.communicate()
+
+
+def stop_worker(run: Run, draw: random.Random) -> None:
+    worker = run.workers.pop(draw.randrange(len(run.workers)))
+    worker.terminate()
+    _, err = worker.communicate(timeout=10)
+    assert worker.returncode == 0, err
+
+
+def freeze_worker(run: Run, draw: random.Random) -> None:
+    """For longer than its heartbeats last: another takes its chunk up, and then it goes on."""
+    worker = draw.choice(run.workers)
+    worker.send_signal(signal.SIGSTOP)
+    run.thawing.append((time.monotonic() + 14, worker))
+
+
+def kill_producer(run: Run, draw: random.Random) -> None:
+    for process in run.others:
+        if "producer" in process.args and process.poll() is None:
+            process.kill()
+
+
+def another_producer(run: Run, draw: random.Random) -> None:
+    run.produce(CHUNK_ROWS=str(draw.choice((500, 2_000, 20_000))))
+
+
+def cut_connections(run: Run, draw: random.Random) -> None:
+    run.value(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+
+def restart_postgresql(run: Run, draw: random.Random) -> None:
+    run.servers.postgresql.stop()
+    time.sleep(draw.uniform(0, 3))
+    run.servers.start()
+
+
+def crash_postgresql(run: Run, draw: random.Random) -> None:
+    run.servers.kill_postgresql()
+    run.servers.start()
+
+
+def restart_redis(run: Run, draw: random.Random) -> None:
+    run.servers.valkey.stop()
+    time.sleep(draw.uniform(0, 3))
+    run.servers.start()
+
+
+def kill_redis(run: Run, draw: random.Random) -> None:
+    run.servers.kill_valkey()
+    run.servers.start()
+
+
+def empty_redis(run: Run, draw: random.Random) -> None:
+    run.redis.flushall()
+
+
+def deliver_again(run: Run, draw: random.Random) -> None:
+    """Some of what waits is on the queue twice, in another order."""
+    waiting = run.redis.lrange(QUEUE, 0, -1)
+    draw.shuffle(waiting)
+    if waiting:
+        run.redis.rpush(QUEUE, *waiting[:5])
+
+
+def lose_jobs(run: Run, draw: random.Random) -> None:
+    for _ in range(3):
+        run.redis.rpop(QUEUE)
+
+
+def forge_job(run: Run, draw: random.Random) -> None:
+    run.redis.hset("rq:job:forged", mapping={"status": "bogus", "data": b"\x80\x04."})
+    run.redis.lpush(QUEUE, "forged")
+
+
+FAULT_KINDS: tuple[Callable[[Run, random.Random], None], ...] = (
+    kill_worker,
+    stop_worker,
+    freeze_worker,
+    kill_producer,
+    another_producer,
+    cut_connections,
+    restart_postgresql,
+    crash_postgresql,
+    restart_redis,
+    kill_redis,
+    empty_redis,
+    deliver_again,
+    lose_jobs,
+    forge_job,
+)
+
+
+@pytest.fixture(scope="session")
+def versions(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    folder = tmp_path_factory.mktemp("versions")
+    return {seed: generate(folder / str(seed), people, seed) for seed, people in VERSIONS.items()}
+
+
+def test_the_outcome_is_right_whatever_happened_on_the_way(
+    run: Run, versions: dict[int, Path], record_property: Callable[[str, object], None]
+) -> None:
+    seed = int(os.environ.get("FAULTS_SEED") or random.randrange(1_000_000))
+    print(f"FAULTS_SEED={seed}")
+    draw = random.Random(seed)
+    faults = draw.choices(FAULT_KINDS, k=FAULTS)
+    start = time.monotonic()
+    for number, folder in enumerate(versions.values()):
+        for file in folder.iterdir():
+            shutil.copy(file, run.pipeline.data / file.name)
+        run.produce()
+        for fault in faults[number :: len(versions)]:
+            print(f"{time.monotonic() - start:6.1f} s: {fault.__name__}")
+            run.start_workers(WORKERS - len(run.workers))
+            fault(run, draw)
+            thaw(run)
+            time.sleep(draw.uniform(0, LONGEST_PAUSE))
+    wait_until(lambda: not thaw(run))
+    complete(run)
+    record_property("measured", f"seed {seed}, {FAULTS} faults in {time.monotonic() - start:.0f} s")
+
+
+def thaw(run: Run) -> bool:
+    """Lets frozen workers go on whose time has come; returns whether others are left."""
+    for due, worker in list(run.thawing):
+        if time.monotonic() >= due or worker not in run.workers:
+            worker.send_signal(signal.SIGCONT)
+            run.thawing.remove((due, worker))
+    return bool(run.thawing)
+
+
+def complete(run: Run) -> None:
+    """Producer and exporter, run again as their messages say, end with the last version in the tables."""
+    run.start_workers(WORKERS - len(run.workers))
+    for process in run.others:
+        process.communicate(timeout=120)
+    for _ in range(ATTEMPTS):
+        producer, exporter = run.produce(), run.export()
+        producer.communicate(timeout=120)
+        _, err = exporter.communicate(timeout=120)
+        if producer.returncode == 0 and exporter.returncode == 0:
+            break
+        print(err)
+    assert (producer.returncode, exporter.returncode) == (0, 0), err
+    run.redis.delete("rq:failed:chunks")  # the forged ones
+    run.stop_workers()
+    run.check()
