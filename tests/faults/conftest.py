@@ -101,6 +101,7 @@ class Run:
     servers: OwnServers
     workers: list["subprocess.Popen[str]"] = field(default_factory=list)
     others: list["subprocess.Popen[str]"] = field(default_factory=list)
+    thawing: list[tuple[float, "subprocess.Popen[str]"]] = field(default_factory=list)  # when a frozen one goes on
 
     @property
     def redis(self) -> redis.Redis:
@@ -108,9 +109,13 @@ class Run:
 
     def start_workers(self, count: int = WORKERS) -> None:
         """Starts workers, and waits until they are on the queue."""
-        before = self.pipeline.queue.state().workers
-        self.workers += [self.commands.start("worker") for _ in range(count)]
-        wait_until(lambda: self.pipeline.queue.state().workers >= before + count)
+        started = [self.commands.start("worker") for _ in range(count)]
+        self.workers += started
+        wait_until(lambda: {worker.pid for worker in started} <= self.registered_workers())
+
+    def registered_workers(self) -> set[int]:
+        """The pids in the names of the workers that Redis knows."""
+        return {int(name.decode().split("-")[-2]) for name in self.redis.smembers("rq:workers:chunks")}
 
     def produce(self, **environment: str) -> "subprocess.Popen[str]":
         settings = {

@@ -3,6 +3,7 @@
 The seed is printed; FAULTS_SEED=... make faults draws the same ones again.
 """
 
+import logging
 import os
 import random
 import shutil
@@ -12,9 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import redis
 
-from pipeline.errors import PipelineError
 from tests.conftest import generate, wait_until
 from tests.faults.conftest import WORKERS, Run
 
@@ -23,6 +22,8 @@ VERSIONS = {1: 200_000, 2: 150_000, 3: 200_000}  # seed of the generated data: p
 ATTEMPTS = 6  # runs of producer and exporter in which each version is complete, with everything standing again
 LONGEST_PAUSE = 1.5  # seconds between faults
 QUEUE = "rq:queue:chunks"
+
+logger = logging.getLogger("faults")
 
 
 def kill_worker(run: Run, draw: random.Random) -> None:
@@ -45,7 +46,7 @@ def freeze_worker(run: Run, draw: random.Random) -> None:
     run.thawing.append((time.monotonic() + 14, worker))
 
 
-def kill_producer(run: Run, draw: random.Random) -> None:
+def kill_producer(run: Run, _: random.Random) -> None:
     for process in run.others:
         if "producer" in process.args and process.poll() is None:
             process.kill()
@@ -55,7 +56,7 @@ def another_producer(run: Run, draw: random.Random) -> None:
     run.produce(CHUNK_ROWS=str(draw.choice((500, 2_000, 20_000))))
 
 
-def cut_connections(run: Run, draw: random.Random) -> None:
+def cut_connections(run: Run, _: random.Random) -> None:
     run.value(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -68,7 +69,7 @@ def restart_postgresql(run: Run, draw: random.Random) -> None:
     run.servers.start()
 
 
-def crash_postgresql(run: Run, draw: random.Random) -> None:
+def crash_postgresql(run: Run, _: random.Random) -> None:
     run.servers.kill_postgresql()
     run.servers.start()
 
@@ -79,12 +80,12 @@ def restart_redis(run: Run, draw: random.Random) -> None:
     run.servers.start()
 
 
-def kill_redis(run: Run, draw: random.Random) -> None:
+def kill_redis(run: Run, _: random.Random) -> None:
     run.servers.kill_valkey()
     run.servers.start()
 
 
-def empty_redis(run: Run, draw: random.Random) -> None:
+def empty_redis(run: Run, _: random.Random) -> None:
     run.redis.flushall()
 
 
@@ -96,12 +97,12 @@ def deliver_again(run: Run, draw: random.Random) -> None:
         run.redis.rpush(QUEUE, *waiting[:5])
 
 
-def lose_jobs(run: Run, draw: random.Random) -> None:
+def lose_jobs(run: Run, _: random.Random) -> None:
     for _ in range(3):
         run.redis.rpop(QUEUE)
 
 
-def forge_job(run: Run, draw: random.Random) -> None:
+def forge_job(run: Run, _: random.Random) -> None:
     run.redis.hset("rq:job:forged", mapping={"status": "bogus", "data": b"\x80\x04."})
     run.redis.lpush(QUEUE, "forged")
 
@@ -131,10 +132,14 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 
 
 def test_the_outcome_is_right_whatever_happened_on_the_way(
-    run: Run, versions: dict[int, Path], record_property: Callable[[str, object], None]
+    run: Run,
+    versions: dict[int, Path],
+    record_property: Callable[[str, object], None],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO)
     seed = int(os.environ.get("FAULTS_SEED") or random.randrange(1_000_000))
-    print(f"FAULTS_SEED={seed}")
+    logger.info("FAULTS_SEED=%d", seed)
     draw = random.Random(seed)
     faults = draw.choices(FAULT_KINDS, k=FAULTS)
     start = time.monotonic()
@@ -143,7 +148,7 @@ def test_the_outcome_is_right_whatever_happened_on_the_way(
             shutil.copy(file, run.pipeline.data / file.name)
         run.produce()
         for fault in faults[number :: len(versions)]:
-            print(f"{time.monotonic() - start:6.1f} s: {fault.__name__}")
+            logger.info("after %.1f s: %s", time.monotonic() - start, fault.__name__)
             run.start_workers(WORKERS - len(run.workers))
             fault(run, draw)
             thaw(run)
@@ -173,7 +178,7 @@ def complete(run: Run) -> None:
         _, err = exporter.communicate(timeout=120)
         if producer.returncode == 0 and exporter.returncode == 0:
             break
-        print(err)
+        logger.info("again: %s", err)
     assert (producer.returncode, exporter.returncode) == (0, 0), err
     run.redis.delete("rq:failed:chunks")  # the forged ones
     run.stop_workers()
