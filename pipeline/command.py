@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from pipeline import logs
+from pipeline import credentials, logs
 from pipeline.errors import PipelineError
 
 INTERRUPTED = 130  # exit code
@@ -31,24 +31,31 @@ def setting(flag: str, variable: str, **attributes: Any) -> Callable[[F], F]:
 
 
 def database_url(*, required: bool = True) -> Callable[[F], F]:
-    return setting(
-        "--database-url",
-        "DATABASE_URL",
-        required=required,
-        metavar="URL",
-        help="PostgreSQL, such as postgresql://user:password@host:5432/name."
-        + ("" if required else "  [default: embedded]"),
-    )
+    server = "PostgreSQL, such as postgresql://user:password@host:5432/name"
+    return _url("--database-url", "DATABASE_URL", server, required)
 
 
 def redis_url(*, required: bool = True) -> Callable[[F], F]:
+    server = "Redis 6.2 or later, or Valkey, such as redis://:password@host:6379/0"
+    return _url("--redis-url", "REDIS_URL", server, required)
+
+
+def _url(flag: str, variable: str, server: str, required: bool) -> Callable[[F], F]:
+    """A server's URL; where flag and variable are not set, from the file that VARIABLE_FILE names."""
+
+    def find(context: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
+        url = url or credentials.from_file(variable)
+        if not url and required:
+            raise click.MissingParameter(ctx=context, param=parameter)
+        return url
+
     return setting(
-        "--redis-url",
-        "REDIS_URL",
-        required=required,
+        flag,
+        variable,
+        callback=find,
         metavar="URL",
-        help="Redis 6.2 or later, or Valkey, such as redis://:password@host:6379/0."
-        + ("" if required else "  [default: embedded]"),
+        help=f"{server}; else read from the file that {variable}_FILE names."
+        + ("  [required]" if required else "  [default: embedded]"),
     )
 
 
