@@ -9,8 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg2
+from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
+from psycopg2.extensions import encrypt_password
 
 from pipeline.errors import PipelineError, RetryLaterError, SettingsError
 
@@ -165,6 +167,12 @@ class Transaction:
         """Copies lines in PostgreSQL's text format (tab-separated, escaped) into a table."""
         text = io.StringIO("".join(lines))
         self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text)
+
+    def let_log_in(self, role: str, password: str) -> None:
+        """Lets a role log in with a password, of which the server, and so its log, sees a SCRAM verifier alone."""
+        verifier = encrypt_password(password, role, self._connection, "scram-sha-256")
+        statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
+        self._cursor.execute(statement.format(sql.Identifier(role), sql.Literal(verifier)))
 
 
 def translated(error: psycopg2.Error) -> PipelineError:

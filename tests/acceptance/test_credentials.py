@@ -1,11 +1,15 @@
 """Passwords of the real commands: read from files, and never shown."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import pytest
 
+from pipeline.schema import ROLES
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
 
+SPECIAL = "s3cr3t p@ss/w:rd?#%41'\"\\"
 COMMANDS = ["producer", "worker", "exporter", "pipeline run", "pipeline schema"]
 
 
@@ -68,3 +72,70 @@ def test_help_names_the_files(commands: Commands, command: str) -> None:
     shown = " ".join(commands.run(*command.split(), "--help", DATABASE_URL_FILE="/nowhere").stdout.split())
     assert "DATABASE_URL_FILE" in shown
     assert ("REDIS_URL_FILE" in shown) == (command != "pipeline schema")
+
+
+@pytest.fixture
+def login_roles(pipeline: Pipeline) -> Iterator[None]:
+    """The roles belong to the whole cluster: they are left as they were."""
+    yield
+    with pipeline.database.transaction() as tx:
+        for role in ROLES:
+            tx.run(f"ALTER ROLE {role} NOLOGIN PASSWORD NULL")
+
+
+def as_role(commands: Commands, role: str, password: str) -> str:
+    url = urlsplit(commands.services.database_url)
+    return f"postgresql://{role}:{quote(password, safe='')}@{url.netloc.rpartition('@')[2]}{url.path}"
+
+
+def test_the_stages_log_in_as_their_roles_with_the_stage_password(
+    commands: Commands,
+    pipeline: Pipeline,
+    tmp_path: Path,
+    login_roles: None,  # noqa: ARG001
+) -> None:
+    """The one of a variable, then the one of a file; the server's log holds neither."""
+    pipeline.write(places=PLACES, people=PEOPLE)
+    folders = {"DATA_DIR": str(pipeline.data), "OUTPUT_DIR": str(pipeline.data)}
+    [(database, cluster)] = pipeline.rows("SELECT current_database(), current_setting('data_directory')")
+    with pipeline.database.transaction() as tx:
+        tx.run(f"ALTER DATABASE {database} SET log_statement = 'all'")
+    (tmp_path / "password").write_text(f"{SPECIAL}\n")
+    for password, variables in (
+        ("s3cr3t", {"STAGE_PASSWORD": "s3cr3t", "STAGE_PASSWORD_FILE": str(tmp_path / "password")}),
+        (SPECIAL, {"STAGE_PASSWORD_FILE": str(tmp_path / "password")}),
+    ):
+        ended = commands.run("pipeline", "schema", "--debug", **variables)
+        assert ended.returncode == 0, ended.stderr
+        assert "s3cr3t" not in ended.stdout + ended.stderr
+        for stage, *options in (["producer"], ["worker", "--burst"], ["exporter"]):
+            url = as_role(commands, f"pipeline_{stage}", password)
+            ended = commands.run(stage, *options, **folders, DATABASE_URL=url)
+            assert ended.returncode == 0, ended.stderr
+    assert (pipeline.data / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
+    log = (Path(cluster).parent / "postgresql.log").read_text()
+    assert 'ALTER ROLE "pipeline_worker" LOGIN PASSWORD' in log
+    assert "s3cr3t" not in log
+
+
+def test_without_a_stage_password_nobody_logs_in_as_a_role(commands: Commands) -> None:
+    assert commands.run("pipeline", "schema", STAGE_PASSWORD="").returncode == 0
+    ended = commands.run("worker", "--burst", DATABASE_URL=as_role(commands, "pipeline_worker", "s3cr3t"))
+    assert ended.returncode == 2
+    assert "s3cr3t" not in ended.stderr
+
+
+def test_a_stage_password_that_cannot_be_set_is_an_error_with_the_remedy(
+    commands: Commands, pipeline: Pipeline
+) -> None:
+    """The owner of the database may create its tables, but not alter roles."""
+    with pipeline.database.transaction() as tx:
+        tx.run("CREATE ROLE owner_of_one LOGIN PASSWORD 'owner'")
+        tx.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION owner_of_one")
+    owner = {"DATABASE_URL": as_role(commands, "owner_of_one", "owner")}
+    ended = commands.run("pipeline", "schema", STAGE_PASSWORD="s3cr3t", **owner)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: STAGE_PASSWORD: PostgreSQL error 42501")
+    assert "connect as a user who may create roles" in ended.stderr
+    assert "s3cr3t" not in ended.stderr
+    assert commands.run("pipeline", "schema", **owner).returncode == 0
