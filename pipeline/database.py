@@ -58,9 +58,9 @@ class Database:
 
     @property
     def address(self) -> str:
-        """Host, port and database of the URL, without user and password."""
+        """Hosts with their ports and database of the URL, without user, password and parameters."""
         parts = urlsplit(self._url)
-        return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+        return f"{parts.netloc.rpartition('@')[2] or 'localhost'}{parts.path}"
 
     @contextmanager
     def transaction(self, *, snapshot: bool = False) -> Iterator["Transaction"]:

@@ -100,7 +100,7 @@ class ChunkQueue:
         try:
             with Redis.from_url(url, socket_connect_timeout=CONNECT_TIMEOUT, retry=None) as probe:
                 probe.ping()
-        except ValueError:
+        except (TypeError, ValueError):  # TypeError: a parameter that there is not
             raise SettingsError("REDIS_URL is not a Redis URL; it looks like redis://:password@host:6379/0") from None
         except redis.RedisError as error:
             parts = urlsplit(url)

@@ -110,8 +110,9 @@ def test_the_stages_log_in_as_their_roles_with_the_stage_password(
         assert "s3cr3t" not in ended.stdout + ended.stderr
         for stage, *options in (["producer"], ["worker", "--burst"], ["exporter"]):
             url = as_role(commands, f"pipeline_{stage}", password)
-            ended = commands.run(stage, *options, **folders, DATABASE_URL=url)
+            ended = commands.run(stage, "--debug", *options, **folders, DATABASE_URL=url)
             assert ended.returncode == 0, ended.stderr
+            assert "s3cr3t" not in ended.stdout + ended.stderr
     assert (pipeline.data / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
     log = (Path(cluster).parent / "postgresql.log").read_text()
     assert 'ALTER ROLE "pipeline_worker" LOGIN PASSWORD' in log
@@ -139,3 +140,106 @@ def test_a_stage_password_that_cannot_be_set_is_an_error_with_the_remedy(
     assert "connect as a user who may create roles" in ended.stderr
     assert "s3cr3t" not in ended.stderr
     assert commands.run("pipeline", "schema", **owner).returncode == 0
+
+
+MALFORMED = {
+    "DATABASE_URL": [
+        *(f"postgresql://user:{password}@127.0.0.1:1/name" for password in ("s3cr3t@s3cr3t", "s3cr3t%s3cr3t")),
+        *(
+            f"postgresql://user:{password}@127.0.0.1:1/name"
+            for password in ("s3cr3t/x", "s3cr3t?x", "s3cr3t#x", "1:s3cr3t")
+        ),
+        "postgresql://user:1/s3cr3t@127.0.0.1:1/name",
+        "postgresql://user:[s3cr3t@127.0.0.1:1/name",
+        "postgresql://user:s3cr3t℀@127.0.0.1:1/name",
+        "postgresql://user:s3cr3t",
+        "postgresql://127.0.0.1:1/name?password=1&s3cr3t",
+        "host=127.0.0.1 port=1 password=s3cr3t",
+        "mysql://user:s3cr3t@127.0.0.1/name",
+    ],
+    "REDIS_URL": [
+        *(f"redis://:{password}@127.0.0.1:1/0" for password in ("s3cr3t@s3cr3t", "s3cr3t%s3cr3t")),
+        *(f"redis://:{password}@127.0.0.1:1/0" for password in ("s3cr3t/x", "s3cr3t?x", "s3cr3t#x", "1:s3cr3t")),
+        "redis://:1/s3cr3t@127.0.0.1:1/0",
+        "redis://:[s3cr3t@127.0.0.1:1/0",
+        "redis://:s3cr3t",
+        "redis://:s3cr3t@127.0.0.1:port/0",
+        "redis://:s3cr3t@127.0.0.1:99999/0",
+        "redis://127.0.0.1:1/0?password=1&s3cr3t=1",
+        "http://:s3cr3t@127.0.0.1:1/0",
+    ],
+}
+UNREACHABLE = {
+    "DATABASE_URL": [
+        "postgresql://user:s3cr3t@127.0.0.1:1/name",
+        "postgresql://user:s3cr3t@127.0.0.1:99999/name",
+        "postgresql://user:s3cr3t@127.0.0.1:1,127.0.0.1:2/name",
+        "postgresql://user:s3cr3t@host.invalid/name?password=s3cr3t",
+        "postgresql://user:s3cr3t@[::1]:1/name",
+    ],
+    "REDIS_URL": [
+        "redis://:s3cr3t@127.0.0.1:1/0",
+        "redis://user:s3cr3t@host.invalid/0",
+        "rediss://:s3cr3t@[::1]:1/0",
+        "unix://:s3cr3t@/nowhere/redis.sock",
+    ],
+}
+
+
+def pairs(urls: dict[str, list[str]]) -> list[tuple[str, str]]:
+    return [(variable, url) for variable in urls for url in urls[variable]]
+
+
+@pytest.mark.parametrize(("variable", "url"), pairs(MALFORMED))
+def test_a_malformed_url_is_refused_without_a_word_of_it(commands: Commands, variable: str, url: str) -> None:
+    ended = commands.run("worker", "--debug", LOG_FORMAT="json", **{variable: url})
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith(f"error: {variable} is not a ")
+    assert "s3cr3t" not in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize(("variable", "url"), pairs(UNREACHABLE))
+def test_a_server_that_cannot_be_reached_is_named_without_the_password(
+    commands: Commands, variable: str, url: str
+) -> None:
+    ended = commands.run("worker", "--debug", LOG_FORMAT="json", **{variable: url})
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith(f"error: {variable}: cannot ")
+    assert "s3cr3t" not in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_shows_a_password(commands: Commands, command: str) -> None:
+    """Malformed, of a server that cannot be reached, and wrong; as a variable, as a flag and in a file."""
+    wrong = as_role(commands, "pipeline", "s3cr3t")
+    for url in (MALFORMED["DATABASE_URL"][0], UNREACHABLE["DATABASE_URL"][0], wrong):
+        for options, variables in (
+            ([], {"DATABASE_URL": url}),
+            (["--database-url", url], {"LOG_FORMAT": "json"}),
+            (["--debug"], {"DATABASE_URL": url, "LOG_FORMAT": "json"}),
+        ):
+            ended = commands.run(*command.split(), *options, **variables)
+            assert ended.returncode in (1, 2), ended.stderr
+            assert "error: " in ended.stderr
+            assert "s3cr3t" not in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--debug"]])
+def test_a_wrong_password_of_redis_is_not_shown(commands: Commands, options: list[str]) -> None:
+    server = urlsplit(commands.services.redis_url).netloc.rpartition("@")[2]
+    ended = commands.run("worker", *options, REDIS_URL=f"redis://:s3cr3t@{server}/0", LOG_FORMAT="json")
+    assert ended.returncode == 2, ended.stderr
+    assert "s3cr3t" not in ended.stdout + ended.stderr
+
+
+def test_a_password_of_redis_may_hold_what_is_special_in_a_url(commands: Commands, pipeline: Pipeline) -> None:
+    redis, server = pipeline.queue.connection, urlsplit(commands.services.redis_url).netloc.rpartition("@")[2]
+    redis.acl_setuser(
+        "special", enabled=True, passwords=[f"+{SPECIAL}"], categories=["+@all"], keys=["*"], channels=["*"]
+    )
+    ended = commands.run(
+        "worker", "--burst", "--debug", REDIS_URL=f"redis://special:{quote(SPECIAL, safe='')}@{server}/0"
+    )
+    redis.acl_deluser("special")
+    assert ended.returncode == 0, ended.stderr
+    assert "s3cr3t" not in ended.stdout + ended.stderr
