@@ -1,4 +1,4 @@
--- The whole database: reference data, people, the ledger and the rejected rows.
+-- The whole database: reference data, people, the ledger, the rejected rows, and who may do what with them.
 -- Repeatable: right on an empty database, on a full one, and from several processes at once.
 
 BEGIN;
@@ -185,5 +185,64 @@ COMMENT ON COLUMN rejected_rows.line IS 'Physical line on which the row begins; 
 COMMENT ON COLUMN rejected_rows.reason IS 'Every rule that the row breaks, separated by semicolons.';
 COMMENT ON COLUMN rejected_rows.kinds IS 'The rules alone, without the row''s values, to count by.';
 COMMENT ON COLUMN rejected_rows.raw IS 'The row as it stands in the file; NULs and bytes that are not UTF-8 as \x and two digits.';
+
+-- Rights -----------------------------------------------------------------------------------------
+-- A role for each stage, with the rights that its statements need and no others. Nobody can log in as one unless
+-- STAGE_PASSWORD is set; other users are made members of one. Roles belong to the whole cluster: one may be there
+-- already, be in the making from another database, or be another's to create. Those that are there get their rights.
+
+DO $$
+DECLARE
+    stage text;
+BEGIN
+    FOREACH stage IN ARRAY ARRAY['pipeline_producer', 'pipeline_worker', 'pipeline_exporter'] LOOP
+        BEGIN
+            EXECUTE format('CREATE ROLE %I', stage);
+        EXCEPTION WHEN duplicate_object OR unique_violation OR insufficient_privilege THEN
+            NULL;
+        END;
+        IF to_regrole(stage) IS NOT NULL THEN
+            EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), stage);
+            EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), stage);
+        END IF;
+    END LOOP;
+
+    IF to_regrole('pipeline_producer') IS NOT NULL THEN
+        -- Seals loads, reopens chunks, and forgets a source without having read its rows.
+        GRANT SELECT, INSERT (name, dataset), UPDATE (name), DELETE ON sources TO pipeline_producer;
+        GRANT SELECT, INSERT (source_id, sha256, columns, delimiter, row_count, chunk_count), DELETE
+            ON loads TO pipeline_producer;
+        GRANT SELECT,
+            INSERT (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256),
+            UPDATE (reopened, committed_at, inserted, updated, unchanged, rejected, deleted)
+            ON load_chunks TO pipeline_producer;
+        GRANT SELECT ON current_loads, load_progress TO pipeline_producer;
+        GRANT SELECT (source_id), DELETE ON people, rejected_rows TO pipeline_producer;
+    END IF;
+
+    IF to_regrole('pipeline_worker') IS NOT NULL THEN
+        -- Fills the plan of a load, but cannot change it.
+        GRANT SELECT ON sources, loads, current_loads TO pipeline_worker;
+        GRANT SELECT, UPDATE (committed_at, inserted, updated, unchanged, rejected, deleted)
+            ON load_chunks TO pipeline_worker;
+        GRANT SELECT, INSERT (name) ON countries TO pipeline_worker;
+        GRANT SELECT, INSERT (country_id, name) ON counties TO pipeline_worker;
+        GRANT SELECT, INSERT (city, county_id, listed_by_load), UPDATE (county_id, listed_by_load)
+            ON places TO pipeline_worker;
+        GRANT SELECT, INSERT, UPDATE (given_name, family_name, date_of_birth, place_id), DELETE
+            ON people TO pipeline_worker;
+        GRANT SELECT (source_id, row_number), INSERT, DELETE ON rejected_rows TO pipeline_worker;
+        EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO pipeline_worker', current_database());
+    END IF;
+
+    IF to_regrole('pipeline_exporter') IS NOT NULL THEN
+        -- Reads, for the reports that are there and for those to come.
+        GRANT SELECT
+            ON countries, counties, places, people, rejected_rows,
+                sources, loads, load_chunks, current_loads, load_progress
+            TO pipeline_exporter;
+    END IF;
+END
+$$;
 
 COMMIT;

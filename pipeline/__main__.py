@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from pipeline import command
+from pipeline import command, credentials
 from pipeline.database import Database
 from pipeline.errors import SettingsError
-from pipeline.schema import apply_schema
+from pipeline.schema import apply_schema, let_stages_log_in
 from pipeline.terminal import echo
 
 EXAMPLES = """\b
@@ -126,9 +126,16 @@ def check(files: tuple[Path, ...], name: str | None, data: Path, encoding: str) 
 @command.database_url()
 @command.logging_options
 def schema(database_url: str) -> None:
-    """Create the tables of schema.sql, or what of them is missing. Safe to run again at any time."""
+    """Create the tables and roles of schema.sql, or what of them is missing. Safe to run again at any time.
+
+    If the environment variable STAGE_PASSWORD is set, or else STAGE_PASSWORD_FILE names a file, the roles
+    pipeline_producer, pipeline_worker and pipeline_exporter may log in with the password that it holds.
+    """
+    password = credentials.from_environment("STAGE_PASSWORD")  # without a flag: those stand in lists of processes
     database = Database(database_url, "schema")
     apply_schema(database)
+    if password:
+        let_stages_log_in(database, password)
     logging.getLogger("pipeline").info("%s has the tables of schema.sql", database.address)
 
 

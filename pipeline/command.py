@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from pipeline import logs, stop
+from pipeline import credentials, logs, stop
 from pipeline.database import cancel_statements
 from pipeline.errors import PipelineError
 from pipeline.terminal import echo
@@ -33,24 +33,35 @@ def setting(flag: str, variable: str, **attributes: Any) -> Callable[[F], F]:
 
 
 def database_url(*, required: bool = True) -> Callable[[F], F]:
-    return setting(
-        "--database-url",
-        "DATABASE_URL",
-        required=required,
-        metavar="URL",
-        help="PostgreSQL, such as postgresql://user:password@host:5432/name."
-        + ("" if required else "  [default: embedded]"),
-    )
+    example = "postgresql://user:password@host:5432/name"
+    return _url("--database-url", "DATABASE_URL", "PostgreSQL", ("postgresql", "postgres"), example, required)
 
 
 def redis_url(*, required: bool = True) -> Callable[[F], F]:
+    server, example = "Redis 6.2 or later, or Valkey", "redis://:password@host:6379/0"
+    return _url("--redis-url", "REDIS_URL", server, ("redis", "rediss", "unix"), example, required)
+
+
+def _url(
+    flag: str, variable: str, server: str, schemes: tuple[str, ...], example: str, required: bool
+) -> Callable[[F], F]:
+    """A server's URL; where flag and variable are not set, from the file that VARIABLE_FILE names."""
+
+    def find(context: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
+        url = url or credentials.from_file(variable)
+        if url:
+            credentials.check_url(variable, url, schemes, example)
+        elif required:
+            raise click.MissingParameter(ctx=context, param=parameter)
+        return url
+
     return setting(
-        "--redis-url",
-        "REDIS_URL",
-        required=required,
+        flag,
+        variable,
+        callback=find,
         metavar="URL",
-        help="Redis 6.2 or later, or Valkey, such as redis://:password@host:6379/0."
-        + ("" if required else "  [default: embedded]"),
+        help=f"{server}, such as {example}; else read from the file that {variable}_FILE names."
+        + ("  [required]" if required else "  [default: embedded]"),
     )
 
 

@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import psycopg2
+from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
+from psycopg2.extensions import encrypt_password
 
 from pipeline.errors import PipelineError, RetryLaterError, SettingsError
 
@@ -67,9 +69,9 @@ class Database:
 
     @property
     def address(self) -> str:
-        """Host, port and database of the URL, without user and password."""
+        """Hosts with their ports and database of the URL, without user, password and parameters."""
         parts = urlsplit(self._url)
-        return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+        return f"{parts.netloc.rpartition('@')[2] or 'localhost'}{parts.path}"
 
     @contextmanager
     def transaction(self, *, snapshot: bool = False) -> Iterator["Transaction"]:
@@ -183,6 +185,12 @@ class Transaction:
         """Copies lines in PostgreSQL's text format (tab-separated, escaped) into a table."""
         text = io.StringIO("".join(lines))
         self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text)
+
+    def let_log_in(self, role: str, password: str) -> None:
+        """Lets a role log in with a password, of which the server, and so its log, sees a SCRAM verifier alone."""
+        verifier = encrypt_password(password, role, self._connection, "scram-sha-256")
+        statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
+        self._cursor.execute(statement.format(sql.Identifier(role), sql.Literal(verifier)))
 
 
 def cancel_statements() -> None:

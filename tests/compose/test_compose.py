@@ -174,6 +174,15 @@ def test_the_table_holds_the_rows_of_the_file(stack: Stack) -> None:
     assert Counter(held) == expected_people(stack.data)
 
 
+def test_the_workers_are_connected_with_the_rights_of_their_role(stack: Stack) -> None:
+    url = f"postgresql://pipeline:pipeline@127.0.0.1:{stack.environment['POSTGRES_PORT']}/pipeline"
+    with Database(url, "tests").transaction() as tx:
+        users = tx.rows(
+            "SELECT usename, count(*) FROM pg_stat_activity WHERE application_name = 'pipeline worker' GROUP BY 1"
+        )
+    assert users == [("pipeline_worker", 4)]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another owner")
 @pytest.mark.parametrize("owner", [1000, 501, 0])
 def test_reports_belong_to_whoever_owns_the_data_folder(stack: Stack, owner: int) -> None:

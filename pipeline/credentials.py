@@ -1,0 +1,59 @@
+"""Settings that hold a password: they may come from a file, and no error quotes any part of them."""
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pipeline.errors import SettingsError
+
+
+def from_environment(variable: str) -> str | None:
+    """The variable's value, else that of the file which VARIABLE_FILE names; None if neither is set."""
+    return os.environ.get(variable) or from_file(variable)
+
+
+def from_file(variable: str) -> str | None:
+    """The content, without blanks around it, of the file which VARIABLE_FILE names; None if that is not set.
+
+    Raises SettingsError, naming VARIABLE_FILE, if there is nothing to be read.
+    """
+    path = os.environ.get(f"{variable}_FILE")
+    if not path:
+        return None
+    try:
+        value = Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(
+            f"{variable}_FILE: cannot read '{path}': {error.strerror}; correct its rights or the setting"
+        ) from error
+    except UnicodeDecodeError:
+        raise SettingsError(f"{variable}_FILE: '{path}' is not a text in UTF-8; correct the setting") from None
+    if not value:
+        raise SettingsError(f"{variable}_FILE: '{path}' is empty; write the value of {variable} into it")
+    return value
+
+
+# What a password that is not percent-encoded could bring in is refused wherever it stands: a second @, a second :
+# before it, an @ behind /, ? or #, a % without two digits. PostgreSQL's URLs may name several hosts.
+_ENCODED = r"(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*"  # of RFC 3986
+_HOST = r"(?:\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[\w.~%-]+)(?::\d{1,5})?"
+_REST = rf"(?:{_ENCODED}(?::{_ENCODED})?@)?(?:{_HOST}(?:,{_HOST})*)?(?:/[^@?#\s]*)?(?:\?[^@#\s]*)?"
+
+
+def check_url(variable: str, url: str, schemes: tuple[str, ...], example: str) -> None:
+    """Raises SettingsError, which quotes no part of the URL, if it has another scheme or cannot be read in one way."""
+    scheme, _, rest = url.partition("://")
+    if scheme not in schemes or not re.fullmatch(_REST, rest, re.ASCII) or not _can_be_split(url):
+        raise SettingsError(
+            f"{variable} is not a URL such as {example}; what is special in its password has to be"
+            " percent-encoded: @ as %40, / as %2F, : as %3A, ? as %3F, # as %23, % as %25"
+        )
+
+
+def _can_be_split(url: str) -> bool:
+    try:
+        urlsplit(url)
+    except ValueError:  # not an IP address between brackets
+        return False
+    return True

@@ -1,0 +1,257 @@
+"""Least privilege: each stage can do its work as a member of its role, and nothing that is not its work."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg2
+import pytest
+from psycopg2.errors import InsufficientPrivilege
+
+from exporter.export import export
+from pipeline import ledger
+from pipeline.database import Database
+from pipeline.embedded.servers import Servers
+from pipeline.schema import SCHEMA, apply_schema
+from tests.conftest import PEOPLE, PLACES, Pipeline, at_once, named
+from worker.load import ChunkLoader
+
+PASSWORD = "of-the-tests"
+STAGES = ("producer", "worker", "exporter")
+TABLES = ("countries", "counties", "places", "sources", "loads", "load_chunks", "people", "rejected_rows")
+NUMBERS = count(1)
+
+Url = Callable[[str], str]
+
+OF_THE_OWNER = [
+    *(f"TRUNCATE {table} CASCADE" for table in TABLES),
+    *(f"DROP TABLE {table} CASCADE" for table in TABLES),
+    *(f"ALTER TABLE {table} ADD COLUMN note text" for table in TABLES),
+    "ALTER TABLE load_chunks DROP CONSTRAINT load_chunks_reconcile",
+    "DROP VIEW current_loads CASCADE",
+    "CREATE OR REPLACE VIEW current_loads AS SELECT * FROM loads",
+    "CREATE TABLE notes (note text)",
+    "CREATE SCHEMA notes",
+    "CREATE ROLE other",
+]
+INSERT_PLACE = "INSERT INTO places (city, county_id, listed_by_load) SELECT 'Oban', county_id, 1 FROM places LIMIT 1"
+INSERT_PERSON = "INSERT INTO people VALUES (1, 99, 'Jean', 'Kerr', '1901-02-03', 1)"
+INSERT_LOAD = (
+    "INSERT INTO loads (source_id, sha256, columns, delimiter, row_count, chunk_count)"
+    " VALUES (1, repeat('0', 64), '{city}', ',', 1, 1)"
+)
+INSERT_CHUNK = (
+    "INSERT INTO load_chunks (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256)"
+    " VALUES (1, 99, 1, 1, 2, 0, 1, repeat('0', 64))"
+)
+INSERT_REJECTED = "INSERT INTO rejected_rows VALUES (1, 99, 100, 'no reason', '{}', '')"
+
+NOT_THE_STAGES = {
+    "producer": [
+        *OF_THE_OWNER,
+        "CREATE TEMPORARY TABLE notes (note text)",
+        INSERT_PLACE,
+        INSERT_PERSON,
+        INSERT_REJECTED,
+        "INSERT INTO countries (name) VALUES ('Jersey')",
+        "SELECT given_name FROM people",
+        "SELECT raw FROM rejected_rows",
+        "SELECT city FROM places",
+        "UPDATE people SET given_name = 'Jean'",
+        "UPDATE people SET source_id = 2",
+        "UPDATE places SET county_id = 1",
+        "UPDATE sources SET dataset = 'people'",
+        "UPDATE loads SET row_count = 0",
+        "UPDATE load_chunks SET sha256 = repeat('0', 64)",
+        "UPDATE load_chunks SET row_count = 0",
+        "DELETE FROM places",
+        "DELETE FROM countries",
+        "DELETE FROM load_chunks",
+    ],
+    "worker": [
+        *OF_THE_OWNER,
+        INSERT_LOAD,
+        INSERT_CHUNK,
+        "INSERT INTO sources (name, dataset) VALUES ('people-2.csv', 'people')",
+        "SELECT raw FROM rejected_rows",
+        "UPDATE loads SET row_count = 0",
+        "UPDATE load_chunks SET reopened = 1",
+        "UPDATE load_chunks SET sha256 = repeat('0', 64)",
+        "UPDATE load_chunks SET row_count = 0",
+        "UPDATE people SET source_id = 2",
+        "UPDATE places SET city = 'Oban'",
+        "UPDATE rejected_rows SET reason = ''",
+        "UPDATE sources SET name = 'people-2.csv'",
+        "DELETE FROM loads",
+        "DELETE FROM load_chunks",
+        "DELETE FROM sources",
+        "DELETE FROM places",
+    ],
+    "exporter": [
+        *OF_THE_OWNER,
+        "CREATE TEMPORARY TABLE notes (note text)",
+        *(f"DELETE FROM {table}" for table in TABLES),
+        *(f"SELECT * FROM {table} FOR UPDATE" for table in TABLES),
+        INSERT_PLACE,
+        INSERT_PERSON,
+        INSERT_LOAD,
+        INSERT_CHUNK,
+        INSERT_REJECTED,
+        "INSERT INTO countries (name) VALUES ('Jersey')",
+        "INSERT INTO counties (country_id, name) VALUES (1, 'Jersey')",
+        "INSERT INTO sources (name, dataset) VALUES ('people-2.csv', 'people')",
+        "UPDATE countries SET name = name",
+        "UPDATE counties SET name = name",
+        "UPDATE places SET city = city",
+        "UPDATE sources SET name = name",
+        "UPDATE loads SET row_count = row_count",
+        "UPDATE load_chunks SET committed_at = NULL",
+        "UPDATE people SET given_name = given_name",
+        "UPDATE rejected_rows SET reason = reason",
+    ],
+}
+
+
+def run(url: str, statement: str) -> None:
+    connection = psycopg2.connect(url)
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()
+
+
+def changed(url: str, **parts: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(**parts))
+
+
+def as_user(url: str, user: str) -> str:
+    return changed(url, netloc=f"{user}:{PASSWORD}@{urlsplit(url).netloc.rpartition('@')[2]}")
+
+
+@pytest.fixture(scope="module")
+def users(servers: Servers) -> None:
+    """A user for each stage, of whom only the membership in the stage's role is known; and one without any."""
+    for stage in STAGES:
+        run(servers.database_url, f"CREATE ROLE {stage}_user LOGIN PASSWORD '{PASSWORD}' IN ROLE pipeline_{stage}")
+    run(servers.database_url, f"CREATE ROLE plain_user LOGIN PASSWORD '{PASSWORD}'")
+
+
+@pytest.fixture
+def url_of(pipeline: Pipeline, users: None) -> Url:  # noqa: ARG001
+    """The test's database as the user of a stage, who has no rights but those of the stage's role."""
+    url = pipeline.services.database_url
+    run(url, f"REVOKE ALL ON DATABASE {urlsplit(url).path[1:]} FROM PUBLIC")
+    run(url, "REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    apply_schema(pipeline.database)
+    return lambda stage: as_user(url, f"{stage}_user")
+
+
+@pytest.fixture
+def stages(pipeline: Pipeline, url_of: Url) -> Pipeline:
+    """The pipeline with producer and worker connected as their users."""
+    stages = Pipeline(pipeline.services, pipeline.data)
+    stages.database = Database(url_of("producer"), "tests")
+    stages.loader = ChunkLoader(Database(url_of("worker"), "tests"))
+    return stages
+
+
+@pytest.fixture
+def empty_url(servers: Servers, users: None) -> Iterator[Callable[[], str]]:  # noqa: ARG001
+    """Makes databases without a table that belong to a user who may not create roles."""
+    names = []
+
+    def make() -> str:
+        names.append(f"empty_{next(NUMBERS)}")
+        run(servers.database_url, f"CREATE DATABASE {names[-1]} OWNER plain_user")
+        return changed(servers.database_url, path=f"/{names[-1]}")
+
+    yield make
+    for name in names:
+        run(servers.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def schema_of_other_roles(tmp_path: Path) -> Path:
+    """schema.sql with names of roles that the cluster does not have yet."""
+    schema = tmp_path / "schema.sql"
+    schema.write_text(SCHEMA.read_text().replace("pipeline_", f"other_{next(NUMBERS)}_"))
+    return schema
+
+
+def test_every_stage_can_do_its_work_as_a_member_of_its_role_alone(
+    pipeline: Pipeline, stages: Pipeline, url_of: Url, tmp_path: Path
+) -> None:
+    exporter = Database(url_of("exporter"), "tests")
+    for database in (stages.database, exporter, Database(url_of("worker"), "tests")):
+        database.check()
+    unknown = PEOPLE + "Ewan,Reid,1930-01-01,Oban\n"
+    stages.load(2, places=PLACES, people=unknown)
+    assert [reason for *_, reason, _ in pipeline.rejected()] == ["place_of_birth 'Oban' is not a known city"]
+
+    stages.load(2, places=PLACES + "Oban,Argyll,Scotland\n")
+    assert pipeline.rejected() == []
+    assert named(pipeline) == [(1, "Jean"), (2, "Tadhg"), (3, "Siân"), (4, "Jean"), (5, "Ewan")]
+
+    stages.load(2, people=PEOPLE.replace("Siân", "Sian"), places=PLACES.replace("Cork,Cork", "Cork,County Cork"))
+    assert named(pipeline) == [(1, "Jean"), (2, "Tadhg"), (3, "Sian"), (4, "Jean")]
+    exported = export(exporter, tmp_path)
+    assert exported is not None
+    assert (tmp_path / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
+
+    with stages.database.transaction() as tx:
+        assert ledger.forget(tx, "people.csv") == 4
+    assert pipeline.people() == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_is_not_the_work_of_a_stage_is_refused(pipeline: Pipeline, url_of: Url, stage: str) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    connection = psycopg2.connect(url_of(stage))
+    allowed = []
+    with connection.cursor() as cursor:
+        for statement in NOT_THE_STAGES[stage]:
+            try:
+                cursor.execute(statement)
+            except InsufficientPrivilege:
+                pass
+            else:
+                allowed.append(statement)
+            connection.rollback()
+    connection.close()
+    assert allowed == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_nobody_can_log_in_as_a_role_of_a_stage(pipeline: Pipeline, stage: str) -> None:
+    login = "SELECT rolcanlogin, rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = "
+    assert pipeline.rows(f"{login} 'pipeline_{stage}'") == [(False, False, False, False)]
+
+
+def test_an_owner_who_may_not_create_roles_can_apply_the_schema(
+    empty_url: Callable[[], str], schema_of_other_roles: Path
+) -> None:
+    """Without roles it works as ever; roles that are there already get their rights."""
+    url = empty_url()
+    owner = Database(as_user(url, "plain_user"), "tests")
+    for _ in range(2):
+        owner.run_script(schema_of_other_roles)
+        owner.check()
+    apply_schema(owner)
+    with Database(as_user(url, "exporter_user"), "tests").transaction() as tx:
+        assert tx.rows("SELECT * FROM people") == []
+
+
+def test_the_schema_can_be_applied_to_several_databases_at_once(
+    empty_url: Callable[[], str], schema_of_other_roles: Path
+) -> None:
+    """Roles belong to the cluster: each of the databases wants to create them."""
+    urls = [empty_url() for _ in range(4)]
+    todo = iter(urls)
+    at_once(lambda: Database(next(todo), "tests").run_script(schema_of_other_roles), times=len(urls))
+    for url in urls:
+        with Database(url, "tests").transaction() as tx:
+            granted = "SELECT count(DISTINCT grantee) FROM information_schema.role_table_grants WHERE grantee ~"
+            assert tx.value(f"{granted} '^other_'") == 3

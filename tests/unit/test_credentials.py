@@ -1,0 +1,78 @@
+"""URLs with a password in them: refused without a word of it unless they can be read in one way only."""
+
+import re
+
+import pytest
+
+from pipeline.credentials import check_url
+from pipeline.errors import SettingsError
+
+POSTGRESQL = ("postgresql", "postgres")
+REDIS = ("redis", "rediss", "unix")
+
+
+@pytest.mark.parametrize(
+    ("url", "schemes"),
+    [
+        ("postgresql://user:p%40ss%2Fw%3Ard%3F%23%25@host:5432/name", POSTGRESQL),
+        ("postgresql://user:a-b_c.d~e!f$g&h'i(j)k*l+m,n;o=p@host/name", POSTGRESQL),
+        ("postgres://user@host/name?sslmode=require&password=p%40ss", POSTGRESQL),
+        ("postgresql://", POSTGRESQL),
+        ("postgresql:///name?host=/run/postgresql", POSTGRESQL),
+        ("postgresql://user:secret@%2Frun%2Fpostgresql/name", POSTGRESQL),
+        ("postgresql://user:secret@one:5432,two_2:5433/name?target_session_attrs=read-write", POSTGRESQL),
+        ("postgresql://user:secret@[::1]:5432/name", POSTGRESQL),
+        ("redis://:secret@host:6379/0", REDIS),
+        ("redis://host", REDIS),
+        ("rediss://user:s%25@host:6380/0?ssl_cert_reqs=none", REDIS),
+        ("unix:///run/redis.sock?db=0", REDIS),
+        ("unix://user:secret@/run/redis.sock", REDIS),
+    ],
+)
+def test_a_url_that_can_be_read_in_one_way_is_taken(url: str, schemes: tuple[str, ...]) -> None:
+    check_url("SERVER_URL", url, schemes, "an example")
+
+
+@pytest.mark.parametrize("special", '@/?#:%[]<>"\\^`{|} \t\né℀')
+@pytest.mark.parametrize("form", ["{0}rpq", "pq{0}r", "pqr{0}", "{0}", "1{0}r", "1{0}{0}r"])
+@pytest.mark.parametrize(
+    ("url", "schemes"),
+    [
+        ("postgresql://user:{}@host:5432/name", POSTGRESQL),
+        ("postgresql://user:{}@host", POSTGRESQL),
+        ("postgresql://user:{}@[::1]/name?sslmode=require", POSTGRESQL),
+        ("redis://:{}@host:6379/0", REDIS),
+        ("rediss://user:{}@host", REDIS),
+    ],
+)
+def test_a_password_that_is_not_encoded_is_refused(url: str, schemes: tuple[str, ...], form: str, special: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        check_url("SERVER_URL", url.format(form.format(special)), schemes, "an example")
+    assert re.fullmatch(r"SERVER_URL is not a URL such as an example; .* percent-encoded: .*", str(refused.value))
+    assert refused.value.__cause__ is None
+    assert refused.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "host=localhost password=secret",
+        "password=secret",
+        "secret",
+        "",
+        "mysql://user:secret@host/name",
+        "postgresql:/user:secret@host/name",
+        " postgresql://user:secret@host/name",
+        "postgresql://user:secret",
+        "postgresql://user:secret@host:port/name",
+        "postgresql://user:secret@host:5432:5433/name",
+        "postgresql://user:secret@[host]/name",
+        "postgresql://user:secret@[:::]/name",
+        "postgresql://:12345/name",
+    ],
+)
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        check_url("SERVER_URL", url, POSTGRESQL, "an example")
+    assert "secret" not in str(refused.value)
+    assert refused.value.__context__ is None
