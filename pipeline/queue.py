@@ -102,6 +102,8 @@ class ChunkQueue:
                 probe.ping()
         except ValueError:
             raise SettingsError("REDIS_URL is not a Redis URL; it looks like redis://:password@host:6379/0") from None
+        except TypeError as error:  # the URL's parameters become arguments
+            raise SettingsError(f"REDIS_URL: {error}; correct the parameter's name") from None
         except redis.RedisError as error:
             parts = urlsplit(url)
             raise SettingsError(
