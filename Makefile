@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test test-compose lint audit format data lock clean
+.PHONY: help run test faults test-compose lint audit format data lock clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -10,8 +10,11 @@ help: ## show this list
 run: $(BIN)/pipeline ## load data/*.csv and write the reports, with servers started for the run
 	@$(BIN)/pipeline run
 
-test: $(BIN)/pipeline ## run every test that needs no Docker
-	@$(BIN)/pytest tests --ignore tests/compose
+test: $(BIN)/pipeline ## run every test that needs no Docker, but for the faults
+	@$(BIN)/pytest tests --ignore tests/compose --ignore tests/faults
+
+faults: $(BIN)/pipeline ## kill, stop, cut off and forge whatever there is (FAULTS_SEED=... draws the same faults again)
+	@$(BIN)/pytest tests/faults
 
 test-compose: $(BIN)/pipeline ## run the tests of the containers (needs a Docker Engine and docker-compose)
 	@$(BIN)/pytest tests/compose

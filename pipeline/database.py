@@ -57,15 +57,20 @@ class Database:
 
         Raises SettingsError, naming DATABASE_URL and the remedy.
         """
-        try:
-            with self.transaction() as tx:
-                found = tx.value("SELECT to_regclass('load_chunks') IS NOT NULL")
-        except RetryLaterError as error:
-            raise SettingsError(f"DATABASE_URL: {error}; start the server or correct the setting") from error
+        self.check_reachable()
+        with self.transaction() as tx:
+            found = tx.value("SELECT to_regclass('load_chunks') IS NOT NULL")
         if not found:
             raise SettingsError(
                 f"DATABASE_URL: {self.address} has no pipeline tables; create them with `pipeline schema`"
             )
+
+    def check_reachable(self) -> None:
+        """Promises that the server can be reached; raises SettingsError, naming DATABASE_URL and the remedy."""
+        try:
+            self._connected()
+        except RetryLaterError as error:
+            raise SettingsError(f"DATABASE_URL: {error}; start the server or correct the setting") from error
 
     @property
     def address(self) -> str:

@@ -9,7 +9,11 @@ ROLES = ("pipeline_producer", "pipeline_worker", "pipeline_exporter")
 
 
 def apply_schema(database: Database) -> None:
-    """Creates what the database lacks; harmless on a full one, and while others do the same."""
+    """Creates what the database lacks; harmless on a full one, and while others do the same.
+
+    Raises SettingsError, naming DATABASE_URL, if the server cannot be reached.
+    """
+    database.check_reachable()
     database.run_script(SCHEMA)
 
 

@@ -19,7 +19,7 @@ ELSEWHERE = {
     "docker-compose run --rm producer": "tests/compose",
     "docker-compose run --rm exporter": "tests/compose",
     "docker-compose exec worker rq info": "tests/compose",
-    ".venv/bin/rq info --url redis://:pipeline@127.0.0.1:16379": "tests/compose",
+    "RQ_REDIS_URL=redis://:pipeline@127.0.0.1:16379 .venv/bin/rq info": "tests/compose",
     ".venv/bin/pipeline reset": "tests/acceptance/test_embedded_servers.py",
 }
 # One block, in order, on the test's own servers; the README's URLs are examples.

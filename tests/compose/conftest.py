@@ -1,0 +1,172 @@
+"""The stack that all tests of the containers share: brought up once, from a clean checkout."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from pipeline import PROJECT
+from pipeline.database import Database
+from tests.conftest import generate, wait_until
+
+REQUIRED = bool(os.environ.get("COMPOSE_REQUIRED"))  # set where an engine is there for certain: then no test is skipped
+PEOPLE = 50_000
+CHUNK_ROWS = 500
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A checkout of its own, and the compose project that runs in it."""
+
+    checkout: Path
+    compose: list[str]
+    environment: dict[str, str]
+
+    @property
+    def data(self) -> Path:
+        return self.checkout / "data"
+
+    @property
+    def project(self) -> str:
+        return self.environment["COMPOSE_PROJECT_NAME"]
+
+    @property
+    def redis_url(self) -> str:
+        return f"redis://:pipeline@127.0.0.1:{self.environment['REDIS_PORT']}/0"
+
+    @property
+    def database_url(self) -> str:
+        return f"postgresql://pipeline:pipeline@127.0.0.1:{self.environment['POSTGRES_PORT']}/pipeline"
+
+    def run(self, *arguments: str, timeout: float = 300) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*self.compose, *arguments],
+            cwd=self.checkout,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    def containers(self, service: str) -> list[str]:
+        """The containers of a service, also those that have ended."""
+        return self.run("ps", "-a", "-q", service).stdout.split()
+
+    def rows(self, statement: str) -> list[tuple]:
+        with Database(self.database_url, "tests").transaction() as tx:
+            return tx.rows(statement)
+
+    def people(self) -> Counter[tuple]:
+        """The people that the database holds, to be compared with expected_people."""
+        return Counter(
+            self.rows(
+                "SELECT row_number, given_name, family_name, date_of_birth::text, city FROM people"
+                " JOIN places ON places.id = place_id"
+            )
+        )
+
+    def give_data_to(self, owner: int) -> None:
+        for path in (self.data, *self.data.iterdir()):
+            os.chown(path, owner, owner)
+
+    def inspect(self, container: str) -> dict:
+        return json.loads(docker("inspect", container))[0]
+
+
+def docker(*arguments: str) -> str:
+    ended = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def succeeds(*command: str) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False
+
+
+def log(container: str) -> str:
+    return subprocess.run(
+        ["docker", "logs", container], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+    ).stdout
+
+
+def leftovers(project: str) -> str:
+    label = f"label=com.docker.compose.project={project}"
+    return "".join(docker(*kind, "ls", *all_, "-q", "--filter", label) for kind, all_ in KINDS)
+
+
+KINDS = ((("container",), ("-a",)), (("volume",), ()), (("network",), ()))
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def engine() -> None:
+    """A Docker Engine that answers."""
+    if not succeeds("docker", "version"):
+        _without("no Docker Engine answers")
+
+
+@pytest.fixture(scope="session")
+def stack(engine: None) -> Iterator[Stack]:  # noqa: ARG001
+    """The stack after `up --scale worker=4`, when its exporter has ended."""
+    compose = next((each for each in (["docker-compose"], ["docker", "compose"]) if succeeds(*each, "version")), None)
+    if compose is None:
+        _without("there is neither docker-compose nor `docker compose`")
+    with tempfile.TemporaryDirectory(prefix="pipeline-compose-") as folder:
+        checkout = Path(folder) / "checkout"
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, check=True, capture_output=True, text=True)
+        for name in filter(None, listed.stdout.split("\0")):
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / name, checkout / name)
+        generate(checkout / "data", PEOPLE)
+        environment = {
+            **os.environ,
+            "COMPOSE_PROJECT_NAME": f"pipeline{os.getpid()}",
+            "POSTGRES_PORT": str(free_port()),
+            "REDIS_PORT": str(free_port()),
+            "CHUNK_ROWS": str(CHUNK_ROWS),
+        }
+        stack = Stack(checkout, compose, environment)
+        up_log = Path(folder) / "up.log"
+        with up_log.open("w") as output:
+            up = subprocess.Popen(
+                [*compose, "up", "--build", "--scale", "worker=4"],
+                cwd=checkout,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            wait_until(lambda: up.poll() is not None or _exporter_has_ended(stack), timeout=600)
+            assert up.poll() is None, up_log.read_text()
+            yield stack
+        finally:
+            up.terminate()
+            up.wait(60)
+            down = stack.run("down", "-v", "--remove-orphans", "--rmi", "local")
+            assert down.returncode == 0, down.stderr
+
+
+def _without(what: str) -> NoReturn:
+    if REQUIRED:
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def _exporter_has_ended(stack: Stack) -> bool:
+    return [stack.inspect(one)["State"]["Status"] for one in stack.containers("exporter")] == ["exited"]
