@@ -29,10 +29,10 @@ def connected(url: str) -> "Redis":
     try:
         with Redis.from_url(url, socket_connect_timeout=CONNECT_TIMEOUT, retry=None) as probe:
             probe.ping()
-    except (TypeError, ValueError):  # TypeError: a parameter that there is not
-        raise SettingsError(
-            "REDIS_URL is not a Redis URL, or has an unknown parameter; it looks like redis://:password@host:6379/0"
-        ) from None
+    except ValueError:
+        raise SettingsError("REDIS_URL is not a Redis URL; it looks like redis://:password@host:6379/0") from None
+    except TypeError as error:  # the URL's parameters become arguments
+        raise SettingsError(f"REDIS_URL: {error}; correct the parameter's name") from None
     except redis.RedisError as error:
         parts = urlsplit(url)
         raise SettingsError(

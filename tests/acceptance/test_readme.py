@@ -19,7 +19,8 @@ ELSEWHERE = {
     "docker-compose run --rm producer": "tests/compose",
     "docker-compose run --rm exporter": "tests/compose",
     "docker-compose exec worker rq info": "tests/compose",
-    "RQ_REDIS_URL=redis://:pipeline@127.0.0.1:16379 .venv/bin/rq info": "tests/compose",
+    "export RQ_REDIS_URL=redis://:pipeline@127.0.0.1:16379 RQ_QUEUE_CLASS=pipeline.queue.Chunks": "tests/compose",
+    ".venv/bin/rq info": "tests/compose",
     ".venv/bin/pipeline reset": "tests/acceptance/test_embedded_servers.py",
 }
 # One block, in order, on the test's own servers; the README's URLs are examples.
@@ -74,3 +75,10 @@ def test_every_setting_of_the_readme_is_a_setting_of_its_commands(services: Serv
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))
 def test_links_of_the_readme_lead_to_files(link: str) -> None:
     assert (PROJECT / link).exists()
+
+
+def test_every_test_that_the_guarantees_name_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (PROJECT / "docs" / "guarantees.md").read_text(encoding="utf-8")))
+    there = {name for path in PROJECT.glob("tests/**/*.py") for name in re.findall(r"def (test_\w+)", path.read_text())}
+    assert named
+    assert named <= there

@@ -60,8 +60,8 @@ def test_without_workers_both_end_in_time_with_exit_code_4_and_the_remedy(run: R
 
 
 def test_redis_holds_no_more_than_the_limit_however_large_the_file(run: Run) -> None:
-    """Two million people in a hundred chunks of the default size, with no worker at first: 64 of them may wait."""
-    generate(run.pipeline.data, people=2_000_000)
+    """A million and a half people in 75 chunks of the default size, with no worker at first: 64 of them may wait."""
+    generate(run.pipeline.data, people=1_500_000)
     producer = run.produce(CHUNK_ROWS="20000", QUEUE_LIMIT="64")
     wait_until(lambda: run.pipeline.queue.length() == 64, timeout=60)
     most = [0]
