@@ -74,7 +74,7 @@ def _deadlock(run: Run) -> None:
     cursor = connection.cursor()
     cursor.execute("SET LOCAL deadlock_timeout = '60s'")
     cursor.execute("LOCK TABLE rejected_rows IN SHARE MODE")
-    wait_until(lambda: run.waiting_sessions() >= 1)
+    wait_until(lambda: run.waiting_sessions() == WORKERS)
     lowest = "SELECT FROM load_chunks WHERE committed_at IS NULL ORDER BY load_id, number LIMIT 1 FOR UPDATE"
     cursor.execute(lowest)  # waits until the worker that has this chunk gave way
     connection.close()
