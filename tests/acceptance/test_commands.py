@@ -183,28 +183,6 @@ def test_people_whose_places_are_still_being_loaded_lose_no_retries(commands: Co
     assert pipeline.rejected() == []
 
 
-def test_a_killed_workers_chunk_is_taken_up_by_another(commands: Commands, pipeline: Pipeline) -> None:
-    """Killed in the middle of its transaction, before anything of the chunk is committed."""
-    pipeline.load(places=PLACES)
-    pipeline.write(people=PEOPLE)
-    files = {"DATA_DIR": str(pipeline.data), "OUTPUT_DIR": str(pipeline.data)}
-    assert commands.run("producer", **files).returncode == 0
-    with Database(commands.services.database_url, "tests").transaction() as tx:
-        tx.run("LOCK TABLE people IN SHARE MODE")
-        victim = commands.start("worker")
-        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'relation'"
-        wait_until(lambda: pipeline.rows(waits) == [(1,)])
-        victim.kill()
-        victim.wait()
-    other = commands.start("worker")
-    exporter = commands.run("exporter", **files)
-    assert exporter.returncode == 0, exporter.stderr
-    other.terminate()
-    assert other.wait(10) == 0
-    pipeline.check_reconciliation()
-    assert held(pipeline) == expected_people(pipeline.data)
-
-
 def test_the_queue_shows_in_rq_info_with_its_workers(commands: Commands, pipeline: Pipeline) -> None:
     workers = [commands.start("worker") for _ in range(4)]
     wait_until(lambda: pipeline.queue.state().workers == 4)
