@@ -92,8 +92,8 @@ def start_server(
     one if that is taken.
     """
     deadline = time.monotonic() + START_TIMEOUT
-    for attempt in range(START_ATTEMPTS):
-        port = _free_port(kept_port(port_file) if attempt == 0 else None)
+    for _ in range(START_ATTEMPTS):
+        port = _free_port(kept_port(port_file))
         process = start(port)
         try:
             while process.poll() is None and time.monotonic() < deadline:
