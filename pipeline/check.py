@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pipeline.datasets.dataset import Rejected
 from pipeline.errors import InputError
+from pipeline.rows import SourceRows
 from producer.content import opened
 from producer.scan import scan
 from producer.sources import Source, find_sources
-from worker.rows import read_rows
 
 
 def bad_rows(source: Source, encoding: str) -> Iterator[Rejected]:
@@ -23,7 +23,7 @@ def bad_rows(source: Source, encoding: str) -> Iterator[Rejected]:
         for chunk in plan.chunks:
             file.seek(chunk.byte_offset)
             text = file.read(chunk.byte_count).decode("utf-8", "surrogateescape")
-            rows = read_rows(text, plan.columns, plan.delimiter, dataset.columns, chunk.first_row, chunk.first_line)
+            rows = SourceRows(text, plan.columns, plan.delimiter, dataset.columns, chunk.first_row, chunk.first_line)
             for row in rows:
                 if found := faults(row):
                     yield Rejected(row, tuple(found))

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pipeline import ledger
 from pipeline.database import Database, Transaction
 from pipeline.datasets import DATASETS
-from pipeline.datasets.dataset import Rejected, SourceRow, copy_field
+from pipeline.datasets.dataset import Rejected, copy_field
 from pipeline.errors import OutOfOrderError, PipelineError, PutBackError
 from pipeline.ledger import Claim, Counts
+from pipeline.rows import SourceRows
 from pipeline.waiting import patiently
-from worker.rows import read_rows
 
 PATIENCE = 15.0  # seconds for which a chunk is tried again here, before it goes back on the queue
 PAUSE_STEP = 0.1  # seconds within which a pause ends when the worker is told to stop
@@ -64,7 +64,7 @@ class ChunkLoader:
         logger.debug("%s chunk %d committed: %s", claimed.source, number, counts)
 
 
-def _rows(claimed: Claim, text: str) -> list[SourceRow]:
+def _rows(claimed: Claim, text: str) -> SourceRows:
     """The rows of the chunk, if the text is the one that the producer sealed."""
     try:
         sha256 = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
@@ -75,14 +75,7 @@ def _rows(claimed: Claim, text: str) -> list[SourceRow]:
             f"{claimed.source} chunk {claimed.number}: the job does not hold the text that the ledger knows"
         )
     dataset = next(dataset for dataset in DATASETS if dataset.name == claimed.dataset)
-    rows = list(
-        read_rows(text, claimed.columns, claimed.delimiter, dataset.columns, claimed.first_row, claimed.first_line)
-    )
-    if len(rows) != claimed.row_count:
-        raise PipelineError(
-            f"{claimed.source} chunk {claimed.number}: {len(rows)} rows where the ledger has {claimed.row_count}"
-        )
-    return rows
+    return SourceRows(text, claimed.columns, claimed.delimiter, dataset.columns, claimed.first_row, claimed.first_line)
 
 
 def _replace_rejected(tx: Transaction, claimed: Claim, rejected: Sequence[Rejected]) -> None:

@@ -3,47 +3,15 @@
 import re
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from pipeline.database import Transaction
 from pipeline.ledger import Claim
+from pipeline.rows import Fault, SourceRow, SourceRows
 
 LONGEST_TEXT = 200  # characters, as the CHECKs in schema.sql
-LONGEST_SHOWN = 60  # characters of a value that a message quotes
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A rule that a row breaks."""
-
-    column: str  # or "row", if it is about the whole row
-    rule: str
-    value: str | None = None  # what stands in the column, if it helps
-
-    def __str__(self) -> str:
-        """Such as: date_of_birth '1990-13-02' is not a date (YYYY-MM-DD)."""
-        if self.value is None:
-            return f"{self.column} {self.rule}"
-        shown = self.value if len(self.value) <= LONGEST_SHOWN else self.value[:LONGEST_SHOWN] + "…"
-        return f"{self.column} {shown!r} {self.rule}"
-
-    @property
-    def kind(self) -> str:
-        """What this fault has in common with others of its kind."""
-        return f"{self.column} {self.rule}"
-
-
-@dataclass(frozen=True)
-class SourceRow:
-    """A row as it stands in the file, and what is wrong with its form."""
-
-    row_number: int  # from 1, header not counted
-    line: int  # on which it begins, the header begins on 1
-    fields: tuple[str, ...]  # the dataset's columns, in its order; empty if the row has too many or too few
-    raw: str  # physical text, without the last line end
-    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +50,7 @@ class Dataset(ABC):
         """The rules that cleaned fields break, of those that need no database."""
 
     @abstractmethod
-    def store(self, tx: Transaction, claimed: Claim, rows: Iterable[SourceRow]) -> Stored:
+    def store(self, tx: Transaction, claimed: Claim, rows: SourceRows) -> Stored:
         """Makes the table hold exactly the good rows of the claimed chunk in place of what it held of them."""
 
     def checker(self) -> Callable[[SourceRow], list[Fault]]:

@@ -1,13 +1,14 @@
 """Places: city, county, country. Reference data, upserted by city, never removed."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline import ledger
 from pipeline.database import Transaction
-from pipeline.datasets.dataset import Dataset, Fault, Rejected, SourceRow, Stored, copy_field, text_fault
+from pipeline.datasets.dataset import Dataset, Rejected, Stored, copy_field, text_fault
 from pipeline.errors import OutOfOrderError
 from pipeline.ledger import Claim
+from pipeline.rows import Fault, SourceRow, SourceRows
 
 HERE = Path(__file__).parent
 
@@ -28,7 +29,7 @@ class Places(Dataset):
 
         return faults
 
-    def store(self, tx: Transaction, claimed: Claim, rows: Iterable[SourceRow]) -> Stored:
+    def store(self, tx: Transaction, claimed: Claim, rows: SourceRows) -> Stored:
         """Upserts the places; a city listed again counts as unchanged, or is rejected if it contradicts.
 
         Chunks of a load follow each other in order, so that the earlier row wins however many workers run.

@@ -6,8 +6,9 @@ from datetime import date, timedelta
 import pytest
 
 from pipeline.datasets import DATASETS
-from pipeline.datasets.dataset import LONGEST_TEXT, Fault, clean, copy_field
+from pipeline.datasets.dataset import LONGEST_TEXT, clean, copy_field
 from pipeline.datasets.people import People, date_fault
+from pipeline.rows import Fault
 
 
 def test_text_is_trimmed_and_composed() -> None:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from pipeline.datasets.people import People
 from pipeline.errors import InputError
+from pipeline.rows import SourceRow, SourceRows
 from producer.content import opened
 from producer.scan import scan
 from producer.sources import Source
-from worker.rows import read_rows
 
 HEADERS = st.sampled_from(
     [b"given_name,family_name,date_of_birth,place_of_birth", b"a;given_name;family_name;date_of_birth;place_of_birth"]
@@ -37,12 +37,21 @@ def rows_of(content: bytes, chunk_rows: int) -> tuple[list[tuple[int, int, str]]
             for chunk in plan.chunks:
                 part = content[chunk.byte_offset : chunk.byte_offset + chunk.byte_count]
                 text = part.decode("utf-8", "surrogateescape")
-                found = list(
-                    read_rows(text, plan.columns, plan.delimiter, People.columns, chunk.first_row, chunk.first_line)
-                )
+                position = (chunk.first_row, chunk.first_line)
+                read = SourceRows(text, plan.columns, plan.delimiter, People.columns, *position)
+                found = list(read)
+                check_columns(read, found)
                 assert len(found) == chunk.row_count
                 rows += [(row.row_number, row.line, row.raw) for row in found]
     return rows, plan.delimiter
+
+
+def check_columns(read: SourceRows, found: list[SourceRow]) -> None:
+    """All rows at once, where they can be had, are the rows that come one by one."""
+    columns = read.columns()
+    if columns is not None:
+        assert [read.row(number) for number in range(len(found))] == found
+        assert list(zip(*columns, strict=True)) == [row.fields or ("",) * len(columns) for row in found]
 
 
 @settings(max_examples=1500, deadline=None)

@@ -1,14 +1,13 @@
 """Rows out of the text of a chunk."""
 
-from pipeline.datasets.dataset import Fault, SourceRow
-from worker.rows import read_rows
+from pipeline.rows import Fault, SourceRow, SourceRows
 
 HEADER = ("a", "b")
 
 
 def read(content: str | bytes, columns: tuple[str, ...] = HEADER, delimiter: str = ",") -> list[SourceRow]:
     text = content if isinstance(content, str) else content.decode("utf-8", "surrogateescape")
-    return list(read_rows(text, HEADER, delimiter, columns, first_row=11, first_line=21))
+    return list(SourceRows(text, HEADER, delimiter, columns, first_row=11, first_line=21))
 
 
 def test_rows_know_their_number_line_and_text() -> None:
