@@ -74,4 +74,4 @@ def _tell(exported: Exported, limit: MaxRejects | None, summary: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main, "python -m exporter")
+    command.run(main, "python -m exporter", ends_in_time=True)

@@ -12,7 +12,7 @@ from pipeline.queue import ChunkQueue, QueueState
 from pipeline.waiting import START_WORKER, Lasting, WorkerWatch, patiently
 
 POLL_INTERVAL = 0.1  # seconds between looks at ledger and queue
-MISSING_GRACE = 5.0  # seconds that a missing chunk may be nowhere until it counts as lost
+MISSING_GRACE = 5.0  # seconds that a missing chunk may be neither under way nor committed
 
 
 def drain(database: Database, queue: ChunkQueue, timeout: float) -> None:
@@ -22,7 +22,7 @@ def drain(database: Database, queue: ChunkQueue, timeout: float) -> None:
     failed every time, or if chunks are neither committed nor under way; DrainTimeoutError after `timeout`
     seconds.
     """
-    waited, lost, workers = Lasting(), Lost(), WorkerWatch()
+    waited, stuck, workers = Lasting(), Stuck(), WorkerWatch()
     with Progress("loading", sum(load.row_count for load in _look(database)[0])) as bar:
         while True:
             loads, missing = _look(database)
@@ -30,30 +30,26 @@ def drain(database: Database, queue: ChunkQueue, timeout: float) -> None:
             if loads and not missing:
                 return
             state = patiently(queue.state)
-            _raise_for_failed(missing, queue, state)
-            lost.look(missing, state)
+            if chunks := stuck.look(missing, state):
+                raise PipelineError(_why(chunks, queue, state))
             workers.look(state.workers)
             if waited.seconds(True) >= timeout:
                 raise DrainTimeoutError(_timed_out(timeout, loads, missing, state))
             time.sleep(POLL_INTERVAL)
 
 
-class Lost:
-    """Chunks that are missing and nowhere on the queue, without a producer that might still queue them."""
+class Stuck:
+    """Chunks that are missing and not under way, without a producer that might still queue them."""
 
     def __init__(self) -> None:
         self._since: dict[MissingChunk, float] = {}
 
-    def look(self, missing: list[MissingChunk], state: QueueState) -> None:
-        """Raises PipelineError when chunks have been lost for longer than it takes to commit or to queue them."""
+    def look(self, missing: list[MissingChunk], state: QueueState) -> list[MissingChunk]:
+        """Those that have been so for longer than it takes to commit a chunk, or to start a producer."""
         now = time.monotonic()
-        nowhere = [] if state.producing else [chunk for chunk in missing if chunk.job_id not in state.under_way]
-        self._since = {chunk: self._since.get(chunk, now) for chunk in nowhere}
-        lost = [chunk for chunk, since in self._since.items() if now - since >= MISSING_GRACE]
-        if lost:
-            raise PipelineError(
-                f"{_these(lost)} neither committed nor on the queue; the producer queues what is missing: run it again"
-            )
+        idle = [] if state.producing else [chunk for chunk in missing if chunk.job_id not in state.under_way]
+        self._since = {chunk: self._since.get(chunk, now) for chunk in idle}
+        return [chunk for chunk, since in self._since.items() if now - since >= MISSING_GRACE]
 
 
 def _look(database: Database) -> tuple[list[LoadProgress], list[MissingChunk]]:
@@ -64,11 +60,13 @@ def _look(database: Database) -> tuple[list[LoadProgress], list[MissingChunk]]:
     return patiently(attempt)
 
 
-def _raise_for_failed(missing: list[MissingChunk], queue: ChunkQueue, state: QueueState) -> None:
-    for chunk in missing:
-        if chunk.job_id in state.failed and chunk.job_id not in state.under_way:
+def _why(stuck: list[MissingChunk], queue: ChunkQueue, state: QueueState) -> str:
+    """Why they are stuck: one that has failed comes first, others are lost."""
+    for chunk in stuck:
+        if chunk.job_id in state.failed:
             reason = patiently(partial(queue.failure, chunk.job_id))
-            raise PipelineError(f"{chunk} failed every time: {reason}; mend the cause, then run the producer again")
+            return f"{chunk} failed every time: {reason}; mend the cause, then run the producer again"
+    return f"{_these(stuck)} neither committed nor on the queue; the producer queues what is missing: run it again"
 
 
 def _timed_out(timeout: float, loads: list[LoadProgress], missing: list[MissingChunk], state: QueueState) -> str:

@@ -12,11 +12,12 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from pipeline import credentials, logs, stop
-from pipeline.database import cancel_statements
+from pipeline.database import cut_connections
 from pipeline.errors import PipelineError
 from pipeline.terminal import echo
 
 INTERRUPTED = 130  # exit code
+EXIT_CODES: dict[int, int] = {signal.SIGTERM: 0, signal.SIGINT: INTERRUPTED}  # when told to stop
 PROBLEMS_FOUND = 3  # exit code
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -129,10 +130,15 @@ def logging_options(command: F) -> F:
     )(command)
 
 
-def run(command: click.Command, name: str) -> NoReturn:
-    """Runs a command to its end and exits with the code that the README states for each outcome."""
-    signal.signal(signal.SIGTERM, _terminate)
-    stop.listen(cancel_statements)
+def run(command: click.Command, name: str, *, ends_in_time: bool = False) -> NoReturn:
+    """Runs a command to its end and exits with the code that the README states for each outcome.
+
+    With `ends_in_time` the process ends a few seconds after it was told to stop, whatever it waits for.
+    """
+    signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as in the background of a shell
+        signal.signal(signal.SIGINT, _stop)
+    stop.listen(cut_connections, EXIT_CODES if ends_in_time else None)
     try:
         code = command.main(prog_name=name, standalone_mode=False, max_content_width=100)
     except click.ClickException as error:
@@ -146,11 +152,19 @@ def run(command: click.Command, name: str) -> NoReturn:
         code = 0
     except Exception as error:
         code = _fail(f"unexpected {type(error).__name__}: {error}; --debug shows where", 1, error)
+    _ignore_signals()
     sys.exit(code or 0)
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    raise Terminated
+def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    _ignore_signals()
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+
+
+def _ignore_signals() -> None:
+    """From now on: the process is about to end, and another signal would only spoil how."""
+    for number in EXIT_CODES:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _fail(message: str, code: int, error: BaseException) -> int:

@@ -1,6 +1,8 @@
 """The only module that speaks psycopg2: transactions over SQL files, and its errors translated."""
 
 import io
+import os
+import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -198,11 +200,14 @@ class Transaction:
         self._cursor.execute(statement.format(sql.Identifier(role), sql.Literal(verifier)))
 
 
-def cancel_statements() -> None:
-    """Cancels what this process's connections are executing, from another thread; RetryLaterError comes of it."""
-    for connection in list(_open):
-        with suppress(psycopg2.Error):
-            connection.cancel()
+def cut_connections() -> None:
+    """Cuts this process's connections, from another thread: a call that waits for the server raises RetryLaterError.
+
+    Not by cancelling statements: that asks the server, which may be frozen, and libpq holds up all threads meanwhile.
+    """
+    for connection in _open.copy():
+        with suppress(psycopg2.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as lifeline:
+            lifeline.shutdown(socket.SHUT_RDWR)
 
 
 def translated(error: psycopg2.Error) -> PipelineError:

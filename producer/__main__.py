@@ -101,4 +101,4 @@ def _forget(database: Database, source: str) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main, "python -m producer")
+    command.run(main, "python -m producer", ends_in_time=True)

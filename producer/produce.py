@@ -10,6 +10,7 @@ from typing import IO
 
 from pipeline import ledger
 from pipeline.database import Database
+from pipeline.datasets import DATASETS
 from pipeline.errors import InputError
 from pipeline.ledger import LoadPlan, MissingChunk
 from pipeline.progress import Progress
@@ -69,6 +70,7 @@ def produce(
     that are away for a while; raises DrainTimeoutError after `drain_timeout` seconds without room.
     """
     with ExitStack() as contents:
+        contents.enter_context(queue.producing())
         scanned = []
         for source in sources:
             content = contents.enter_context(opened(source.path, encoding))
@@ -107,9 +109,10 @@ def _seal(scanned: Scanned, database: Database) -> Sealed:
 
 
 def _queue_missing(sealed: Sealed, queue: ChunkQueue, room: Room, under_way: frozenset[str], bar: Progress) -> Produced:
+    is_waited_for = any(sealed.scanned.source.dataset.name in dataset.refers_to for dataset in DATASETS)
     to_queue = [chunk for chunk in sealed.missing if chunk.job_id not in under_way]
     for chunk, text in _texts(sealed.scanned, to_queue):
-        room.wait()
+        room.wait(is_waited_for=is_waited_for)
         patiently(partial(queue.put, chunk, text))
         bar.advance(chunk.plan.row_count)
     return Produced(

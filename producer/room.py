@@ -11,7 +11,11 @@ WORKERS_POLL = 1.0  # seconds between looks for workers while it is full
 
 
 class Room:
-    """Room on the queue: for at most `limit` waiting chunks, and with at most `timeout` seconds without any."""
+    """Room on the queue: for at most `limit` waiting chunks, and with at most `timeout` seconds without any.
+
+    Chunks that others wait for find room beyond that: those others may fill the queue, and cycle on it for as
+    long as they wait.
+    """
 
     def __init__(self, queue: ChunkQueue, limit: int, timeout: float) -> None:
         self._queue = queue
@@ -19,19 +23,21 @@ class Room:
         self._timeout = timeout
         self._workers = WorkerWatch()
 
-    def wait(self) -> None:
+    def wait(self, *, is_waited_for: bool) -> None:
         """Returns when there is room for a chunk; raises DrainTimeoutError if there is none in time."""
         full, looked = Lasting(), Lasting()
-        while not patiently(self._has_room):
+        headroom = 0
+        while patiently(self._queue.length) >= self._limit + headroom:
+            if is_waited_for and not headroom:  # workers hold chunks that they may put back
+                headroom = self._limit + patiently(self._queue.state).workers
+                continue
             if looked.seconds(True) >= WORKERS_POLL:
                 looked = Lasting()
                 self._workers.look(patiently(self._queue.state).workers)
             if full.seconds(True) >= self._timeout:
                 raise DrainTimeoutError(
-                    f"DRAIN_TIMEOUT: {self._limit} chunks wait on the queue and none was taken for {self._timeout:g} s;"
-                    f" if no worker is running, {START_WORKER}; then run the producer again: it goes on"
+                    f"DRAIN_TIMEOUT: {self._limit} chunks wait on the queue, and there was no room for"
+                    f" {self._timeout:g} s; if no worker is running, {START_WORKER}; then run the producer again:"
+                    " it goes on"
                 )
             time.sleep(ROOM_POLL)
-
-    def _has_room(self) -> bool:
-        return self._queue.has_room(self._limit)

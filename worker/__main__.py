@@ -59,4 +59,4 @@ def _stop_when_stdin_closes() -> None:
 
 
 if __name__ == "__main__":
-    command.run(main, "python -m worker")
+    command.run(main, "python -m worker", ends_in_time=True)

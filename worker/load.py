@@ -67,14 +67,15 @@ class ChunkLoader:
 def _rows(claimed: Claim, text: str) -> SourceRows:
     """The rows of the chunk, if the text is the one that the producer sealed."""
     try:
-        sha256 = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+        content = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # surrogates that stand for no byte
-        sha256 = "none"
-    if sha256 != claimed.sha256:
+        content = b""
+    if hashlib.sha256(content).hexdigest() != claimed.sha256:
         raise PipelineError(
             f"{claimed.source} chunk {claimed.number}: the job does not hold the text that the ledger knows"
         )
     dataset = next(dataset for dataset in DATASETS if dataset.name == claimed.dataset)
+    text = content.decode("utf-8", "surrogateescape")  # other surrogates may have stood for the same bytes
     return SourceRows(text, claimed.columns, claimed.delimiter, dataset.columns, claimed.first_row, claimed.first_line)
 
 

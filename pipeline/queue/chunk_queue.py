@@ -2,9 +2,14 @@
 
 import logging
 import signal
+import threading
 import time
-from contextlib import suppress
+import zlib
+from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import redis
 from redis import Redis
@@ -12,7 +17,6 @@ from rq import Retry
 from rq.exceptions import DuplicateJobError, StopRequested
 from rq.job import Job
 from rq.results import Result
-from rq.serializers import JSONSerializer
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from pipeline.ledger import MissingChunk
@@ -22,7 +26,11 @@ from pipeline.queue.server import connected, translating
 from pipeline.queue.worker import ChunkWorker
 
 PRODUCING_KEY = "pipeline:producing"
-PRODUCING_TTL = 10  # seconds; a producer that is alive looks for room far more often
+PRODUCING_TTL = 10  # seconds after which a producer that says nothing is gone
+PRODUCING_INTERVAL = 2.0  # seconds between its saying so
+LONGEST_WIP = 3600  # seconds ahead of now; an execution that ends later is not a worker's
+LONGEST_REASON = 1 << 16  # bytes of a failure's traceback
+LONGEST_SHOWN = 500  # characters of its last line
 RESTART_PAUSE = 1.0  # seconds until a worker starts anew after Redis was lost
 
 logger = logging.getLogger(__name__)
@@ -32,7 +40,7 @@ logger = logging.getLogger(__name__)
 class QueueState:
     """What Redis knew at one moment."""
 
-    under_way: frozenset[str]  # job ids that are queued, being moved, being loaded or scheduled
+    under_way: frozenset[str]  # job ids that are queued, handed over to a worker, or being loaded
     failed: frozenset[str]  # job ids in the FailedJobRegistry
     producing: bool  # whether a producer is still queueing, as far as Redis knows
     workers: int
@@ -65,13 +73,27 @@ class ChunkQueue:
                 self._discard(chunk.job_id)
                 self._enqueue(chunk, text)
 
-    @translating()
-    def has_room(self, limit: int) -> bool:
-        """Whether fewer than `limit` chunks wait for a worker; tells exporters that a producer is alive."""
-        with self.connection.pipeline(transaction=True) as pipe:
-            pipe.set(PRODUCING_KEY, 1, ex=PRODUCING_TTL)
-            pipe.llen(self._chunks.key)
-            return int(pipe.execute()[1]) < limit
+    @contextmanager
+    def producing(self) -> Iterator[None]:
+        """Tells exporters, for the length of the block, that missing chunks may still be queued."""
+        ended = threading.Event()
+
+        def say_so() -> None:
+            while True:
+                with suppress(redis.RedisError):  # Redis is away; what is put there waits as well
+                    self.connection.set(PRODUCING_KEY, 1, ex=PRODUCING_TTL)
+                if ended.wait(PRODUCING_INTERVAL):
+                    return
+
+        thread = threading.Thread(target=say_so, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(PRODUCING_INTERVAL)
+            with suppress(redis.RedisError):
+                self.connection.delete(PRODUCING_KEY)  # another producer that is alive says so again
 
     @translating()
     def length(self) -> int:
@@ -80,38 +102,37 @@ class ChunkQueue:
 
     @translating()
     def state(self) -> QueueState:
-        """One consistent look at all places where a chunk can be. Changes nothing, unlike RQ's own counts."""
+        """One consistent look at all places where a chunk can be. Changes nothing, unlike RQ's own counts.
+
+        Only what this project's jobs can be in counts: no job here is scheduled or deferred.
+        """
         queue = self._chunks
         with self.connection.pipeline(transaction=True) as pipe:
             pipe.lrange(queue.key, 0, -1)
             pipe.lrange(queue.intermediate_queue_key, 0, -1)
-            for registry in (
-                queue.scheduled_job_registry,
-                queue.deferred_job_registry,
-                queue.started_job_registry,
-            ):
-                pipe.zrange(registry.key, 0, -1)
+            pipe.zrangebyscore(queue.started_job_registry.key, "-inf", time.time() + LONGEST_WIP)
             pipe.zrange(queue.failed_job_registry.key, 0, -1)
-            pipe.exists(PRODUCING_KEY)
+            pipe.pttl(PRODUCING_KEY)  # negative: no such key, or one without an end
             pipe.smembers(WORKERS_BY_QUEUE_KEY % queue.name)
             *under_way, failed, producing, worker_keys = pipe.execute()
         return QueueState(
             # entries of the StartedJobRegistry are job id and execution id with a colon between them
             under_way=frozenset(_text(entry).partition(":")[0] for entries in under_way for entry in entries),
             failed=frozenset(map(_text, failed)),
-            producing=bool(producing),
+            producing=producing > 0,
             workers=int(self.connection.exists(*worker_keys)) if worker_keys else 0,
         )
 
     @translating()
     def failure(self, job_id: str) -> str:
         """The last line of what a failed job reported."""
-        job = Job(job_id, connection=self.connection, serializer=JSONSerializer)
-        with suppress(ValueError, KeyError, TypeError):  # whoever can forge a job can forge its result
-            result = Result.fetch_latest(job)
-            if result and result.exc_string:
-                return result.exc_string.strip().splitlines()[-1]
-        return "no reason recorded"
+        connection: Any = self.connection
+        try:  # not RQ's way, which would unpickle: whoever can forge a job can forge its result
+            [(_, fields)] = connection.xrevrange(Result.get_key(job_id), count=1)
+            reason = zlib.decompressobj().decompress(b64decode(fields[b"exc_string"]), LONGEST_REASON)
+            return reason.decode(errors="replace").strip().splitlines()[-1][:LONGEST_SHOWN]
+        except (redis.ResponseError, ValueError, KeyError, IndexError, zlib.error):
+            return "no reason recorded"
 
     def work(self, load_chunk: LoadChunk, *, burst: bool = False) -> None:
         """Loads chunks with `load_chunk` until told to stop by SIGTERM; finishes the one in hand.

@@ -2,13 +2,16 @@
 
 import logging
 import re
-from collections.abc import Iterable
-from typing import Any
+import time
+from typing import Any, ClassVar
 
 from redis import Redis
 from rq import Queue
+from rq.exceptions import StopRequested
 from rq.intermediate_queue import IntermediateQueue
-from rq.job import Job
+from rq.job import Job, JobStatus
+from rq.job_lifecycle import record_job_failure
+from rq.results import Result
 from rq.serializers import JSONSerializer
 
 from pipeline.queue.job import QUEUE_NAME, ChunkJob
@@ -16,6 +19,9 @@ from pipeline.queue.job import QUEUE_NAME, ChunkJob
 MAINTENANCE_LOCK = 5  # seconds that one worker at a time has for maintenance; RQ's 899 outlive a killed holder
 JOB_ID = re.compile(rb"[A-Za-z0-9_-]{1,200}")
 EXECUTION = re.compile(rb"[A-Za-z0-9_-]{1,200}:[A-Za-z0-9_-]{1,200}")  # job id and execution id
+
+FAILURES_KEPT = 64  # failed jobs; the producer brings the chunks of others back as well
+PUT_BACK = "if redis.call('LREM', KEYS[1], 1, ARGV[1]) > 0 then redis.call('RPUSH', KEYS[2], ARGV[1]) end"
 
 logger = logging.getLogger(__name__)
 
@@ -30,14 +36,27 @@ class Chunks(Queue):
         options |= {"job_class": ChunkJob, "serializer": JSONSerializer}
         super().__init__(name, connection=connection, **options)
 
+    is_waiting: ClassVar = False  # for a job, in this process: the one moment at which a signal may raise
+    is_stopped: ClassVar = False
+
     @classmethod
     def lmove(cls, connection: "Redis", queue_key: str, timeout: int | None) -> tuple[str, bytes] | None:
-        """Takes the next job id; what cannot be one is dropped."""
-        while taken := super().lmove(connection, queue_key, timeout):
+        """Takes the next job id; what cannot be one is dropped. Raises StopRequested when told to stop."""
+        while taken := cls._next(connection, queue_key, timeout):
             if JOB_ID.fullmatch(taken[1]):
-                return taken  # type: ignore[no-any-return]
+                return taken
             _drop(connection, queue_key, taken[1])
         return None
+
+    @classmethod
+    def _next(cls, connection: "Redis", queue_key: str, timeout: int | None) -> tuple[str, bytes] | None:
+        Chunks.is_waiting = True
+        try:
+            if Chunks.is_stopped:
+                raise StopRequested
+            return super().lmove(connection, queue_key, timeout)  # type: ignore[no-any-return]
+        finally:
+            Chunks.is_waiting = False
 
     @classmethod
     def _fetch_dequeued_job(cls, *arguments: Any, **options: Any) -> tuple[Job, Queue] | None:
@@ -48,27 +67,62 @@ class Chunks(Queue):
         return taken
 
     def acquire_maintenance_lock(self) -> bool:
-        return bool(self.connection.set(self.registry_cleaning_key, 1, nx=True, ex=MAINTENANCE_LOCK))
+        key = self.registry_cleaning_key
+        if self.connection.pttl(key) > MAINTENANCE_LOCK * 1000 or self.connection.pttl(key) == -1:
+            self.connection.delete(key)  # nobody's here: these end in time
+        return bool(self.connection.set(key, 1, nx=True, ex=MAINTENANCE_LOCK))
 
-    def drop_malformed_entries(self) -> None:
-        """Removes entries that RQ's maintenance could not read."""
-        entries: Iterable[Any] = self.connection.lrange(self.intermediate_queue_key, 0, -1)
-        for entry in entries:
-            if not JOB_ID.fullmatch(entry):
-                _drop(self.connection, self.key, entry)
-        started = self.started_job_registry.key
-        executions: Iterable[Any] = self.connection.zrange(started, 0, -1)
-        for entry in executions:
-            if not EXECUTION.fullmatch(entry):
-                self.connection.zrem(started, entry)
-                logger.warning("an entry of the StartedJobRegistry is not a job's and is dropped: %r", entry[:50])
+    def abandoned(self) -> list[bytes]:
+        """Job ids, each with the id of an execution, whose worker's heartbeats have stopped."""
+        connection: Any = self.connection
+        return list(connection.zrangebyscore(self.started_job_registry.key, "-inf", time.time()))
 
-    def put_back(self, job_id: str) -> None:
-        """Puts a job from the intermediate list, whose worker never began with it, back on the queue."""
+    def take_up(self, entry: bytes) -> None:
+        """Puts an abandoned job back on the queue, or records its failure if it has no retries left."""
+        job_id, _, _ = entry.decode(errors="replace").partition(":")
         with self.connection.pipeline(transaction=True) as pipe:
-            pipe.lrem(self.intermediate_queue_key, 1, job_id)
-            pipe.rpush(self.key, job_id)
+            if EXECUTION.fullmatch(entry) and (job := self.fetch_job(job_id)):
+                if job.get_status(refresh=False) == JobStatus.STARTED:  # else it has ended, or has not begun
+                    if job.retries_left:
+                        job.retry(self, pipe)
+                    else:
+                        record_job_failure(job, "AbandonedJobError: the worker that had it is gone", pipe)
+            else:
+                logger.warning("an entry of the StartedJobRegistry has no job and is dropped: %r", entry[:50])
+            pipe.zrem(self.started_job_registry.key, entry)
             pipe.execute()
+
+    def handed_over(self) -> list[bytes]:
+        """Job ids that were handed to a worker which has not begun with them yet."""
+        connection: Any = self.connection
+        return list(connection.lrange(self.intermediate_queue_key, 0, -1))
+
+    def put_back(self, job_id: bytes) -> None:
+        """Puts a job that was handed to a worker back on the queue, unless the worker has begun with it."""
+        if JOB_ID.fullmatch(job_id):
+            self.connection.eval(PUT_BACK, 2, self.intermediate_queue_key, self.key, job_id)
+        else:
+            _drop(self.connection, self.key, job_id)
+
+    def forget_oldest_failures(self) -> None:
+        """Keeps the latest failed jobs alone: each has its rows, and memory must not grow with their number."""
+        connection: Any = self.connection
+        registry = self.failed_job_registry.key
+        for entry in connection.zrange(registry, 0, -FAILURES_KEPT - 1):
+            job_id = entry.decode(errors="replace")
+            connection.delete(Job.key_for(job_id), Result.get_key(job_id))
+            connection.zrem(registry, entry)
+
+    def free(self, job_id: str) -> None:
+        """Removes what a forger may have put in the way of executing a job; a job of the producer's has none of it."""
+        job = Job(job_id, connection=self.connection, serializer=JSONSerializer)
+        self.connection.delete(job.dependents_key, job.dependencies_key, job.execution_registry.key)
+
+    def move_dependents_to_ready(self, *_: Any, **__: Any) -> dict[str, list[str]]:
+        return {}  # no job here has dependents
+
+    def enqueue_dependents(self, *_: Any, **__: Any) -> dict[str, list[str]]:
+        return {}
 
 
 def _drop(connection: "Redis", queue_key: str, entry: Any) -> None:

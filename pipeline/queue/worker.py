@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, cast
 from uuid import uuid4
@@ -57,7 +58,8 @@ class ChunkWorker(SimpleWorker):
         self.has_emptied_queue = False  # only in burst mode
         self._queue = queue
         self._load_chunk = load_chunk
-        self._handed_over: dict[str, float] = {}  # job id in the intermediate list -> when it was first seen there
+        self._handed_over: dict[bytes, float] = {}  # job id in the intermediate list -> when it was first seen there
+        Chunks.is_stopped = False
 
     # What it does with a job ------------------------------------------------------------------------
 
@@ -71,7 +73,7 @@ class ChunkWorker(SimpleWorker):
 
     def _execute_job(self, job: Job, queue: Queue) -> None:
         cast(ChunkJob, job).task = self._load_chunk
-        execution = self.prepare_execution(job)
+        execution = self._prepared(job)
         done = threading.Event()
         heartbeat = threading.Thread(target=self._send_heartbeats, args=(job, execution, done), daemon=True)
         heartbeat.start()
@@ -81,6 +83,13 @@ class ChunkWorker(SimpleWorker):
             done.set()
             heartbeat.join()
         self.set_state("idle")
+
+    def _prepared(self, job: Job) -> Execution:
+        try:
+            return self.prepare_execution(job)
+        except redis.ResponseError:
+            self._queue.free(job.id)  # the job waits in the intermediate list, and comes again
+            raise
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """Says in one line what failed and what happens next. RQ would log the rows along with it."""
@@ -107,7 +116,12 @@ class ChunkWorker(SimpleWorker):
                 logger.warning("no heartbeat for %s: %s; trying again in %d s", job.id, error, HEARTBEAT_INTERVAL)
 
     def heartbeat(self, timeout: int | None = None, pipeline: "Pipeline | None" = None) -> None:  # noqa: ARG002
-        super().heartbeat(HEARTBEAT_TTL, pipeline)  # RQ's own outlives a killed worker by more than a minute
+        try:
+            super().heartbeat(HEARTBEAT_TTL, pipeline)  # RQ's own outlives a killed worker by more than a minute
+        except redis.RedisError:
+            if self._stop_requested and pipeline is None:
+                raise StopRequested from None  # RQ would go on trying while Redis is away
+            raise
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002
         return HEARTBEAT_TTL
@@ -115,38 +129,40 @@ class ChunkWorker(SimpleWorker):
     # How it takes up what others left ---------------------------------------------------------------
 
     def run_maintenance_tasks(self) -> None:
-        """Registers again, should Redis have forgotten, and puts abandoned jobs back on the queue."""
+        """Registers again, should Redis have forgotten, and puts abandoned jobs back on the queue.
+
+        One task that fails, for whatever somebody has put into Redis, keeps none of the others from being done.
+        """
         self.last_cleaned_at = now()  # type: ignore[assignment]
         self.connection.hset(self.key, mapping=self.serialize())
         self.heartbeat()
-        worker_registration.register(self)
+        _trying(worker_registration.register, self)
         if self._queue.acquire_maintenance_lock():
-            self._queue.drop_malformed_entries()
-            self._queue.started_job_registry.cleanup()
-            self._queue.failed_job_registry.cleanup()
-            worker_registration.clean_worker_registry(self._queue)
+            for entry in self._queue.abandoned():
+                _trying(self._queue.take_up, entry)
             self._take_up_handed_over()
+            _trying(self._queue.failed_job_registry.cleanup)
+            _trying(self._queue.forget_oldest_failures)
+            _trying(worker_registration.clean_worker_registry, self._queue)
             self._queue.release_maintenance_lock()
 
     def _take_up_handed_over(self) -> None:
         """Puts jobs back on the queue that were handed to a worker which never began with them."""
-        seen = self._handed_over
-        self._handed_over = {
-            job_id: seen.get(job_id, time.monotonic()) for job_id in self._queue.intermediate_queue.get_job_ids()
-        }
-        for job_id, since in list(self._handed_over.items()):
-            if time.monotonic() - since >= HANDOVER_TIMEOUT:
-                self._queue.put_back(job_id)
-                del self._handed_over[job_id]
+        first_seen, moment = self._handed_over, time.monotonic()
+        self._handed_over = {job_id: first_seen.get(job_id, moment) for job_id in self._queue.handed_over()}
+        for job_id, since in self._handed_over.items():
+            if moment - since >= HANDOVER_TIMEOUT:
+                _trying(self._queue.put_back, job_id)
 
     # How it stops -----------------------------------------------------------------------------------
 
-    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Ends the wait for a job, or lets the job in hand end. Raises nowhere else, as RQ's would."""
         self.stopped_by = self.stopped_by or signal.Signals(signum)
-        super().request_stop(signum, frame)
-
-    def set_shutdown_requested_date(self) -> None:
-        """Not to Redis: this is called by a signal's handler, in the middle of anything."""
+        self._stop_requested = True
+        Chunks.is_stopped = True
+        if Chunks.is_waiting:
+            raise StopRequested
 
     def register_death(self) -> None:
         try:
@@ -172,3 +188,12 @@ def _logging_errors(function: Any, *arguments: Any) -> Any:
     except Exception as error:
         logger.error("the worker has to start anew: %s: %s", type(error).__name__, error)
         raise
+
+
+def _trying(task: Callable[..., object], *arguments: object) -> None:
+    try:
+        task(*arguments)
+    except (redis.ConnectionError, redis.TimeoutError):
+        raise
+    except Exception as error:
+        logger.warning("maintenance: %s: %s: %s", getattr(task, "__name__", task), type(error).__name__, error)

@@ -4,3 +4,11 @@ SET idle_in_transaction_session_timeout = '30s';
 SET tcp_keepalives_idle = 4;
 SET tcp_keepalives_interval = 2;
 SET tcp_keepalives_count = 3;
+-- A statement that waits for a lock ends when its client is gone. Not every system's server can tell.
+DO $$
+BEGIN
+    SET client_connection_check_interval = '1s';
+EXCEPTION WHEN OTHERS THEN
+    NULL;
+END
+$$;

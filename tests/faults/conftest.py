@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -115,7 +116,8 @@ class Run:
 
     def registered_workers(self) -> set[int]:
         """The pids in the names of the workers that Redis knows."""
-        return {int(name.decode().split("-")[-2]) for name in self.redis.smembers("rq:workers:chunks")}
+        names = [name.decode(errors="replace") for name in self.redis.smembers("rq:workers:chunks")]
+        return {int(name.split("-")[-2]) for name in names if name.startswith("rq:worker:")}
 
     def produce(self, **environment: str) -> "subprocess.Popen[str]":
         settings = {
@@ -185,8 +187,9 @@ class Run:
         """Every worker ends with exit code 0, in time."""
         for worker in self.workers:
             worker.terminate()
+        end = time.monotonic() + STOP_TIMEOUT
         for worker in self.workers:
-            _, err = worker.communicate(timeout=STOP_TIMEOUT)
+            _, err = worker.communicate(timeout=max(0.1, end - time.monotonic()))
             assert worker.returncode == 0, err
         self.workers.clear()
 

@@ -3,11 +3,13 @@
 import json
 import os
 import pickle
+import re
 import socket
 import subprocess
 import sys
 import time
 import zlib
+from base64 import b64encode
 from pathlib import Path
 
 from rq.utils import now as rq_now
@@ -119,9 +121,62 @@ def test_forged_jobs_are_refused_and_recorded_and_stop_no_worker(run: Run, tmp_p
             pass
         else:
             raise AssertionError("the webhook was called")
+        said = [line for worker in run.workers for line in stop(worker).splitlines()]
+        run.workers.clear()
+        assert not [line for line in said if "start anew" in line or "Traceback" in line]
         run.redis.delete("rq:failed:chunks")
+        run.start_workers()
         run.finish(producer, exporter)
         run.check_first_load()
+
+
+def stop(worker: "subprocess.Popen[str]") -> str:
+    worker.terminate()
+    _, err = worker.communicate(timeout=10)
+    assert worker.returncode == 0, err
+    return err
+
+
+def test_keys_that_are_in_the_way_keep_no_abandoned_chunk_from_being_taken_up(run: Run) -> None:
+    """What RQ's maintenance and its bookkeeping of a job would stumble over, each time anew."""
+    run.load_places()
+    assert run.produce(QUEUE_LIMIT="1000").wait(60) == 0
+    run.redis.set("rq:clean_registries:chunks", 1)
+    run.redis.sadd("rq:workers:chunks", b"\xff")
+    run.redis.zadd("rq:scheduled:chunks", {run.redis.lindex(QUEUE, 0): time.time() + 1e6})
+    for job_id in run.redis.lrange(QUEUE, 0, 4):
+        run.redis.set(b"rq:executions:" + job_id, "x")
+        run.redis.set(b"rq:job:" + job_id + b":dependents", "x")
+    first = run.redis.lindex(QUEUE, 0)
+    run.redis.lrem(QUEUE, 1, first)
+    run.redis.hset(b"rq:job:" + first, "status", "started")
+    run.redis.zadd("rq:wip:chunks", {first + b":execution": time.time() - 1})
+    run.start_workers()
+    run.finish(run.produce(), run.export())
+    run.check_first_load()
+
+
+def test_a_forged_result_runs_nothing_in_the_exporter_and_costs_it_no_memory(run: Run, tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    assert run.produce(QUEUE_LIMIT="1000").wait(60) == 0
+    forged = {
+        b"return_value": b64encode(pickle.dumps(Shell(f"touch '{marker}'"))),
+        b"exc_string": b64encode(zlib.compress(bytes(1 << 28), level=1)),
+        b"type": b"2",
+        b"created_at": b"inf",
+    }
+    [first] = run.redis.lrange(QUEUE, 0, 0)
+    run.redis.delete(QUEUE)
+    run.redis.zadd("rq:failed:chunks", {first: time.time() + 1000})
+    run.redis.xadd(b"rq:results:" + first, forged)  # type: ignore[arg-type]
+    exporter = run.export()
+    _, err = exporter.communicate(timeout=60)
+    assert exporter.returncode == 1
+    assert re.search(r"error: places.csv chunk 1 .* failed every time: ", err)
+    assert not marker.exists()
+    run.start_workers()
+    run.finish(run.produce(), run.export())
+    run.check_first_load()
 
 
 def forge_abandoned(run: Run, touch: str) -> None:

@@ -1,7 +1,9 @@
 """The producer killed, superseded, held back, or without a worker to take what it queues."""
 
+import shutil
 import signal
 import time
+from pathlib import Path
 
 from tests.conftest import generate, wait_until
 from tests.faults.conftest import QUEUE_LIMIT, STOP_TIMEOUT, Run
@@ -21,15 +23,20 @@ def test_a_producer_killed_half_way_goes_on_with_the_missing_chunks_when_started
     run.check_first_load()
 
 
-def test_a_new_version_while_the_old_one_is_loading_ends_as_if_it_alone_had_been_loaded(run: Run) -> None:
+def test_a_new_version_while_the_old_one_is_loading_ends_as_if_it_alone_had_been_loaded(
+    run: Run, tmp_path: Path
+) -> None:
+    second = tmp_path / "second"
     run.start_workers()
+    generate(second, people=150_000, seed=2)
     old = run.produce()
     run.wait_for_chunks(30)
-    generate(run.pipeline.data, people=150_000, seed=2)
+    shutil.copytree(second, run.pipeline.data, dirs_exist_ok=True)
     new = run.produce()
     exporter = run.export()
     old.communicate()  # it may find the file changed in its hands, or queue what is superseded; both are right
     run.finish(new, exporter)
+    assert run.value("SELECT bool_or(NOT complete) FROM load_progress WHERE NOT current"), "the old one had ended"
 
 
 def test_without_workers_the_producer_stops_at_the_limit_says_so_and_goes_on_when_they_come(run: Run) -> None:

@@ -33,7 +33,10 @@ def kill_worker(run: Run, draw: random.Random) -> None:
 
 
 def stop_worker(run: Run, draw: random.Random) -> None:
-    worker = run.workers.pop(draw.randrange(len(run.workers)))
+    frozen = [worker for _, worker in run.thawing]
+    worker = draw.choice([worker for worker in run.workers if worker not in frozen] or run.workers)
+    worker.send_signal(signal.SIGCONT)
+    run.workers.remove(worker)
     worker.terminate()
     _, err = worker.communicate(timeout=10)
     assert worker.returncode == 0, err

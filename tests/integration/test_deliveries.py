@@ -156,6 +156,20 @@ def test_a_chunk_with_another_text_than_the_sealed_one_is_not_loaded(
     assert len(pipeline.people()) == 4
 
 
+def test_a_text_of_other_surrogates_for_the_same_bytes_is_the_same_text(pipeline: Pipeline) -> None:
+    """A forger's way to have good rows rejected as bytes that are not UTF-8, if the hash alone were asked."""
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE)
+    pipeline.produce()
+    [chunk] = missing(pipeline)
+    text = PEOPLE.removeprefix(HEADER)
+    forged = text.encode().decode("ascii", "surrogateescape")
+    assert forged != text
+    pipeline.loader.load_chunk(chunk.load, chunk.plan.number, forged)
+    assert len(pipeline.people()) == 4
+    assert pipeline.rejected() == []
+
+
 def test_people_are_not_rejected_while_their_places_are_still_being_loaded(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:

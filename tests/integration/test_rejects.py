@@ -180,23 +180,6 @@ def test_a_named_pipe_is_read_once(pipeline: Pipeline) -> None:
     assert len(pipeline.people()) == 3
 
 
-def test_rejected_rows_come_back_when_their_places_are_there(pipeline: Pipeline) -> None:
-    rows = [GOOD] * 10
-    rows[3] = rows[8] = "Plato,Kerr,1901-02-03,Atlantis\n"
-    rows[5] = "Jean,Kerr,never,Ayr\n"
-    pipeline.load(2, places=PLACES, people=HEADER + "".join(rows))
-    assert [number for _, number, *_ in pipeline.rejected()] == [4, 6, 9]
-    assert pipeline.produce(2)[1].queued_chunks == 0  # nothing that could resolve them is new
-    pipeline.write(places=PLACES + "Atlantis,The Deep,Nowhere\n")
-    produced = pipeline.produce(2)[1]
-    assert (produced.queued_chunks, produced.queued_rows) == (3, 6)  # exactly those that hold rejected rows
-    pipeline.work()
-    pipeline.check_reconciliation()
-    assert [number for _, number, *_ in pipeline.people()] == [1, 2, 3, 4, 5, 7, 8, 9, 10]
-    assert [number for _, number, *_ in pipeline.rejected()] == [6]
-    assert pipeline.produce(2)[1].queued_chunks == 0
-
-
 def test_a_city_that_a_later_chunk_contradicts_keeps_its_first_county(pipeline: Pipeline) -> None:
     places = (
         "city,county,country\nAyr,Ayrshire,Scotland\nCork,Cork,Ireland\nAyr,Elsewhere,Wales\nAyr,Ayrshire,Scotland\n"
@@ -219,20 +202,6 @@ def test_chunks_of_places_that_arrive_out_of_order_wait_for_those_before_them(pi
     pipeline.loader.load_chunk(load_id, 1, lines[0])
     pipeline.loader.load_chunk(load_id, 2, lines[1])
     assert [row[1] for row in pipeline.rejected()] == [2]
-
-
-def test_rejected_rows_come_back_after_places_that_were_loaded_on_their_own(pipeline: Pipeline) -> None:
-    atlantis = "Plato,Kerr,1901-02-03,Atlantis\n"
-    pipeline.load(1, places=PLACES, people=HEADER + GOOD + atlantis)
-    pipeline.write(places=PLACES + "Atlantis,The Deep,Nowhere\n")
-    places = find_sources(pipeline.data, (pipeline.data / "places.csv",))
-    produce(places, pipeline.database, pipeline.queue, chunk_rows=1, queue_limit=9)
-    pipeline.work()
-    assert pipeline.produce(1)[1].queued_rows == 1
-    pipeline.work()
-    pipeline.check_reconciliation()
-    assert len(pipeline.people()) == 2
-    assert pipeline.rejected() == []
 
 
 def test_more_rejects_than_allowed_leave_the_reports_as_they_were(pipeline: Pipeline, tmp_path: Path) -> None:
