@@ -51,16 +51,18 @@ class OwnServers:
         assert urls == (self.database_url or urls[0], self.redis_url or urls[1]), "a server has another port"
         self.database_url, self.redis_url = urls
 
-    def kill_postgresql(self) -> None:
-        """All its processes at once, as a crash of the machine would."""
+    def processes_of_postgresql(self) -> list[psutil.Process]:
         postmaster = psutil.Process(int((self.state / "postgresql" / "postmaster.pid").read_text().splitlines()[0]))
-        for process in (postmaster, *postmaster.children(recursive=True)):
-            process.kill()
-        wait_until(lambda: not postmaster.is_running() or postmaster.status() == psutil.STATUS_ZOMBIE)
+        return [postmaster, *postmaster.children(recursive=True)]
 
-    def kill_valkey(self) -> None:
-        server = psutil.Process(int((self.state / "valkey" / "valkey.pid").read_text()))
-        server.kill()
+    def processes_of_redis(self) -> list[psutil.Process]:
+        return [psutil.Process(int((self.state / "valkey" / "valkey.pid").read_text()))]
+
+    def kill(self, processes: list[psutil.Process]) -> None:
+        """All at once, as a crash of the machine would."""
+        for process in processes:
+            process.kill()
+        server = processes[0]
         wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
 
     def stop(self) -> None:

@@ -57,6 +57,17 @@ def test_a_chunk_that_fails_every_time_is_named_and_taken_up_by_rq_requeue_or_th
     run.stop_workers()
 
 
+def test_places_that_had_failed_find_room_beside_the_people_who_wait_for_them(run: Run) -> None:
+    with run.pipeline.database.transaction() as tx:
+        tx.run("ALTER TABLE places ADD CONSTRAINT forbidden CHECK (false)")
+    run.start_workers()
+    assert run.produce(DRAIN_TIMEOUT="3").wait(60) == 4  # people fill the queue, and go round on it
+    with run.pipeline.database.transaction() as tx:
+        tx.run("ALTER TABLE places DROP CONSTRAINT forbidden")
+    run.finish(run.produce(), run.export())
+    run.check_first_load()
+
+
 def requeue(run: Run) -> None:
     """As the README has it."""
     ended = subprocess.run(

@@ -73,7 +73,7 @@ def restart_postgresql(run: Run, draw: random.Random) -> None:
 
 
 def crash_postgresql(run: Run, _: random.Random) -> None:
-    run.servers.kill_postgresql()
+    run.servers.kill(run.servers.processes_of_postgresql())
     run.servers.start()
 
 
@@ -84,7 +84,7 @@ def restart_redis(run: Run, draw: random.Random) -> None:
 
 
 def kill_redis(run: Run, _: random.Random) -> None:
-    run.servers.kill_valkey()
+    run.servers.kill(run.servers.processes_of_redis())
     run.servers.start()
 
 

@@ -17,7 +17,7 @@ def restart_postgresql(servers: OwnServers) -> None:
 
 
 def crash_postgresql(servers: OwnServers) -> None:
-    servers.kill_postgresql()
+    servers.kill(servers.processes_of_postgresql())
     servers.start()
 
 
@@ -133,7 +133,7 @@ def test_a_redis_that_was_killed_loses_nothing_that_the_producer_does_not_bring_
     run.start_workers()
     producer = run.produce()
     run.wait_for_chunks(20)
-    run.servers.kill_valkey()
+    run.servers.kill(run.servers.processes_of_redis())
     run.servers.start()
     assert run.chunks("committed_at IS NULL") > 0
     assert producer.wait(60) == 0

@@ -2,11 +2,13 @@
 
 import signal
 import time
+from collections.abc import Callable
 
+import psutil
 import pytest
 
 from tests.conftest import wait_until
-from tests.faults.conftest import STOP_TIMEOUT, WORKERS, Run
+from tests.faults.conftest import STOP_TIMEOUT, WORKERS, OwnServers, Run
 
 
 def test_idle_workers_stop_at_once(run: Run) -> None:
@@ -65,6 +67,28 @@ def test_workers_stop_in_time_while_redis_is_away(run: Run) -> None:
     run.servers.start()
     run.start_workers()
     run.finish(producer, exporter)
+    run.check_first_load()
+
+
+@pytest.mark.parametrize("server", [OwnServers.processes_of_postgresql, OwnServers.processes_of_redis])
+def test_workers_stop_in_time_while_a_server_is_frozen(
+    run: Run, server: Callable[[OwnServers], list[psutil.Process]]
+) -> None:
+    """It keeps its connections and answers nothing."""
+    run.start_workers()
+    producer = run.produce()
+    run.wait_for_chunks(10)
+    frozen = server(run.servers)
+    try:
+        for process in frozen:
+            process.suspend()
+        run.stop_workers()
+    finally:
+        for process in frozen:
+            process.resume()
+    run.start_workers()
+    producer.wait(60)
+    run.finish(run.produce(), run.export())
     run.check_first_load()
 
 
