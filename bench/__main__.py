@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench import report
+from bench import quick, report
 from bench.arena import Arena, generate
 from bench.contestants import LIMIT, Contestant, contestants, limit
 from bench.measure import FailedError
@@ -24,7 +24,8 @@ NAMES = ("pipeline", "workers", "small", "queueing", "psql", *(peer.name for pee
 EXAMPLES = """
 Examples:
   python -m bench
-  python -m bench --people 100000 --rounds 5 --only limit pipeline psql
+  python -m bench --people 100000 --rounds 5 --only pipeline psql
+  python -m bench --quick
 
 Needs Linux. PostgreSQL and Valkey are started for the run, unless DATABASE_URL and REDIS_URL name others.
 """
@@ -34,12 +35,16 @@ def main() -> int:
     options = parsed()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers and files do not stay behind
     with arena_for(options) as arena:
+        if options.quick:
+            count = options.people or quick.PEOPLE
+            rounds = options.rounds or quick.ROUNDS
+            return quick.guard(arena, count, rounds, options.output, store=options.store)
         return compete(arena, options)
 
 
 def compete(arena: Arena, options: argparse.Namespace) -> int:
     """All contestants in turn, round after round, so that a slow moment meets all; 1 if one of them failed."""
-    count = options.people or 1_000_000
+    count, rounds = options.people or 1_000_000, options.rounds or 3
     print(f"generating {count:,} people", flush=True)
     people = generate(arena.scratch / "data", count)
     invited = [
@@ -49,13 +54,13 @@ def compete(arena: Arena, options: argparse.Namespace) -> int:
     ]
     skipped = {each.name: each.missing for each in invited if each.missing}
     taking_part = [each for each in invited if not each.missing]
-    about = report.about(arena, count, options.rounds)
+    about = report.about(arena, count, rounds)
     outcomes: dict[str, Outcome] = {}
     failed: dict[str, str] = {}
     for name, reason in skipped.items():
         print(f"{name}: skipped: {reason}", flush=True)
     list(limit(arena, people, LIMIT))  # not counted: makes the server's files, which the first to write would pay for
-    for number in range(1, options.rounds + 1):
+    for number in range(1, rounds + 1):
         for each in taking_part:
             if each.name not in failed:
                 failed |= run(each, number, outcomes)
@@ -101,8 +106,8 @@ def parsed() -> argparse.Namespace:
         allow_abbrev=False,
     )
     number = {"type": int, "metavar": "N"}
-    parser.add_argument("--people", **number, help="rows (default: 1000000)")
-    parser.add_argument("--rounds", **number, default=3, help="rounds (default: 3)")
+    parser.add_argument("--people", **number, help=f"rows (default: 1000000; with --quick {quick.PEOPLE})")
+    parser.add_argument("--rounds", **number, help=f"rounds (default: 3; with --quick {quick.ROUNDS})")
     parser.add_argument("--large", action="store_true", help="with ten million people too")
     parser.add_argument(
         "--only",
@@ -120,6 +125,8 @@ def parsed() -> argparse.Namespace:
         metavar="DIR",
         help="for data and the servers' state, on the disk that is to be measured (default: /var/tmp)",
     )
+    parser.add_argument("--quick", action="store_true", help="only whether CPU per row is worse than the stored one")
+    parser.add_argument("--store", action="store_true", help="with --quick: store what is measured")
     return parser.parse_args()
 
 

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Commands
 
 PEOPLE = 2_000
@@ -38,3 +40,14 @@ def test_the_benchmark_verifies_and_reports_each_contestant(commands: Commands, 
         assert outcome["ratio_to_limit"] > 0, name
     report = (tmp_path / "results.md").read_text()
     assert all(f"| {name} |" in report for name in results["outcomes"])
+
+
+@pytest.mark.parametrize(("stored", "code"), [(0.001, 1), (1000.0, 0)])
+def test_the_guard_fails_if_cpu_per_row_is_worse_than_stored(
+    stored: float, code: int, commands: Commands, tmp_path: Path
+) -> None:
+    (tmp_path / "quick.json").write_text(json.dumps({"people": PEOPLE, "ratio": stored}))
+    options = ["--people", str(PEOPLE), "--rounds", "1", "--output", str(tmp_path)]
+    ended = commands.run("bench", "--quick", *options)
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    assert f"{stored:.2f} stored" in ended.stdout

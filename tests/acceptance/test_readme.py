@@ -23,6 +23,7 @@ ELSEWHERE = {
     ".venv/bin/rq info": "tests/compose",
     "make bench-peers": "installs other people's tools",
     "make bench": "tests/acceptance/test_bench.py",
+    ".venv/bin/python -m bench --quick": "tests/acceptance/test_bench.py",
     ".venv/bin/pipeline reset": "tests/acceptance/test_embedded_servers.py",
 }
 # One block, in order, on the test's own servers; the README's URLs are examples.
