@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test faults test-compose lint audit format data lock clean
+.PHONY: help run test faults test-compose lint audit bench bench-peers format data lock clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,6 +32,12 @@ audit: $(BIN)/pipeline ## look for weaknesses in the code, and for known vulnera
 		-r requirements.txt -r requirements-dev.txt \
 		|| { echo 'audit: not passed: a vulnerability is named above, or what could not be looked up' >&2; exit 1; }
 
+bench: $(BIN)/pipeline ## measure the pipeline beside COPY and other tools (OPTIONS='--people 100000 --rounds 1')
+	@$(BIN)/python -m bench $(OPTIONS)
+
+bench-peers: $(BIN)/pipeline ## install pgloader, csvkit and dlt for the benchmark
+	@$(BIN)/python -m bench.peers
+
 format: $(BIN)/pipeline ## put code into the house's format
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
@@ -44,7 +50,7 @@ lock: $(BIN)/pipeline ## renew the pinned versions of all dependencies
 	@$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-header --all-extras -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## remove what was installed; the embedded state stays (see `pipeline reset`)
-	rm -rf .venv *.egg-info
+	rm -rf .venv bench/.peers *.egg-info
 
 # The command is made last: if it is there, everything is.
 $(BIN)/pipeline: requirements-dev.txt pyproject.toml

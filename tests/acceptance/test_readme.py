@@ -21,6 +21,9 @@ ELSEWHERE = {
     "docker-compose exec worker rq info": "tests/compose",
     "export RQ_REDIS_URL=redis://:pipeline@127.0.0.1:16379 RQ_QUEUE_CLASS=pipeline.queue.Chunks": "tests/compose",
     ".venv/bin/rq info": "tests/compose",
+    "make bench-peers": "installs other people's tools",
+    "make bench": "tests/acceptance/test_bench.py",
+    ".venv/bin/python -m bench --quick": "tests/acceptance/test_bench.py",
     ".venv/bin/pipeline reset": "tests/acceptance/test_embedded_servers.py",
 }
 # One block, in order, on the test's own servers; the README's URLs are examples.

@@ -1,0 +1,139 @@
+"""`python -m bench`: the pipeline beside the least that PostgreSQL takes for the same rows, and beside other tools."""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from bench import quick, report
+from bench.arena import Arena, generate
+from bench.contestants import LIMIT, Contestant, contestants, limit
+from bench.measure import FailedError
+from bench.peers import PEERS
+from bench.report import Outcome
+from pipeline.embedded import servers
+from pipeline.errors import PipelineError
+
+BENCH = Path(__file__).parent
+NAMES = ("pipeline", "workers", "small", "queueing", "psql", *(peer.name for peer in PEERS))
+
+EXAMPLES = """
+Examples:
+  python -m bench
+  python -m bench --people 100000 --rounds 5 --only pipeline psql
+  python -m bench --quick
+
+Needs Linux. PostgreSQL and Valkey are started for the run, unless DATABASE_URL and REDIS_URL name others.
+"""
+
+
+def main() -> int:
+    options = parsed()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers and files do not stay behind
+    with arena_for(options) as arena:
+        if options.quick:
+            count = options.people or quick.PEOPLE
+            rounds = options.rounds or quick.ROUNDS
+            return quick.guard(arena, count, rounds, options.output, store=options.store)
+        return compete(arena, options)
+
+
+def compete(arena: Arena, options: argparse.Namespace) -> int:
+    """All contestants in turn, round after round, so that a slow moment meets all; 1 if one of them failed."""
+    count, rounds = options.people or 1_000_000, options.rounds or 3
+    print(f"generating {count:,} people", flush=True)
+    people = generate(arena.scratch / "data", count)
+    invited = [
+        each
+        for each in contestants(arena, people, options.large)
+        if not options.only or each.name in (*options.only, "limit", "large")
+    ]
+    skipped = {each.name: each.missing for each in invited if each.missing}
+    taking_part = [each for each in invited if not each.missing]
+    about = report.about(arena, count, rounds)
+    outcomes: dict[str, Outcome] = {}
+    failed: dict[str, str] = {}
+    for name, reason in skipped.items():
+        print(f"{name}: skipped: {reason}", flush=True)
+    list(limit(arena, people, LIMIT))  # not counted: makes the server's files, which the first to write would pay for
+    for number in range(1, rounds + 1):
+        for each in taking_part:
+            if each.name not in failed:
+                failed |= run(each, number, outcomes)
+    options.output.mkdir(parents=True, exist_ok=True)
+    written = report.write(options.output, about, list(outcomes.values()), skipped, failed)
+    print(f"\n{written.read_text()}\n{written}")
+    return 1 if failed else 0
+
+
+def run(contestant: Contestant, number: int, outcomes: dict[str, Outcome]) -> dict[str, str]:
+    """Adds what a contestant's outcomes cost in this round; returns its name and the reason if it failed."""
+    try:
+        for name, measured in contestant.run():
+            outcomes.setdefault(name, Outcome(name, contestant.people)).runs.append(measured)
+            print(f"round {number}: {name}: {measured.seconds:.2f} s", flush=True)
+    except FailedError as error:
+        print(f"round {number}: {contestant.name} failed: {error}", flush=True)
+        return {contestant.name: str(error)}
+    return {}
+
+
+@contextmanager
+def arena_for(options: argparse.Namespace) -> Iterator[Arena]:
+    """The servers that the environment names, or embedded ones with their state in the scratch folder."""
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=options.scratch)))
+        scratch.chmod(0o755)  # root's stand-in must reach the servers' state in it
+        database_url, redis_url = map(os.environ.get, ("DATABASE_URL", "REDIS_URL"))
+        if not (database_url and redis_url):
+            embedded = stack.enter_context(servers.running(scratch / "state"))
+            database_url, redis_url = database_url or embedded.database_url, redis_url or embedded.redis_url
+        arena = Arena(servers.Servers(database_url, redis_url), scratch, options.timeout)
+        stack.callback(arena.leave)
+        yield arena
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    number = {"type": int, "metavar": "N"}
+    parser.add_argument("--people", **number, help=f"rows (default: 1000000; with --quick {quick.PEOPLE})")
+    parser.add_argument("--rounds", **number, help=f"rounds (default: 3; with --quick {quick.ROUNDS})")
+    parser.add_argument("--large", action="store_true", help="with ten million people too")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=NAMES,
+        metavar="NAME",
+        help=f"beside the limit only some of {', '.join(NAMES)}",
+    )
+    parser.add_argument("--timeout", type=float, default=900, metavar="SECONDS", help="of one run (default: 900)")
+    parser.add_argument("--output", type=Path, default=BENCH, metavar="DIR", help="for the results (default: bench/)")
+    parser.add_argument(
+        "--scratch",
+        type=Path,
+        default="/var/tmp",  # noqa: S108 (on disk also where /tmp is in memory)
+        metavar="DIR",
+        help="for data and the servers' state, on the disk that is to be measured (default: /var/tmp)",
+    )
+    parser.add_argument("--quick", action="store_true", help="only whether CPU per row is worse than the stored one")
+    parser.add_argument("--store", action="store_true", help="with --quick: store what is measured")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (FailedError, PipelineError) as error:
+        sys.exit(f"Error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,46 @@
+"""`python -m bench.queueing FOLDER`: puts the chunks of people.csv on the queue and takes them off, doing nothing.
+
+What this costs is queueing's share of a load: encoding, RQ's bookkeeping and decoding. REDIS_URL names the
+queue. Waits with the chunks in memory until a line comes from standard input.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from pipeline.datasets.people import People
+from pipeline.ledger import MissingChunk
+from pipeline.queue import ChunkQueue
+from producer.content import opened
+from producer.scan import scan
+from producer.sources import Source
+
+
+def chunks(path: Path) -> list[tuple[MissingChunk, str]]:
+    """The chunks of a file with their text, as the producer would queue them."""
+    source = Source(path.name, path, People)
+    with opened(path, "utf-8") as file:
+        plans = scan(source, file, chunk_rows=None).chunks
+        found = []
+        for plan in plans:
+            file.seek(plan.byte_offset)
+            found.append((MissingChunk(1, source.name, 0, plan), file.read(plan.byte_count).decode()))
+        return found
+
+
+def main() -> None:
+    queue = ChunkQueue.at(os.environ["REDIS_URL"])
+    to_queue = chunks(Path(sys.argv[1]) / "people.csv")
+    taken = []
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for chunk, text in to_queue:
+        queue.has_room(len(to_queue) + 1)  # the producer asks before each chunk
+        queue.put(chunk, text)
+    queue.work(lambda _load, number, _text: taken.append(number), burst=True)
+    if len(taken) != len(to_queue):
+        raise SystemExit(f"{len(taken)} of {len(to_queue)} chunks came off the queue")
+
+
+if __name__ == "__main__":
+    main()

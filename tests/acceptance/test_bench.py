@@ -1,0 +1,53 @@
+"""The benchmark itself, on a small file."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Commands
+
+PEOPLE = 2_000
+OUTCOMES = {
+    "limit: two parallel COPYs": PEOPLE,
+    "pipeline, 2 workers": PEOPLE,
+    "pipeline, unchanged": PEOPLE,
+    "pipeline, one changed line": PEOPLE,
+    "limit, 10,000 rows": 10_000,
+    "pipeline, 10,000 rows": 10_000,
+    "psql script": PEOPLE,
+}
+STAGES = {"producer", "workers", "exporter"}
+SERVERS = {"client", "Redis", "PostgreSQL"}
+
+
+def test_the_benchmark_verifies_and_reports_each_contestant(commands: Commands, tmp_path: Path) -> None:
+    options = ["--people", str(PEOPLE), "--rounds", "1", "--output", str(tmp_path)]
+    ended = commands.run("bench", *options, "--only", "pipeline", "small", "queueing", "psql")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["failed"] == results["skipped"] == {}
+    assert results["about"]["settings"]["fsync"] == "on"
+    assert 0 < results["queueing_share_of_cpu"] < 1
+    assert results["outcomes"].keys() == {*OUTCOMES, "queueing alone"}
+    for name, rows in OUTCOMES.items():
+        outcome = results["outcomes"][name]
+        [run] = outcome["runs"]
+        assert run["verified_rows"] == outcome["people"] == rows, name
+        assert run["cpu"].keys() == (SERVERS | STAGES if name.startswith("pipeline") else SERVERS), name
+        assert all(seconds >= 0 for seconds in run["cpu"].values()), name
+        assert 0 < run["seconds"] <= run["command_seconds"], name
+        assert outcome["ratio_to_limit"] > 0, name
+    report = (tmp_path / "results.md").read_text()
+    assert all(f"| {name} |" in report for name in results["outcomes"])
+
+
+@pytest.mark.parametrize(("stored", "code"), [(0.001, 1), (1000.0, 0)])
+def test_the_guard_fails_if_cpu_per_row_is_worse_than_stored(
+    stored: float, code: int, commands: Commands, tmp_path: Path
+) -> None:
+    (tmp_path / "quick.json").write_text(json.dumps({"people": PEOPLE, "ratio": stored}))
+    options = ["--people", str(PEOPLE), "--rounds", "1", "--output", str(tmp_path)]
+    ended = commands.run("bench", "--quick", *options)
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    assert f"{stored:.2f} stored" in ended.stdout
