@@ -35,7 +35,7 @@ def main() -> None:
     print("ready", flush=True)
     sys.stdin.readline()
     for chunk, text in to_queue:
-        queue.has_room(len(to_queue) + 1)  # the producer asks before each chunk
+        queue.length()  # the producer asks before each chunk
         queue.put(chunk, text)
     queue.work(lambda _load, number, _text: taken.append(number), burst=True)
     if len(taken) != len(to_queue):
