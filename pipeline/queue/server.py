@@ -31,8 +31,10 @@ def connected(url: str) -> "Redis":
             probe.ping()
     except ValueError:
         raise SettingsError("REDIS_URL is not a Redis URL; it looks like redis://:password@host:6379/0") from None
-    except TypeError as error:  # the URL's parameters become arguments
-        raise SettingsError(f"REDIS_URL: {error}; correct the parameter's name") from None
+    except TypeError:  # the URL's parameters become arguments; its name may be half of a password
+        raise SettingsError(
+            "REDIS_URL is not a Redis URL: it has an unknown parameter; a known one is ssl_ca_certs"
+        ) from None
     except redis.RedisError as error:
         parts = urlsplit(url)
         raise SettingsError(
