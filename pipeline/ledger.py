@@ -75,7 +75,6 @@ class Claim:
     source_id: int
     first_row: int
     last_row: int | None  # None in the last chunk of a load: all rows from first_row on are its own
-    row_count: int
     first_line: int
     sha256: str
 

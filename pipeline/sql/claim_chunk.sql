@@ -9,7 +9,6 @@ SELECT
     CASE WHEN load_chunks.number < current_loads.chunk_count
         THEN load_chunks.first_row + load_chunks.row_count - 1
     END AS last_row,   -- NULL: the last chunk also owns all rows after it
-    load_chunks.row_count,
     load_chunks.first_line,
     load_chunks.sha256
 FROM load_chunks
