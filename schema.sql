@@ -198,6 +198,15 @@ BEGIN
     FOREACH stage IN ARRAY ARRAY['pipeline_producer', 'pipeline_worker', 'pipeline_exporter'] LOOP
         BEGIN
             EXECUTE format('CREATE ROLE %I', stage);
+            IF stage = 'pipeline_worker' THEN
+                -- Lets workers check the key from people to places once a chunk; see docs/decisions.md. Only now, so
+                -- that who revokes it need not do so again. Superusers can grant it, from PostgreSQL 15 on.
+                BEGIN
+                    GRANT SET ON PARAMETER session_replication_role TO pipeline_worker;
+                EXCEPTION WHEN insufficient_privilege OR syntax_error THEN
+                    NULL;
+                END;
+            END IF;
         EXCEPTION WHEN duplicate_object OR unique_violation OR insufficient_privilege THEN
             NULL;
         END;

@@ -27,6 +27,7 @@ KEEPALIVE: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+COPY_BLOCK = 1 << 16  # bytes sent at a time
 FETCH_ROWS = 2_000  # rows that a report holds in memory at a time
 
 # SQLSTATE classes in which the surroundings are at fault and the same statement can succeed later:
@@ -189,9 +190,9 @@ class Transaction:
         return names, rows()
 
     def copy(self, table: str, columns: Sequence[str], lines: Iterable[str]) -> None:
-        """Copies lines in PostgreSQL's text format (tab-separated, escaped) into a table."""
-        text = io.StringIO("".join(lines))
-        self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text)
+        """Copies lines in PostgreSQL's text format (tab-separated, escaped, without line ends) into a table."""
+        text = io.BytesIO("\n".join(lines).encode())
+        self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text, COPY_BLOCK)
 
     def let_log_in(self, role: str, password: str) -> None:
         """Lets a role log in with a password, of which the server, and so its log, sees a SCRAM verifier alone."""

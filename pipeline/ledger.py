@@ -145,7 +145,7 @@ def seal(tx: Transaction, plan: LoadPlan, refers_to: tuple[str, ...]) -> tuple[i
         ("load_id", "number", "first_row", "row_count", "first_line", "byte_offset", "byte_count", "sha256"),
         (
             f"{load}\t{c.number}\t{c.first_row}\t{c.row_count}\t{c.first_line}"
-            f"\t{c.byte_offset}\t{c.byte_count}\t{c.sha256}\n"
+            f"\t{c.byte_offset}\t{c.byte_count}\t{c.sha256}"
             for c in plan.chunks
         ),
     )

@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 
 from pipeline import ledger
-from pipeline.database import Database, Transaction
+from pipeline.database import Database, ForeignKeyError, Transaction
 from pipeline.datasets import DATASETS
-from pipeline.datasets.dataset import Rejected, copy_field
-from pipeline.errors import OutOfOrderError, PipelineError, PutBackError
+from pipeline.datasets.dataset import Dataset, Rejected, copy_field
+from pipeline.errors import OutOfOrderError, PipelineError, PutBackError, RetryLaterError
 from pipeline.ledger import Claim, Counts
 from pipeline.rows import SourceRows
 from pipeline.waiting import patiently
@@ -29,7 +29,7 @@ class ChunkLoader:
         """When `stop` is set, a chunk that cannot be loaded at once goes back on the queue."""
         self._database = database
         self._stop = stop or threading.Event()
-        self._datasets = {dataset.name: dataset() for dataset in DATASETS}
+        self._datasets = new_datasets()
 
     def load_chunk(self, load: int, number: int, text: str) -> None:
         """Loads a chunk exactly once, however often, late or concurrently it is delivered.
@@ -52,6 +52,13 @@ class ChunkLoader:
             time.sleep(min(left, PAUSE_STEP))
 
     def _attempt(self, load: int, number: int, text: str) -> None:
+        try:
+            self._load(load, number, text)
+        except ForeignKeyError as error:
+            self._datasets = new_datasets()
+            raise RetryLaterError(f"what rows refer to is not what it was when looked up: {error}") from error
+
+    def _load(self, load: int, number: int, text: str) -> None:
         with self._database.transaction() as tx:
             claimed = ledger.claim(tx, load, number)
             if claimed is None:
@@ -62,6 +69,11 @@ class ChunkLoader:
             counts = Counts(stored.inserted, stored.updated, stored.unchanged, len(stored.rejected), stored.deleted)
             ledger.record(tx, claimed, counts)
         logger.debug("%s chunk %d committed: %s", claimed.source, number, counts)
+
+
+def new_datasets() -> dict[str, Dataset]:
+    """By name, having looked up nothing yet."""
+    return {dataset.name: dataset() for dataset in DATASETS}
 
 
 def _rows(claimed: Claim, text: str) -> SourceRows:
@@ -97,4 +109,4 @@ def _replace_rejected(tx: Transaction, claimed: Claim, rejected: Sequence[Reject
 def _rejected_line(source_id: int, bad: Rejected) -> str:
     reason = copy_field("; ".join(map(str, bad.faults)))
     kinds = copy_field("{" + ",".join(f'"{fault.kind}"' for fault in bad.faults) + "}")
-    return f"{source_id}\t{bad.row.row_number}\t{bad.row.line}\t{reason}\t{kinds}\t{copy_field(bad.row.raw)}\n"
+    return f"{source_id}\t{bad.row.row_number}\t{bad.row.line}\t{reason}\t{kinds}\t{copy_field(bad.row.raw)}"

@@ -1,19 +1,30 @@
 """People: one row each, known by their position in the file; their place of birth must be a known city."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
+from itertools import compress, count, repeat
 from pathlib import Path
 
 from pipeline import ledger
 from pipeline.database import ForeignKeyError, Transaction
 from pipeline.datasets.dataset import Dataset, Rejected, Stored, clean, copy_field, text_fault
-from pipeline.errors import OutOfOrderError, RetryLaterError
+from pipeline.errors import OutOfOrderError
 from pipeline.ledger import Claim
 from pipeline.rows import Fault, SourceRow, SourceRows
 
 HERE = Path(__file__).parent
 REMEMBERED = 100_000  # texts; names and days repeat, and are checked once
 TABLE_COLUMNS = ("source_id", "row_number", "given_name", "family_name", "date_of_birth", "place_id")
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The rows of a chunk, with the places that the good ones refer to."""
+
+    lines: list[str]  # good rows as COPY takes them, without line ends
+    place_ids: set[str]
+    rejected: list[Rejected]
 
 
 class People(Dataset):
@@ -38,67 +49,70 @@ class People(Dataset):
 
     def store(self, tx: Transaction, claimed: Claim, rows: SourceRows) -> Stored:
         """Copies the rows straight into people where the chunk's range is still empty, else upserts them."""
-        lines, rejected = self._resolved(tx, claimed, rows)
+        resolved = self._resolved(tx, claimed, rows)
         span = {"source_id": claimed.source_id, "first_row": claimed.first_row, "last_row": claimed.last_row}
-        try:
-            if not tx.value(HERE / "people_exist.sql", **span):
-                tx.copy("people", TABLE_COLUMNS, lines)
-                return Stored(len(lines), updated=0, unchanged=0, deleted=0, rejected=rejected)
-            tx.run(HERE / "people_incoming.sql")
-            tx.copy("people_incoming", TABLE_COLUMNS, lines)
-            inserted, updated, deleted = tx.rows(HERE / "people_merge.sql", **span)[0]
-        except ForeignKeyError as error:
-            self._place_ids.clear()
-            raise RetryLaterError(f"places are not what they were when looked up: {error}") from error
-        return Stored(inserted, updated, len(lines) - inserted - updated, deleted, rejected)
+        good = len(resolved.lines)
+        if not tx.value(HERE / "people_exist.sql", **span):
+            self._copy(tx, resolved)
+            return Stored(good, updated=0, unchanged=0, deleted=0, rejected=resolved.rejected)
+        tx.run(HERE / "people_incoming.sql")
+        tx.copy("people_incoming", TABLE_COLUMNS, resolved.lines)
+        inserted, updated, deleted = tx.rows(HERE / "people_merge.sql", **span)[0]
+        return Stored(inserted, updated, good - inserted - updated, deleted, resolved.rejected)
 
-    def _resolved(self, tx: Transaction, claimed: Claim, rows: SourceRows) -> tuple[list[str], list[Rejected]]:
-        """Good rows as lines for COPY, and the bad ones."""
-        lines, doubtful = self._resolved_at_once(claimed, rows)
-        rejected = []
-        looked_up = False
+    def _copy(self, tx: Transaction, resolved: Resolved) -> None:
+        """Into people itself, with its foreign key checked once a place, or once a row where that is not granted."""
+        place_ids = list(map(int, resolved.place_ids))
+        if tx.value(HERE / "people_key_per_chunk.sql", place_ids=place_ids) != len(place_ids):
+            raise ForeignKeyError("a place that the chunk refers to is gone")
+        tx.copy("people", TABLE_COLUMNS, resolved.lines)
+        tx.run(HERE / "people_key_per_row.sql")
+
+    def _resolved(self, tx: Transaction, claimed: Claim, rows: SourceRows) -> Resolved:
+        """Rows as they come; those that are not good at first sight once more, each by itself, after the others."""
+        resolved = Resolved([], set(), [])
+        looked_up = not self._place_ids
+        if looked_up:
+            self._look_up_places(tx, claimed)
+        doubtful: list[SourceRow] = []
+        for block, columns in rows.blocks():
+            doubtful += self._resolve_at_once(claimed, block, columns, resolved) if columns else block
         for row in doubtful:
             fields, faults = self.checked(row)
             city = fields[3] if fields else ""
             if city and city not in self._place_ids and not looked_up:
                 self._look_up_places(tx, claimed)
                 looked_up = True
-            place_id = self._place_ids.get(city)
-            if city and place_id is None:
+            place_id = self._place_ids.get(city, "")
+            if city and not place_id:
                 faults.append(Fault("place_of_birth", "is not a known city", city))
             if faults:
-                rejected.append(Rejected(row, tuple(faults)))
+                resolved.rejected.append(Rejected(row, tuple(faults)))
                 continue
-            given_name, family_name, date_of_birth, _ = fields
-            lines.append(
-                f"{claimed.source_id}\t{row.row_number}\t{copy_field(given_name)}\t{copy_field(family_name)}"
-                f"\t{date_of_birth}\t{place_id}\n"
-            )
-        return lines, rejected
+            names_and_day = map(copy_field, fields[:3])
+            resolved.lines.append("\t".join((str(claimed.source_id), str(row.row_number), *names_and_day, place_id)))
+            resolved.place_ids.add(place_id)
+        return resolved
 
-    def _resolved_at_once(self, claimed: Claim, rows: SourceRows) -> tuple[list[str], Iterable[SourceRow]]:
-        """Column by column, from what is remembered of each text: good rows as lines, and the rows still in doubt."""
-        columns = rows.columns()
-        if columns is None:
-            return [], rows
+    def _resolve_at_once(
+        self, claimed: Claim, rows: SourceRows, columns: Sequence[tuple[str, ...]], resolved: Resolved
+    ) -> list[SourceRow]:
+        """Column by column, from what is remembered of each text. Returns the rows still in doubt."""
         given_names, family_names, days, cities = columns
-        resolved = list(
-            zip(
-                map(self._good_texts.__getitem__, given_names),
-                map(self._good_texts.__getitem__, family_names),
-                map(self._good_days.__getitem__, days),
-                map(self._place_ids.get, cities),
-                strict=True,
-            )
+        found = (
+            list(map(self._good_texts.__getitem__, given_names)),
+            list(map(self._good_texts.__getitem__, family_names)),
+            list(map(self._good_days.__getitem__, days)),
+            list(map(self._place_ids.get, cities, repeat(""))),
         )
-        lines = [
-            f"{claimed.source_id}\t{row_number}\t" + "\t".join(fields) + "\n"  # type: ignore[arg-type]
-            for row_number, fields in enumerate(resolved, rows.first_row)
-            if None not in fields
-        ]
-        if len(lines) == len(resolved):
-            return lines, []
-        return lines, (rows.row(number) for number, fields in enumerate(resolved) if None in fields)
+        fields = zip(repeat(str(claimed.source_id)), map(str, count(rows.first_row)), *found)
+        resolved.place_ids.update(filter(None, found[3]))
+        if all(map(all, found)):
+            resolved.lines.extend(map("\t".join, fields))
+            return []
+        good = [all(row) for row in zip(*found, strict=True)]
+        resolved.lines.extend(map("\t".join, compress(fields, good)))
+        return [rows.row(number) for number, is_good in enumerate(good) if not is_good]
 
     def _look_up_places(self, tx: Transaction, claimed: Claim) -> None:
         """Looks all places up again, once no load of places is on its way any more.
@@ -110,25 +124,25 @@ class People(Dataset):
         self._place_ids = {city: str(place_id) for city, place_id in tx.rows(HERE / "place_ids.sql")}
 
 
-def good_text(text: str) -> str | None:
-    """A field as COPY takes it, or None if it may be bad."""
+def good_text(text: str) -> str:
+    """A field as COPY takes it, or an empty one if it may be bad."""
     cleaned = clean(text)
-    return None if text_fault("", cleaned) else copy_field(cleaned)
+    return "" if text_fault("", cleaned) else copy_field(cleaned)
 
 
-def good_day(text: str) -> str | None:
-    """A day as COPY takes it, or None if it may be bad; a good one stays good."""
+def good_day(text: str) -> str:
+    """A day as COPY takes it, or an empty text if it may be bad; a good one stays good."""
     cleaned = clean(text)
-    return None if date_fault("", cleaned) else cleaned
+    return "" if date_fault("", cleaned) else cleaned
 
 
-class Remembered(dict[str, str | None]):
+class Remembered(dict[str, str]):
     """What a function says of a text, asked once for each of the last texts; a dictionary, since that is fastest."""
 
-    def __init__(self, function: Callable[[str], str | None]) -> None:
+    def __init__(self, function: Callable[[str], str]) -> None:
         self._function = function
 
-    def __missing__(self, text: str) -> str | None:
+    def __missing__(self, text: str) -> str:
         if len(self) >= REMEMBERED:
             self.clear()
         value = self[text] = self._function(text)

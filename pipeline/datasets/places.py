@@ -45,7 +45,7 @@ class Places(Dataset):
             if faults := faults or listing.faults(*fields):
                 rejected.append(Rejected(row, tuple(faults)))
             elif listing.is_new:
-                lines.append("\t".join(map(copy_field, fields)) + "\n")
+                lines.append("\t".join(map(copy_field, fields)))
         tx.run(HERE / "places_incoming.sql")
         tx.copy("places_incoming", self.columns, lines)
         inserted, updated = tx.rows(HERE / "places_merge.sql", load=claimed.load)[0]

@@ -6,10 +6,12 @@ import re
 import tempfile
 from itertools import pairwise
 from pathlib import Path
+from unittest import mock
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipeline import rows as rows_module
 from pipeline.datasets.people import People
 from pipeline.errors import InputError
 from pipeline.rows import SourceRow, SourceRows
@@ -41,6 +43,7 @@ def rows_of(content: bytes, chunk_rows: int) -> tuple[list[tuple[int, int, str]]
                 read = SourceRows(text, plan.columns, plan.delimiter, People.columns, *position)
                 found = list(read)
                 check_columns(read, found)
+                check_blocks(read, found)
                 assert len(found) == chunk.row_count
                 rows += [(row.row_number, row.line, row.raw) for row in found]
     return rows, plan.delimiter
@@ -52,6 +55,17 @@ def check_columns(read: SourceRows, found: list[SourceRow]) -> None:
     if columns is not None:
         assert [read.row(number) for number in range(len(found))] == found
         assert list(zip(*columns, strict=True)) == [row.fields or ("",) * len(columns) for row in found]
+
+
+def check_blocks(read: SourceRows, found: list[SourceRow]) -> None:
+    """However many lines are taken at once, it is the same rows."""
+    for lines in (1, 2, 1_000):
+        with mock.patch.object(rows_module, "BLOCK_LINES", lines):
+            blocks = list(read.blocks())
+        assert [row for block, _ in blocks for row in block] == found
+        for block, columns in blocks:
+            assert columns == block.columns()
+            check_columns(block, list(block))
 
 
 @settings(max_examples=1500, deadline=None)
