@@ -144,11 +144,12 @@ def resume(tx: Transaction, source: str, sha256: str, refers_to: tuple[str, ...]
     return _resumed(tx, source_id, sha256, refers_to)
 
 
-def seal(tx: Transaction, plan: LoadPlan, refers_to: tuple[str, ...]) -> Load:
+def seal(tx: Transaction, plan: LoadPlan, refers_to: tuple[str, ...], *, chunks_stay: bool) -> Load:
     """Makes `plan` the current load of its source, unless that has the same content already: then as `resume`.
 
     A new load supersedes the one before: from the commit on, chunks of that one change nothing, and chunks
-    that were being committed have been waited for.
+    that were being committed have been waited for. If `chunks_stay`, chunks but the last that are the same in
+    both, and committed without a rejected row, are committed in the new one too: all their rows are unchanged.
     """
     source_id = tx.value(SQL / "register_source.sql", name=plan.source, dataset=plan.dataset)
     tx.run(SQL / "lock_source_alone.sql", source_id=source_id)
@@ -172,6 +173,8 @@ def seal(tx: Transaction, plan: LoadPlan, refers_to: tuple[str, ...]) -> Load:
             for c in plan.chunks
         ),
     )
+    if chunks_stay:
+        tx.run(SQL / "carry_over.sql", load=load)
     return Load(load, plan.row_count, missing_chunks(tx, load))
 
 

@@ -121,8 +121,9 @@ def _resume(content: Content, database: Database) -> Load | None:
 
 
 def _seal(content: Content, plan: LoadPlan, database: Database) -> Load:
+    dataset = content.source.dataset
     with database.transaction() as tx:
-        return ledger.seal(tx, plan, content.source.dataset.refers_to)
+        return ledger.seal(tx, plan, dataset.refers_to, chunks_stay=dataset.chunks_stay)
 
 
 def _queue_missing(
