@@ -116,7 +116,7 @@ COMMENT ON COLUMN load_chunks.first_line IS 'Physical line of the first row; the
 COMMENT ON COLUMN load_chunks.byte_offset IS 'Where the chunk begins in the file.';
 COMMENT ON COLUMN load_chunks.sha256 IS 'Of the bytes of the chunk: neither producer nor worker takes others for it.';
 COMMENT ON COLUMN load_chunks.reopened IS 'How often the chunk was made missing again to resolve its rejected rows.';
-COMMENT ON COLUMN load_chunks.committed_at IS 'Set in the transaction that wrote the rows; NULL while the chunk is missing.';
+COMMENT ON COLUMN load_chunks.committed_at IS 'Set as its rows are written, or as the load is sealed if they are there; NULL while it is missing.';
 COMMENT ON COLUMN load_chunks.deleted IS 'Rows of an earlier version that this one no longer has; beside the reconciliation.';
 
 CREATE OR REPLACE VIEW current_loads AS
@@ -217,7 +217,7 @@ BEGIN
     END LOOP;
 
     IF to_regrole('pipeline_producer') IS NOT NULL THEN
-        -- Seals loads, reopens chunks, and forgets a source without having read its rows.
+        -- Seals loads, carries over and reopens chunks, and forgets a source without having read its rows.
         GRANT SELECT, INSERT (name, dataset), UPDATE (name), DELETE ON sources TO pipeline_producer;
         GRANT SELECT, INSERT (source_id, sha256, columns, delimiter, row_count, chunk_count), DELETE
             ON loads TO pipeline_producer;

@@ -63,6 +63,15 @@ class MissingChunk:
 
 
 @dataclass(frozen=True)
+class Load:
+    """A sealed load, and its chunks that are not committed yet."""
+
+    id: int
+    row_count: int
+    missing: list[MissingChunk]
+
+
+@dataclass(frozen=True)
 class Claim:
     """A chunk that this transaction alone may load; everything about it but its text."""
 
@@ -118,19 +127,34 @@ class LoadProgress:
         )
 
 
-def seal(tx: Transaction, plan: LoadPlan, refers_to: tuple[str, ...]) -> tuple[int, bool]:
-    """Makes `plan` the current load of its source, unless it is already; returns its id and whether it is new.
+def current_contents(tx: Transaction) -> dict[str, str]:
+    """The SHA-256 of each source's current load, by name. Without a lock: it may be another one a moment later."""
+    return dict(tx.rows(SQL / "current_contents.sql"))
 
-    Of a load that is there already, chunks with rejected rows become missing again if one of the datasets
-    that its rows refer to was loaded since. A new load supersedes the one before: from the commit on, chunks
-    of that one change nothing, and chunks that were being committed have been waited for.
+
+def resume(tx: Transaction, source: str, sha256: str, refers_to: tuple[str, ...]) -> Load | None:
+    """The current load of a source, if it is of this content; else None.
+
+    Chunks with rejected rows become missing again if one of the datasets that its rows refer to was loaded since.
+    """
+    source_id = tx.value(SQL / "source_by_name.sql", name=source)
+    if source_id is None:
+        return None
+    tx.run(SQL / "lock_source_alone.sql", source_id=source_id)
+    return _resumed(tx, source_id, sha256, refers_to)
+
+
+def seal(tx: Transaction, plan: LoadPlan, refers_to: tuple[str, ...], *, chunks_stay: bool) -> Load:
+    """Makes `plan` the current load of its source, unless that has the same content already: then as `resume`.
+
+    A new load supersedes the one before: from the commit on, chunks of that one change nothing, and chunks
+    that were being committed have been waited for. If `chunks_stay`, chunks but the last that are the same in
+    both, and committed without a rejected row, are committed in the new one too: all their rows are unchanged.
     """
     source_id = tx.value(SQL / "register_source.sql", name=plan.source, dataset=plan.dataset)
     tx.run(SQL / "lock_source_alone.sql", source_id=source_id)
-    current = tx.row(SQL / "current_load.sql", source_id=source_id)
-    if current is not None and current[1] == plan.sha256:
-        tx.run(SQL / "reopen_chunks.sql", load=current[0], refers_to=list(refers_to))
-        return int(current[0]), False
+    if resumed := _resumed(tx, source_id, plan.sha256, refers_to):
+        return resumed
     load = tx.value(
         SQL / "insert_load.sql",
         source_id=source_id,
@@ -149,7 +173,18 @@ def seal(tx: Transaction, plan: LoadPlan, refers_to: tuple[str, ...]) -> tuple[i
             for c in plan.chunks
         ),
     )
-    return int(load), True
+    if chunks_stay:
+        tx.run(SQL / "carry_over.sql", load=load)
+    return Load(load, plan.row_count, missing_chunks(tx, load))
+
+
+def _resumed(tx: Transaction, source_id: int, sha256: str, refers_to: tuple[str, ...]) -> Load | None:
+    current = tx.row(SQL / "current_load.sql", source_id=source_id)
+    if current is None or current[1] != sha256:
+        return None
+    load, _, row_count = current
+    tx.run(SQL / "reopen_chunks.sql", load=load, refers_to=list(refers_to))
+    return Load(load, row_count, missing_chunks(tx, load))
 
 
 def missing_chunks(tx: Transaction, load: int | None = None) -> list[MissingChunk]:

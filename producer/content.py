@@ -1,8 +1,9 @@
-"""The content of a source as a seekable file of UTF-8: it is read twice, whatever it comes from."""
+"""The content of a source as a seekable file of UTF-8: it is read more than once, whatever it comes from."""
 
 import codecs
 import contextlib
 import gzip
+import hashlib
 import sys
 import tempfile
 import zlib
@@ -12,7 +13,7 @@ from typing import IO, cast
 
 from pipeline.errors import InputError, SettingsError
 
-COPY_BLOCK = 1 << 20  # bytes
+BLOCK = 1 << 20  # bytes read at a time
 STANDARD_INPUT = Path("-")
 
 
@@ -40,6 +41,15 @@ def _open(path: Path, encoding: str) -> IO[bytes]:
         raise InputError(f"{path}: cannot be read: {error.strerror}; correct the file or its rights") from error
 
 
+def fingerprint(file: IO[bytes]) -> str:
+    """The SHA-256 of the whole file, in hexadecimal digits."""
+    file.seek(0)
+    sha256 = hashlib.sha256()
+    while block := file.read(BLOCK):
+        sha256.update(block)
+    return sha256.hexdigest()
+
+
 def is_utf8(encoding: str) -> bool:
     """Whether this names UTF-8, with or without a byte-order mark; raises SettingsError if it names no encoding."""
     try:
@@ -56,7 +66,7 @@ def _copy(path: Path, encoding: str) -> IO[bytes]:
     copy = tempfile.TemporaryFile(prefix="producer-")  # noqa: SIM115 (the caller closes it)
     try:
         with _source(path) as file:
-            blocks = iter(lambda: file.read(COPY_BLOCK), b"")
+            blocks = iter(lambda: file.read(BLOCK), b"")
             copy.writelines(blocks if is_utf8(encoding) else _as_utf8(blocks, encoding))
         copy.seek(0)
     except BaseException:

@@ -1,4 +1,4 @@
-"""The producer's story: scan every file, seal every load, queue every missing chunk."""
+"""The producer's story: scan every file that is new, seal every load, queue every missing chunk."""
 
 import hashlib
 import logging
@@ -12,11 +12,11 @@ from pipeline import ledger
 from pipeline.database import Database
 from pipeline.datasets import DATASETS
 from pipeline.errors import InputError
-from pipeline.ledger import LoadPlan, MissingChunk
+from pipeline.ledger import Load, LoadPlan, MissingChunk
 from pipeline.progress import Progress
 from pipeline.queue import ChunkQueue
 from pipeline.waiting import patiently
-from producer.content import opened
+from producer.content import fingerprint, opened
 from producer.room import Room
 from producer.scan import scan
 from producer.sources import Source
@@ -25,21 +25,13 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Scanned:
-    """A source, its content, and what the first pass over it found."""
+class Content:
+    """The content of a source, and the plan of its chunks unless the ledger has it."""
 
     source: Source
-    content: IO[bytes]
-    plan: LoadPlan
-
-
-@dataclass(frozen=True)
-class Sealed:
-    """A load that the ledger holds, and what it lacks of it."""
-
-    scanned: Scanned
-    load: int
-    missing: list[MissingChunk]
+    file: IO[bytes]
+    sha256: str
+    plan: LoadPlan | None  # None: when the ledger was asked, this was the source's current load
 
 
 @dataclass(frozen=True)
@@ -69,69 +61,97 @@ def produce(
     the same time, is safe: a chunk that is committed or under way is not queued again. Rides over servers
     that are away for a while; raises DrainTimeoutError after `drain_timeout` seconds without room.
     """
-    with ExitStack() as contents:
-        contents.enter_context(queue.producing())
-        scanned = []
+    with ExitStack() as files:
+        files.enter_context(queue.producing())
+        known = patiently(partial(_known, database))
+        contents = []
         for source in sources:
-            content = contents.enter_context(opened(source.path, encoding))
-            scanned.append(Scanned(source, content, scan(source, content, chunk_rows)))
-        by_name = _by_name(scanned)
-        sealed = [patiently(partial(_seal, each, database)) for each in by_name]
+            file = files.enter_context(opened(source.path, encoding))
+            contents.append(_first_pass(source, file, known.get(source.name), chunk_rows))
+        sealed = [(content, _sealed(content, database, chunk_rows)) for content in _by_name(contents)]
         under_way = patiently(queue.state).under_way
-        with Progress("queueing", sum(chunk.plan.row_count for load in sealed for chunk in load.missing)) as bar:
+        with Progress("queueing", sum(chunk.plan.row_count for _, load in sealed for chunk in load.missing)) as bar:
             room = Room(queue, queue_limit, drain_timeout)
-            return [_queue_missing(load, queue, room, under_way, bar) for load in sealed]
+            return [_queue_missing(content, load, queue, room, under_way, bar) for content, load in sealed]
 
 
-def _by_name(scanned: list[Scanned]) -> list[Scanned]:
+def _known(database: Database) -> dict[str, str]:
+    with database.transaction() as tx:
+        return ledger.current_contents(tx)
+
+
+def _first_pass(source: Source, file: IO[bytes], known: str | None, chunk_rows: int | None) -> Content:
+    """Scans the file, unless its fingerprint says that its content is `known`."""
+    if known is not None and fingerprint(file) == known:
+        return Content(source, file, known, plan=None)
+    plan = scan(source, file, chunk_rows)
+    return Content(source, file, plan.sha256, plan)
+
+
+def _by_name(contents: list[Content]) -> list[Content]:
     """Each source once, also if it is there compressed as well.
 
     Raises InputError if two files of one name differ: each would supersede the other.
     """
-    by_name: dict[str, Scanned] = {}
-    for each in scanned:
-        other = by_name.setdefault(each.source.name, each)
-        if other.plan.sha256 != each.plan.sha256:
+    by_name: dict[str, Content] = {}
+    for content in contents:
+        other = by_name.setdefault(content.source.name, content)
+        if other.sha256 != content.sha256:
             raise InputError(
-                f"{other.source.path} and {each.source.path} are both {each.source.name} but differ;"
+                f"{other.source.path} and {content.source.path} are both {content.source.name} but differ;"
                 " rename or remove one of them"
             )
     return list(by_name.values())
 
 
-def _seal(scanned: Scanned, database: Database) -> Sealed:
+def _sealed(content: Content, database: Database, chunk_rows: int | None) -> Load:
+    """Takes up the load that the ledger has of the content, or seals a new one."""
+    load = None if content.plan else patiently(partial(_resume, content, database))
+    if load is None:
+        # Without a plan, the load that the ledger had was superseded or forgotten since.
+        plan = content.plan or scan(content.source, content.file, chunk_rows)
+        load = patiently(partial(_seal, content, plan, database))
+    logger.debug("%s: load %d, %d chunks missing", content.source.name, load.id, len(load.missing))
+    return load
+
+
+def _resume(content: Content, database: Database) -> Load | None:
     with database.transaction() as tx:
-        load, is_new = ledger.seal(tx, scanned.plan, scanned.source.dataset.refers_to)
-        missing = ledger.missing_chunks(tx, load)
-    status = "new" if is_new else "known"
-    logger.debug("%s: load %d (%s), %d chunks missing", scanned.source.name, load, status, len(missing))
-    return Sealed(scanned, load, missing)
+        return ledger.resume(tx, content.source.name, content.sha256, content.source.dataset.refers_to)
 
 
-def _queue_missing(sealed: Sealed, queue: ChunkQueue, room: Room, under_way: frozenset[str], bar: Progress) -> Produced:
-    is_waited_for = any(sealed.scanned.source.dataset.name in dataset.refers_to for dataset in DATASETS)
-    to_queue = [chunk for chunk in sealed.missing if chunk.job_id not in under_way]
-    for chunk, text in _texts(sealed.scanned, to_queue):
+def _seal(content: Content, plan: LoadPlan, database: Database) -> Load:
+    dataset = content.source.dataset
+    with database.transaction() as tx:
+        return ledger.seal(tx, plan, dataset.refers_to, chunks_stay=dataset.chunks_stay)
+
+
+def _queue_missing(
+    content: Content, load: Load, queue: ChunkQueue, room: Room, under_way: frozenset[str], bar: Progress
+) -> Produced:
+    is_waited_for = any(content.source.dataset.name in dataset.refers_to for dataset in DATASETS)
+    to_queue = [chunk for chunk in load.missing if chunk.job_id not in under_way]
+    for chunk, text in _texts(content, to_queue):
         room.wait(is_waited_for=is_waited_for)
         patiently(partial(queue.put, chunk, text))
         bar.advance(chunk.plan.row_count)
     return Produced(
-        source=sealed.scanned.source.name,
-        row_count=sealed.scanned.plan.row_count,
+        source=content.source.name,
+        row_count=load.row_count,
         queued_rows=sum(chunk.plan.row_count for chunk in to_queue),
         queued_chunks=len(to_queue),
-        under_way_chunks=len(sealed.missing) - len(to_queue),
+        under_way_chunks=len(load.missing) - len(to_queue),
     )
 
 
-def _texts(scanned: Scanned, chunks: list[MissingChunk]) -> Iterator[tuple[MissingChunk, str]]:
-    """Second pass: the text of each chunk, read where the plan says it is; bytes that are not UTF-8 as PEP 383.
+def _texts(content: Content, chunks: list[MissingChunk]) -> Iterator[tuple[MissingChunk, str]]:
+    """Last pass: the text of each chunk, read where the plan says it is; bytes that are not UTF-8 as PEP 383.
 
-    Raises InputError if it is no longer what the first pass saw there.
+    Raises InputError if it is no longer what was planned.
     """
     for chunk in chunks:
-        scanned.content.seek(chunk.plan.byte_offset)
-        content = scanned.content.read(chunk.plan.byte_count)
-        if hashlib.sha256(content).hexdigest() != chunk.plan.sha256:
-            raise InputError(f"{scanned.source.path} changed while it was being read; run the producer again")
-        yield chunk, content.decode("utf-8", "surrogateescape")
+        content.file.seek(chunk.plan.byte_offset)
+        text = content.file.read(chunk.plan.byte_count)
+        if hashlib.sha256(text).hexdigest() != chunk.plan.sha256:
+            raise InputError(f"{content.source.path} changed while it was being read; run the producer again")
+        yield chunk, text.decode("utf-8", "surrogateescape")

@@ -39,6 +39,9 @@ class Dataset(ABC):
     name: ClassVar[str]
     columns: ClassVar[tuple[str, ...]]  # required in the header of each file
     refers_to: ClassVar[tuple[str, ...]] = ()  # datasets whose rows this one's rows name
+    # Whether the rows of a committed chunk stay as they are until a chunk of the same source that covers their row
+    # numbers replaces them; then a new version of the file does not load the same chunk again.
+    chunks_stay: ClassVar[bool] = False
 
     @classmethod
     def holds(cls, source: str) -> bool:

@@ -31,6 +31,7 @@ class People(Dataset):
     name = "people"
     columns = ("given_name", "family_name", "date_of_birth", "place_of_birth")
     refers_to = ("places",)
+    chunks_stay = True
 
     def __init__(self) -> None:
         self._place_ids: dict[str, str] = {}  # by city

@@ -4,6 +4,7 @@ import contextlib
 import random
 import re
 import unicodedata
+from collections.abc import Iterator
 from datetime import date
 
 import pytest
@@ -14,7 +15,7 @@ from rq.serializers import JSONSerializer
 
 from pipeline import ledger
 from pipeline.errors import OutOfOrderError
-from tests.conftest import Pipeline
+from tests.conftest import PLACES, Pipeline
 from worker.load import ChunkLoader
 
 CITIES = ("Ayr", "Cork", "Zoë", "Atlantis")  # the last one is in no places file at first
@@ -22,6 +23,8 @@ TEXTS = st.sampled_from(
     ["Jean", " Siân ", "Zoe\u0308", 'O\'Neil, "Tip"', "a\tb", "back\\slash", "two\nlines", "", "  ", "x" * 201]
 )
 DATES = st.sampled_from(["1901-02-03", " 1999-12-31", "2000-02-29", "1900-02-29", "9999-01-01", "never", ""])
+ATLANTEAN = ("Plato", "Kerr", "1901-02-03", "Atlantis")
+LOADED = [(name, "Kerr", "1901-02-03", "Ayr") for name in "ABCDEFG"]  # in people before each example
 ROWS = st.lists(
     st.one_of(
         st.tuples(TEXTS, TEXTS, DATES, st.sampled_from([*CITIES, "zoe", ""])),
@@ -34,7 +37,9 @@ STEPS = st.lists(
     st.tuples(
         st.sampled_from(["people", "people-2"]),
         ROWS,
-        st.integers(1, 5),  # rows of a chunk
+        st.sampled_from([12, 3, 0]),  # rows of the version before that are kept, if it has so many
+        st.integers(0, 12),  # of these, how many stay above the new rows, which take the place of others
+        st.sampled_from([2, 1, 5]),  # rows of a chunk
         st.booleans(),  # whether Atlantis is on the map from now on
         st.integers(0, 2**16),  # decides order, repetition and loss of deliveries
     ),
@@ -107,6 +112,14 @@ def empty(pipeline: Pipeline) -> None:
         path.unlink()
 
 
+@pytest.fixture
+def carried_over() -> Iterator[list[int]]:
+    """Collects how many chunks each example carried over into new versions, and sees to it that there are some."""
+    counts: list[int] = []
+    yield counts
+    assert any(counts)
+
+
 @settings(
     max_examples=60,
     deadline=None,
@@ -114,16 +127,20 @@ def empty(pipeline: Pipeline) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=STEPS)
-@example(steps=[("people", [("Jean", "Kerr", "1901-02-03", "Atlantis")], 1, False, 1), ("people", [], 1, True, 1)])
+@example(steps=[("people", [ATLANTEAN], 12, 5, 2, False, 1), ("people", [], 12, 0, 2, True, 1)])
+@example(steps=[("people", [ATLANTEAN], 0, 0, 1, False, 1), ("people", [], 0, 0, 1, True, 1)])
 def test_whatever_comes_the_tables_hold_what_the_model_says(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, steps: list
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, carried_over: list[int], steps: list
 ) -> None:
     monkeypatch.setattr("worker.load.OUT_OF_ORDER_PAUSE", 0)
     empty(pipeline)
     deliveries = Deliveries(pipeline)
-    cities, files = {"Ayr", "Cork", "Zoë"}, {}
-    for name, rows, chunk_rows, with_atlantis, seed in steps:
+    cities, files = {"Ayr", "Cork", "Zoë"}, {"people": LOADED}
+    pipeline.load(2, places=PLACES, people=as_csv(LOADED))
+    for name, new_rows, kept, position, chunk_rows, with_atlantis, seed in steps:
         cities |= {"Atlantis"} if with_atlantis else set()
+        rows = files.get(name, [])[:kept]
+        rows[position : position + len(new_rows)] = new_rows
         files[name] = rows
         pipeline.write(
             places="city,county,country\n" + "".join(f"{city},County,Country\n" for city in sorted(cities)),
@@ -147,3 +164,5 @@ def test_whatever_comes_the_tables_hold_what_the_model_says(
     ]
     with pipeline.database.transaction() as tx:
         assert ledger.missing_chunks(tx) == []
+        in_sealing = "SELECT count(*) FROM load_chunks JOIN loads ON loads.id = load_id WHERE committed_at = sealed_at"
+        carried_over.append(tx.value(in_sealing))
