@@ -37,7 +37,8 @@ logger = logging.getLogger("exporter")
 def main(output: Path, drain_timeout: float, max_rejects: str | None, database_url: str, redis_url: str) -> None:
     """Wait until all loads are complete, then write every report.
 
-    Reports are the files of exporter/reports; each is replaced whole or not at all.
+    Reports are the files of exporter/reports; each is replaced whole or not at all. If no load has changed
+    since they were written, they stay; remove one of them to have all written anew.
     """
     check_writable(output)
     limit = _limit(max_rejects)
@@ -59,8 +60,14 @@ def _limit(max_rejects: str | None) -> MaxRejects | None:
 
 
 def _tell(exported: Exported, limit: MaxRejects | None, summary: Path) -> None:
-    for path in exported.files:
-        echo(f"wrote {path}")
+    if exported.up_to_date_since:
+        written = f"{exported.up_to_date_since:%Y-%m-%d %H:%M:%S} UTC"
+        echo(
+            f"reports are up to date: no load has changed since they were written ({written});"
+            " remove one to have all written anew"
+        )
+    else:
+        echo(*(f"wrote {path}" for path in exported.files))
     for load in exported.loads:
         echo(str(load))
     rejected = sum(load.rejected for load in exported.loads)

@@ -5,10 +5,12 @@ import json
 import os
 import tempfile
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import IO
 
+from exporter import stamp
 from exporter.cells import write_csv
 from exporter.rejects import MaxRejects
 from pipeline import ledger
@@ -23,21 +25,23 @@ COMMONEST = 3  # kinds of faults that the exporter names
 
 @dataclass(frozen=True)
 class Exported:
-    """What one run of the exporter wrote, and what became of the rows that it is about."""
+    """The reports, and what became of the rows that they are about."""
 
     files: list[Path]  # by name
+    up_to_date_since: datetime | None  # when they were written before, if nothing has changed since
     loads: list[LoadProgress]
     rejected_kinds: list[tuple[str, int]]  # the commonest, each with its number of rows
 
 
 def export(database: Database, output: Path, max_rejects: MaxRejects | None = None) -> Exported | None:
-    """Writes every report into `output`, all from one snapshot.
+    """Writes every report into `output`, all from one snapshot, unless they are up to date there.
 
     None, and nothing written, if the snapshot holds a load that is not complete. The files are replaced
     after all of them were written and synced: a reader never sees half of one, and an error (SettingsError
     if the folder is at fault, TooManyRejectsError) leaves the previous ones.
     """
     queries = sorted(REPORTS.glob("*.sql"))
+    files = [output / query.stem for query in queries]
     try:
         with tempfile.TemporaryDirectory(dir=output, prefix=".reports-") as folder:
             with database.transaction(snapshot=True) as tx:
@@ -47,8 +51,14 @@ def export(database: Database, output: Path, max_rejects: MaxRejects | None = No
                 if max_rejects:
                     max_rejects.check(loads)
                 kinds = ledger.rejected_kinds(tx, COMMONEST)
+                made_from = stamp.origin(tx, queries)
+                if since := stamp.written_at(output, made_from, files):
+                    return Exported(files, since, loads, kinds)
                 finished = [_write(tx, query, Path(folder)) for query in queries]
-            return Exported([path.replace(output / path.name) for path in finished], loads, kinds)
+            finished.append(stamp.write(Path(folder), made_from, finished))  # last: it vouches for the others
+            for path in finished:
+                path.replace(output / path.name)
+            return Exported(files, None, loads, kinds)
     except OSError as error:
         raise SettingsError(
             f"OUTPUT_DIR: cannot write into '{output}': {error.strerror}; the previous reports are as they were"

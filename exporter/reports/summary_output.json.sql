@@ -1,11 +1,15 @@
 -- People born in each country: {"country": count}, largest count first, ties by name.
-WITH born AS (
-    SELECT countries.name AS country, count(*) AS people
+WITH born_in_place AS (   -- counted before the joins: places are few
+    SELECT place_id, count(*) AS people
     FROM people
-    JOIN places ON places.id = people.place_id
+    GROUP BY place_id
+), born_in_country AS (
+    SELECT countries.name AS country, sum(people) AS people
+    FROM born_in_place
+    JOIN places ON places.id = place_id
     JOIN counties ON counties.id = places.county_id
     JOIN countries ON countries.id = counties.country_id
     GROUP BY countries.name
 )
 SELECT coalesce(json_object_agg(country, people ORDER BY people DESC, country COLLATE "C"), '{}')
-FROM born;
+FROM born_in_country;

@@ -39,6 +39,21 @@ def test_a_run_loads_the_shipped_data_and_a_second_one_changes_nothing(
     assert "places.csv: 113 rows, unchanged, nothing to do" in second.stdout
     assert "people.csv: 10,000 rows, unchanged, nothing to do" in second.stdout
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.*")} == reports
+    assert re.search(
+        r"\nreports are up to date: no load has changed since they were written"
+        r" \(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\); remove one to have all written anew\n",
+        second.stdout,
+    )
+    assert "wrote" not in second.stdout
+    assert (
+        second.stdout.split("\npeople.csv: 10,000 rows = ")[-1]
+        == first.stdout.split("\npeople.csv: 10,000 rows = ")[-1]
+    )
+
+    (tmp_path / "loads.csv").unlink()
+    third = commands.run("exporter", "--output", str(tmp_path))
+    assert third.stdout.count("wrote ") == len(reports) - 1, "all but the stamp"
+    assert (tmp_path / "loads.csv").read_bytes() == reports["loads.csv"]
 
 
 @pytest.mark.skipif(not EXERCISE, reason="EXERCISE_DIR does not name the folder of the original exercise")

@@ -161,6 +161,20 @@ def test_the_raw_text_of_rejected_rows_is_no_formula_either(pipeline: Pipeline, 
     assert {row[1] for row in cells_of(output / "loads.csv")} == {"places.csv", "people-;'=1.csv", "people-=1+1.csv"}
 
 
+def test_people_whose_hashes_are_the_same_are_told_apart(pipeline: Pipeline, output: Path) -> None:
+    """The report looks for the same hash first; a day later and a thousand places before, it is the same."""
+    pipeline.load(places=PLACES + "".join(f"City {n},County,Country\n" for n in range(1000)))
+    [(first, last)] = pipeline.rows(
+        "SELECT a.city, b.city FROM places AS a JOIN places AS b ON b.id = a.id + 1000 ORDER BY a.id LIMIT 1"
+    )
+    header, *_ = PEOPLE.splitlines()
+    twice = f"Jean,Kerr,1901-02-04,{first}"
+    pipeline.load(people="\n".join([header, twice, f"Jean,Kerr,1901-02-03,{last}", twice]))
+    export(pipeline.database, output)
+    report = cells_of(output / "people_recorded_more_than_once.csv")
+    assert report == [["Jean", "Kerr", "1901-02-04", first, "2", "people.csv row 1; people.csv row 3"]]
+
+
 def test_all_reports_of_a_run_read_one_snapshot(
     pipeline: Pipeline, output: Path, reports: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

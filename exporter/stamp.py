@@ -1,0 +1,63 @@
+"""Says of what the reports in a folder were made, as a hidden file beside them: whether they are up to date."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline import database
+from pipeline.database import Transaction
+
+NAME = ".reports.json"
+HERE = Path(__file__).parent
+CODE = (*sorted(HERE.glob("*.py")), Path(database.__file__))  # what turns rows into files
+
+
+def origin(tx: Transaction, queries: Iterable[Path]) -> str:
+    """A digest of all that reports are made from: what the ledger says of the tables, the queries, and the code.
+
+    Each load, reopened chunk or forgotten source makes it another, and each database has its own, since the
+    ledger knows every commit to the microsecond. Of tables that somebody changes by hand it knows nothing.
+    """
+    files = [(path.name, _digest(path)) for path in (*CODE, *queries)]
+    return hashlib.sha256(json.dumps([tx.value(HERE / "ledger_state.sql"), files]).encode()).hexdigest()
+
+
+def write(folder: Path, made_from: str, reports: Iterable[Path]) -> Path:
+    """Writes the stamp of these files, as they are now, into `folder`, and syncs it."""
+    path = folder / NAME
+    with path.open("xb") as file:
+        file.write(_stamp(made_from, reports))
+        file.flush()
+        os.fsync(file.fileno())
+    return path
+
+
+def written_at(folder: Path, made_from: str, reports: Sequence[Path]) -> datetime | None:
+    """When these files were written; None unless all of them are as they would be made now.
+
+    The stamp in `folder` is not parsed: it is, byte by byte, the one that they would get, or counts for nothing.
+    """
+    path = folder / NAME
+    try:
+        if not all(each.is_file() for each in (path, *reports)):  # a named pipe would keep its reader waiting
+            return None
+        expected = _stamp(made_from, reports)
+        with path.open("rb") as file:
+            if file.read(len(expected) + 1) != expected:
+                return None
+            return datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
+    except (OSError, OverflowError, ValueError):  # the latter for a time that no calendar has
+        return None
+
+
+def _stamp(made_from: str, reports: Iterable[Path]) -> bytes:
+    digests = {path.name: _digest(path) for path in reports}
+    return json.dumps({"made_from": made_from, "reports": digests}, indent=2).encode()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,265 @@
+"""Reports are written anew unless nothing has changed that they are made of, and then no query of theirs is run."""
+
+import os
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from exporter import export as module
+from exporter import stamp
+from exporter.export import export
+from pipeline.ledger import forget
+from tests.conftest import PEOPLE, PLACES, Pipeline
+
+UNKNOWN = "given_name,family_name,date_of_birth,place_of_birth\nSiân,Parry,1923-04-05,Bala\n"
+BALA = "Bala,Gwynedd,Wales\n"
+
+
+@pytest.fixture
+def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of reports that a test may change."""
+    folder = tmp_path / "reports"
+    shutil.copytree(module.REPORTS, folder)
+    monkeypatch.setattr(module, "REPORTS", folder)
+    return folder
+
+
+@pytest.fixture
+def output(pipeline: Pipeline, tmp_path: Path) -> Path:
+    """With the reports of people whose place is not known yet, beside others."""
+    pipeline.load(places=PLACES, people=PEOPLE, **{"people-2": UNKNOWN})
+    folder = tmp_path / "output"
+    folder.mkdir()
+    assert is_written_anew(pipeline, folder)
+    return folder
+
+
+def is_written_anew(pipeline: Pipeline, output: Path) -> bool:
+    """Exports: whether each report was replaced. If not, none was; either way they are up to date from then on."""
+    before = held(output)
+    if up_to_date_since(pipeline, output):
+        assert held(output) == before
+        return False
+    names = {query.stem for query in module.REPORTS.iterdir()} | {stamp.NAME}
+    after = held(output)
+    assert names <= after.keys()
+    assert all(after[name][0] != before.get(name, (None,))[0] for name in names)
+    assert up_to_date_since(pipeline, output)
+    assert held(output) == after
+    return True
+
+
+def up_to_date_since(pipeline: Pipeline, output: Path) -> datetime | None:
+    exported = export(pipeline.database, output)
+    assert exported is not None
+    assert exported.files == sorted(output / query.stem for query in module.REPORTS.iterdir())
+    return exported.up_to_date_since
+
+
+def held(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """What each file holds, and its inode, which is another after each replacement."""
+    return {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder.iterdir() if path.is_file()}
+
+
+def test_no_query_of_a_report_is_run_if_nothing_has_changed(pipeline: Pipeline, output: Path) -> None:
+    """Nobody can read the rows; the ledger alone, and the kinds of rejected rows, which are named in any case."""
+    before = held(output)
+    written = (output / stamp.NAME).stat().st_mtime
+    blocker = psycopg2.connect(pipeline.services.database_url)
+    blocker.cursor().execute("LOCK TABLE people, places, counties, countries")
+    exported = export(pipeline.database, output)
+    blocker.close()
+    assert exported is not None
+    assert exported.up_to_date_since is not None
+    assert exported.up_to_date_since.timestamp() == pytest.approx(written)
+    assert exported.rejected_kinds
+    assert [load.source for load in exported.loads] == ["people-2.csv", "people.csv", "places.csv"]
+    assert held(output) == before
+
+
+def new_version(pipeline: Pipeline) -> None:
+    pipeline.load(people=PEOPLE.replace("Tenby", "Ayr"))
+
+
+def new_source(pipeline: Pipeline) -> None:
+    pipeline.load(**{"people-3": PEOPLE})
+
+
+def forgotten_source(pipeline: Pipeline) -> None:
+    with pipeline.database.transaction() as tx:
+        forget(tx, "people.csv")
+
+
+def forgotten_source_loaded_again(pipeline: Pipeline) -> None:
+    forgotten_source(pipeline)
+    pipeline.load()
+
+
+def resolved_reject(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES + BALA)
+    assert pipeline.rejected() == []
+
+
+def there_and_back(pipeline: Pipeline) -> None:
+    new_version(pipeline)
+    pipeline.load(people=PEOPLE)
+
+
+def statement(text: str) -> Callable[[Pipeline], None]:
+    def run(pipeline: Pipeline) -> None:
+        with pipeline.database.transaction() as tx:
+            tx.run(text)
+
+    run.__name__ = text.split(" SET ")[1]
+    return run
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        new_version,
+        new_source,
+        forgotten_source,
+        forgotten_source_loaded_again,
+        resolved_reject,
+        there_and_back,
+        # What another database or a restored one differs in, be it as little as this.
+        statement("UPDATE load_chunks SET committed_at = committed_at + interval '1 us' WHERE load_id = 2"),
+        statement("UPDATE load_chunks SET inserted = inserted - 1, updated = updated + 1 WHERE load_id = 2"),
+        statement("UPDATE load_chunks SET reopened = reopened + 1 WHERE load_id = 2"),
+        statement("UPDATE loads SET sealed_at = sealed_at - interval '1 us' WHERE id = 1"),
+        statement("UPDATE sources SET name = 'other.csv' WHERE name = 'people.csv'"),
+    ],
+)
+def test_what_changes_the_ledger_has_all_written_anew(
+    pipeline: Pipeline, output: Path, change: Callable[[Pipeline], None]
+) -> None:
+    change(pipeline)
+    assert is_written_anew(pipeline, output)
+
+
+def test_a_change_of_the_reports_or_of_their_code_has_all_written_anew(
+    pipeline: Pipeline, output: Path, reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    county = reports / "people_by_county.csv.sql"
+    county.write_text(county.read_text() + "-- the same rows\n")
+    assert is_written_anew(pipeline, output)
+    county.rename(reports / "county.csv.sql")
+    assert is_written_anew(pipeline, output)
+    (reports / "county.csv.sql").unlink()
+    assert is_written_anew(pipeline, output)
+    (reports / "four.json.sql").write_text("SELECT to_json(4)")
+    assert is_written_anew(pipeline, output)
+    code = tmp_path / "code.py"
+    code.write_text("")
+    monkeypatch.setattr(stamp, "CODE", (*stamp.CODE, code))
+    assert is_written_anew(pipeline, output)
+    code.write_text("# another version")
+    assert is_written_anew(pipeline, output)
+
+
+def test_the_code_that_counts_is_what_makes_files_of_rows() -> None:
+    assert {"export.py", "cells.py", "database.py"} <= {path.name for path in stamp.CODE}
+
+
+def removed(path: Path) -> None:
+    path.unlink()
+
+
+def edited(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def extended(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"\n")
+
+
+def a_named_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_link_to_nowhere(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+def a_link_to_itself(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+DAMAGES = [removed, edited, truncated, emptied, extended, a_named_pipe, a_link_to_nowhere, a_link_to_itself]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["births_by_decade_and_country.json", "loads.csv", "summary_output.json", stamp.NAME])
+def test_a_file_that_is_not_as_it_was_written_has_all_written_anew(
+    pipeline: Pipeline, output: Path, damage: Callable[[Path], None], name: str
+) -> None:
+    damage(output / name)
+    assert is_written_anew(pipeline, output)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\0\xff not JSON",
+        b"null",
+        b"[]",
+        b'"' * 10_000_000,
+        b"[" * 100_000,
+        b'{"made_from": null, "reports": {"../../etc/passwd": 1}}',
+    ],
+)
+def test_a_foreign_stamp_counts_for_nothing(pipeline: Pipeline, output: Path, content: bytes) -> None:
+    (output / stamp.NAME).write_bytes(content)
+    assert is_written_anew(pipeline, output)
+
+
+@pytest.mark.parametrize("replaced", [1, 2, 3])
+@pytest.mark.parametrize("then", ["1", "2"])
+def test_a_crash_between_two_replacements_has_all_written_anew(
+    pipeline: Pipeline, output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: int, then: str
+) -> None:
+    """Also if what is to be written then is what the stamp from before the crash says (1)."""
+    names = ["a.json", "b.json", "c.json"]
+    for version in ("1", "2"):
+        (tmp_path / version).mkdir()
+        for name in names:
+            (tmp_path / version / f"{name}.sql").write_text(f"SELECT to_json({version})")
+
+    def is_version_written_anew(version: str) -> bool:
+        monkeypatch.setattr(module, "REPORTS", tmp_path / version)
+        return is_written_anew(pipeline, output)
+
+    replace = Path.replace
+    left = replaced
+
+    def replace_some(path: Path, target: Path) -> Path:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    assert is_version_written_anew("1")
+    monkeypatch.setattr(Path, "replace", replace_some)
+    with pytest.raises(KeyboardInterrupt):
+        is_version_written_anew("2")
+    monkeypatch.setattr(Path, "replace", replace)
+    assert [(output / name).read_text() for name in names] == ["2"] * replaced + ["1"] * (3 - replaced)
+    assert is_version_written_anew(then)
+    assert [(output / name).read_text() for name in names] == [then] * 3
