@@ -19,7 +19,7 @@ from pipeline.embedded import servers
 from pipeline.errors import PipelineError
 
 BENCH = Path(__file__).parent
-NAMES = ("pipeline", "workers", "small", "queueing", "psql", *(peer.name for peer in PEERS))
+NAMES = ("pipeline", "per-row", "workers", "small", "queueing", "psql", *(peer.name for peer in PEERS))
 
 EXAMPLES = """
 Examples:

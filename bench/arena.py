@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ SUMMARY_QUERY = PROJECT / "exporter/reports/summary_output.json.sql"
 SCHEMA, PLACES, EMPTY = "bench_schema", "bench_places", "template0"  # templates: the tables; with places; nothing
 RUN = "bench_run"  # the database of one run
 GIVEN = ""  # the database that the server's URL names
+PLAIN_USER = "bench_plain"  # may do nothing on the server but what it may in its own database
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Arena:
         self._redis.flushdb()
         for template in (RUN, SCHEMA, PLACES):
             self._administer(f"DROP DATABASE IF EXISTS {template} WITH (FORCE)")
+        self._administer(f"DROP ROLE IF EXISTS {PLAIN_USER}")
 
     def url(self, database: str = RUN) -> str:
         parts = urlsplit(self.servers.database_url)
@@ -99,6 +102,17 @@ class Arena:
         """The database of the next run, and nothing in Redis."""
         self._make_database(RUN, template)
         self._redis.flushdb()
+
+    def fresh_database_of_plain_user(self) -> str:
+        """An empty one for the next run, as `fresh_database`; returns its URL."""
+        password = secrets.token_hex(16)
+        self._make_database(RUN, EMPTY)
+        self._administer(f"DROP ROLE IF EXISTS {PLAIN_USER}")
+        self._administer(f"CREATE ROLE {PLAIN_USER} LOGIN PASSWORD '{password}'")
+        self._administer(f"ALTER DATABASE {RUN} OWNER TO {PLAIN_USER}")
+        self._redis.flushdb()
+        parts = urlsplit(self.url())
+        return urlunsplit(parts._replace(netloc=f"{PLAIN_USER}:{password}@{parts.netloc.rpartition('@')[2]}"))
 
     def measure(self, *commands: Command) -> Measured:
         """What commands cost; what was written before is on disk by then, so that nobody pays for another."""

@@ -41,6 +41,7 @@ def contestants(arena: Arena, people: People, large: bool) -> list[Contestant]:
     found = [
         Contestant("limit", people.count, partial(limit, arena, people, LIMIT)),
         Contestant("pipeline", people.count, partial(pipeline, arena, people, changed)),
+        Contestant("per-row", people.count, partial(key_per_row, arena, people)),
         Contestant("workers", people.count, partial(more_workers, arena, people)),
         Contestant("small", SHIPPED.count, partial(of_another_size, arena, SHIPPED)),
         Contestant("queueing", people.count, partial(queueing, arena, people)),
@@ -76,11 +77,17 @@ def pipeline(arena: Arena, people: People, changed: People) -> Outcomes:
     """Into an empty database; then the same file again, and the file with a line that has changed."""
     arena.fresh_database(SCHEMA)
     yield PIPELINE, run_pipeline(arena, people, workers=2)
-    yield "pipeline, unchanged", run_pipeline(arena, people, workers=2)
+    yield "pipeline, unchanged", run_pipeline(arena, people, workers=2, with_reports=True)
     yield "pipeline, one changed line", run_pipeline(arena, changed, workers=2)
     outcome = arena.rows("SELECT updated, unchanged FROM load_progress WHERE current AND source = 'people.csv'")
     if outcome != [(1, people.count - 1)]:
         raise FailedError(f"one line changed, but updated and unchanged are {outcome}")
+
+
+def key_per_row(arena: Arena, people: People) -> Outcomes:
+    """As a user who was not granted the parameter with which the foreign key is checked once a chunk."""
+    url = arena.fresh_database_of_plain_user()
+    yield "pipeline, key per row", run_pipeline(arena, people, workers=2, database_url=url)
 
 
 def more_workers(arena: Arena, people: People) -> Outcomes:
@@ -118,20 +125,26 @@ def psql_script(arena: Arena, people: People) -> Outcomes:
     yield "psql script", verified(arena, people, measured)
 
 
-def run_pipeline(arena: Arena, people: People, workers: int) -> Measured:
-    """`pipeline run`; its seconds are those from the producer's start to the written summary."""
+def run_pipeline(
+    arena: Arena, people: People, workers: int, *, with_reports: bool = False, database_url: str | None = None
+) -> Measured:
+    """`pipeline run`; its seconds are those from the producer's start to the written summary.
+
+    `with_reports`: with those of the run before in place; then to the end, since the summary may stay as it is.
+    """
     output = arena.scratch / "output"
-    shutil.rmtree(output, ignore_errors=True)
-    output.mkdir()
-    urls = {"DATABASE_URL": arena.url(), "REDIS_URL": arena.servers.redis_url}
+    if not with_reports:
+        shutil.rmtree(output, ignore_errors=True)
+        output.mkdir()
+    urls = {"DATABASE_URL": database_url or arena.url(), "REDIS_URL": arena.servers.redis_url}
     options = ["--data", people.folder, "--output", output, "--workers", str(workers)]
     command = [sys.executable, "-m", "pipeline", "run", *options]
     measured = arena.measure(Command(command, {**arena.client_environment(), **urls}, PROJECT))
     summary = output / "summary_output.json"
     if summary.read_bytes() != people.summary:
         raise FailedError("summary_output.json is not the expected one")
-    written = summary.stat().st_ctime  # when it was put in its place
-    return replace(verified(arena, people, measured), seconds=written - measured.started["producer"])
+    done = measured.ended if with_reports else summary.stat().st_ctime  # when it was put in its place
+    return replace(verified(arena, people, measured), seconds=done - measured.started["producer"])
 
 
 def verified(arena: Arena, people: People, measured: Measured) -> Measured:

@@ -46,6 +46,7 @@ class Measured:
     memory: dict[str, int]
     other_cpu: float  # of everything else on the machine, this benchmark's own looks included
     started: dict[str, float]  # kind -> Unix time at which the first process of it started
+    ended: float  # Unix time at which the last command ended
     verified_rows: int = 0  # counted in the table afterwards
 
     @property
@@ -72,12 +73,12 @@ def measure(commands: Sequence[Command], servers: Mapping[str, int], timeout: fl
         processes += held
         with Sampler([process.pid for process in processes], servers) as sampler:
             _wait(processes, timeout, log)
-            seconds = time.perf_counter() - start
+            seconds, ended = time.perf_counter() - start, time.time()
         cpu = sampler.stage_cpu()
         cpu["client"] = _children_cpu() - children_before - clients_before - sum(cpu.values())
         cpu |= {server: tree_cpu(pid) - before[server] for server, pid in servers.items()}
         other = machine_cpu() - machine_before - sum(cpu.values())
-        return Measured(seconds, seconds, cpu, sampler.peaks, other, sampler.started())
+        return Measured(seconds, seconds, cpu, sampler.peaks, other, sampler.started(), ended)
 
 
 @contextmanager

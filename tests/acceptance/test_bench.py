@@ -13,6 +13,7 @@ OUTCOMES = {
     "pipeline, 2 workers": PEOPLE,
     "pipeline, unchanged": PEOPLE,
     "pipeline, one changed line": PEOPLE,
+    "pipeline, key per row": PEOPLE,
     "limit, 10,000 rows": 10_000,
     "pipeline, 10,000 rows": 10_000,
     "psql script": PEOPLE,
@@ -23,7 +24,7 @@ SERVERS = {"client", "Redis", "PostgreSQL"}
 
 def test_the_benchmark_verifies_and_reports_each_contestant(commands: Commands, tmp_path: Path) -> None:
     options = ["--people", str(PEOPLE), "--rounds", "1", "--output", str(tmp_path)]
-    ended = commands.run("bench", *options, "--only", "pipeline", "small", "queueing", "psql")
+    ended = commands.run("bench", *options, "--only", "pipeline", "per-row", "small", "queueing", "psql")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["failed"] == results["skipped"] == {}
