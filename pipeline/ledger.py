@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.database import Transaction
-from pipeline.errors import RefusedJobError
+from pipeline.errors import RefusedJobError, RetryLaterError
 
 SQL = Path(__file__).parent / "sql"
 
@@ -150,9 +150,12 @@ def seal(tx: Transaction, plan: LoadPlan, refers_to: tuple[str, ...], *, chunks_
     A new load supersedes the one before: from the commit on, chunks of that one change nothing, and chunks
     that were being committed have been waited for. If `chunks_stay`, chunks but the last that are the same in
     both, and committed without a rejected row, are committed in the new one too: all their rows are unchanged.
+    Raises RetryLaterError if somebody forgets the source at the same time.
     """
     source_id = tx.value(SQL / "register_source.sql", name=plan.source, dataset=plan.dataset)
     tx.run(SQL / "lock_source_alone.sql", source_id=source_id)
+    if tx.value(SQL / "source_by_name.sql", name=plan.source) != source_id:
+        raise RetryLaterError(f"{plan.source} was forgotten at this moment")
     if resumed := _resumed(tx, source_id, plan.sha256, refers_to):
         return resumed
     load = tx.value(

@@ -1,10 +1,13 @@
 """Promises 1 and 2 on well-formed input: the tables hold what the files say, version after version."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from pipeline import ledger
+from pipeline.database import Database
 from pipeline.queue import ChunkQueue
-from tests.conftest import PEOPLE, PLACES, Pipeline, named
+from tests.conftest import PEOPLE, PLACES, Pipeline, named, wait_until
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
 JEAN, TADHG, SIAN, _ = PEOPLE.splitlines(keepends=True)[1:]
@@ -158,3 +161,17 @@ def test_a_file_that_changes_between_the_two_passes_is_noticed(
     assert pipeline.queue.length() == 0
     pipeline.load()
     assert "Fadhg" in {given_name for _, given_name in named(pipeline)}
+
+
+def test_a_source_forgotten_while_a_new_version_is_sealed_is_loaded_anew(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    pipeline.write(people=PEOPLE.replace("Jean", "Joan"))
+    with ThreadPoolExecutor(1) as threads:
+        with Database(pipeline.services.database_url, "tests").transaction() as tx:
+            ledger.forget(tx, "people.csv")
+            producing = threads.submit(pipeline.produce)
+            wait_until(lambda: tx.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+        producing.result()
+    pipeline.work()
+    assert pipeline.counts() == {"inserted": 4, "updated": 0, "unchanged": 0, "rejected": 0, "deleted": 0}
+    assert named(pipeline) == [(1, "Joan"), (2, "Tadhg"), (3, "Siân"), (4, "Joan")]
