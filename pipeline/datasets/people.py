@@ -14,7 +14,7 @@ from pipeline.ledger import Claim
 from pipeline.rows import Fault, SourceRow, SourceRows
 
 HERE = Path(__file__).parent
-REMEMBERED = 100_000  # texts; names and days repeat, and are checked once
+REMEMBERED = 100_000  # texts; names repeat, and are checked once
 TABLE_COLUMNS = ("source_id", "row_number", "given_name", "family_name", "date_of_birth", "place_id")
 
 
@@ -36,7 +36,6 @@ class People(Dataset):
     def __init__(self) -> None:
         self._place_ids: dict[str, str] = {}  # by city
         self._good_texts = Remembered(good_text)
-        self._good_days = Remembered(good_day)
 
     def faults(self, fields: Sequence[str]) -> list[Fault]:
         given_name, family_name, date_of_birth, place_of_birth = fields
@@ -103,7 +102,7 @@ class People(Dataset):
         found = (
             list(map(self._good_texts.__getitem__, given_names)),
             list(map(self._good_texts.__getitem__, family_names)),
-            list(map(self._good_days.__getitem__, days)),
+            good_days(days),
             list(map(self._place_ids.get, cities, repeat(""))),
         )
         fields = zip(repeat(str(claimed.source_id)), map(str, count(rows.first_row)), *found)
@@ -131,10 +130,15 @@ def good_text(text: str) -> str:
     return "" if text_fault("", cleaned) else copy_field(cleaned)
 
 
-def good_day(text: str) -> str:
-    """A day as COPY takes it, or an empty text if it may be bad; a good one stays good."""
-    cleaned = clean(text)
-    return "" if date_fault("", cleaned) else cleaned
+def good_days(texts: Sequence[str]) -> Sequence[str]:
+    """Days as COPY takes them, with an empty text for each that may be bad. Asked all at once, since most are good."""
+    try:
+        days = list(map(date.fromisoformat, texts))
+        if max(days) <= date.today() and list(map(date.isoformat, days)) == list(texts):
+            return texts
+    except ValueError:
+        pass
+    return ["" if date_fault("", day) else day for day in map(clean, texts)]
 
 
 class Remembered(dict[str, str]):
