@@ -31,14 +31,14 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str]) -> int
             settings.setdefault("DATABASE_URL", embedded.database_url)
             settings.setdefault("REDIS_URL", embedded.redis_url)
         apply_schema(Database(settings["DATABASE_URL"], "schema"))
+        # All at once, since each takes a while to read its modules; the producer first, whom the others wait for.
+        producer = stack.enter_context(_process(settings, "producer"))
         for _ in range(workers):
             stack.enter_context(_process(settings, "worker", "--until-stdin-closes"))
-        for stage in ("producer", "exporter"):
-            with _process(settings, stage) as process:
-                code = process.wait()
-            if code:
-                return code
-    return 0
+        exporter = stack.enter_context(_process(settings, "exporter", "--after-line-on-stdin"))
+        code = producer.wait()
+        exporter.communicate(None if code else b"the producer is done\n")  # without a line it ends
+        return code or exporter.returncode
 
 
 @contextmanager
