@@ -130,7 +130,7 @@ def run_pipeline(
 ) -> Measured:
     """`pipeline run`; its seconds are those from the producer's start to the written summary.
 
-    `with_reports`: with those of the run before in place; then to the end, since the summary may stay as it is.
+    `with_reports`: with those of the run before in place; then to the exporter's end, since they may stay as they are.
     """
     output = arena.scratch / "output"
     if not with_reports:
@@ -143,7 +143,7 @@ def run_pipeline(
     summary = output / "summary_output.json"
     if summary.read_bytes() != people.summary:
         raise FailedError("summary_output.json is not the expected one")
-    done = measured.ended if with_reports else summary.stat().st_ctime  # when it was put in its place
+    done = measured.ended["exporter"] if with_reports else summary.stat().st_ctime  # when it was put in its place
     return replace(verified(arena, people, measured), seconds=done - measured.started["producer"])
 
 

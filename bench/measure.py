@@ -17,7 +17,7 @@ from typing import IO
 
 from bench.processes import descendants, kind, machine_cpu, proportional_memory, tree_cpu, usage
 
-CPU_INTERVAL = 0.05  # seconds between looks at the stages' CPU: what a stage used after the last counts as client's
+CPU_INTERVAL = 0.05  # seconds between looks at the stages: what one used after the last counts as the client's CPU
 MEMORY_INTERVAL = 0.25  # seconds between looks at memory
 LONGEST_REASON = 300  # characters of what a failed command said
 
@@ -46,7 +46,7 @@ class Measured:
     memory: dict[str, int]
     other_cpu: float  # of everything else on the machine, this benchmark's own looks included
     started: dict[str, float]  # kind -> Unix time at which the first process of it started
-    ended: float  # Unix time at which the last command ended
+    ended: dict[str, float]  # kind -> Unix time at which the last process of it was seen to have ended
     verified_rows: int = 0  # counted in the table afterwards
 
     @property
@@ -73,12 +73,12 @@ def measure(commands: Sequence[Command], servers: Mapping[str, int], timeout: fl
         processes += held
         with Sampler([process.pid for process in processes], servers) as sampler:
             _wait(processes, timeout, log)
-            seconds, ended = time.perf_counter() - start, time.time()
+            seconds = time.perf_counter() - start
         cpu = sampler.stage_cpu()
         cpu["client"] = _children_cpu() - children_before - clients_before - sum(cpu.values())
         cpu |= {server: tree_cpu(pid) - before[server] for server, pid in servers.items()}
         other = machine_cpu() - machine_before - sum(cpu.values())
-        return Measured(seconds, seconds, cpu, sampler.peaks, other, sampler.started(), ended)
+        return Measured(seconds, seconds, cpu, sampler.peaks, other, sampler.started(), sampler.ended)
 
 
 @contextmanager
@@ -159,11 +159,13 @@ class Sampler:
 
     def __init__(self, commands: Sequence[int], servers: Mapping[str, int]) -> None:
         self.peaks: dict[str, int] = {}  # kind -> bytes
+        self.ended: dict[str, float] = {}  # kind -> Unix time of the first look that no longer found a process
         self._commands = commands
         self._servers = servers
         self._kinds: dict[int, str] = {}
         self._cpu: dict[int, float] = {}  # pid -> seconds at the last look
         self._started: dict[int, float] = {}  # pid -> seconds since boot
+        self._running: set[int] = set()  # pids at the last look
         self._done = threading.Event()
         self._thread = ThreadPoolExecutor(1)
 
@@ -203,6 +205,9 @@ class Sampler:
                 memory_due = time.monotonic() + MEMORY_INTERVAL
 
     def _look_at_cpu(self, processes: list[int]) -> None:
+        for pid in self._running.difference(processes):
+            self.ended[self._kinds[pid]] = time.time()
+        self._running = {pid for pid in processes if pid in self._kinds}
         for pid in processes:
             used = usage(pid)
             if used:

@@ -33,11 +33,12 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str]) -> int
         apply_schema(Database(settings["DATABASE_URL"], "schema"))
         # All at once, since each takes a while to read its modules; the producer first, whom the others wait for.
         producer = stack.enter_context(_process(settings, "producer"))
-        for _ in range(workers):
-            stack.enter_context(_process(settings, "worker", "--until-stdin-closes"))
+        loading = [stack.enter_context(_process(settings, "worker", "--until-stdin-closes")) for _ in range(workers)]
         exporter = stack.enter_context(_process(settings, "exporter", "--after-line-on-stdin"))
         code = producer.wait()
         exporter.communicate(None if code else b"the producer is done\n")  # without a line it ends
+        for worker in loading:
+            worker.terminate()  # all at once; the end of the block waits for each
         return code or exporter.returncode
 
 
