@@ -85,7 +85,7 @@ queue_limit = setting(
     "--queue-limit",
     "QUEUE_LIMIT",
     type=click.IntRange(min=1),
-    default=64,
+    default=32,
     metavar="CHUNKS",
     help="Chunks that may wait on the queue; the producer pauses at this number.",
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.conftest import generate, wait_until
 from tests.faults.conftest import QUEUE_LIMIT, STOP_TIMEOUT, Run
 
-REDIS_BOUND = 100 << 20  # bytes, with the default QUEUE_LIMIT
+REDIS_BOUND = 64 << 20  # bytes, with the default QUEUE_LIMIT
 
 
 def test_a_producer_killed_half_way_goes_on_with_the_missing_chunks_when_started_again(run: Run) -> None:
@@ -67,10 +67,10 @@ def test_without_workers_both_end_in_time_with_exit_code_4_and_the_remedy(run: R
 
 
 def test_redis_holds_no_more_than_the_limit_however_large_the_file(run: Run) -> None:
-    """A million and a half people in 75 chunks of the default size, with no worker at first: 64 of them may wait."""
-    generate(run.pipeline.data, people=1_500_000)
-    producer = run.produce(CHUNK_ROWS="20000", QUEUE_LIMIT="64")
-    wait_until(lambda: run.pipeline.queue.length() == 64, timeout=60)
+    """A million people in 50 chunks of the default size, with no worker at first: 32 of them may wait."""
+    generate(run.pipeline.data, people=1_000_000)
+    producer = run.produce(CHUNK_ROWS="20000", QUEUE_LIMIT="32")
+    wait_until(lambda: run.pipeline.queue.length() == 32, timeout=60)
     most = [0]
     run.start_workers()
 
