@@ -53,7 +53,9 @@ def test_the_workers_are_connected_with_the_rights_of_their_role(stack: Stack) -
         users = tx.rows(
             "SELECT usename, count(*) FROM pg_stat_activity WHERE application_name = 'pipeline worker' GROUP BY 1"
         )
+        granted = tx.value("SELECT has_parameter_privilege('pipeline_worker', 'session_replication_role', 'SET')")
     assert users == [("pipeline_worker", 4)]
+    assert granted  # so that they check the key to places once a chunk
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another owner")

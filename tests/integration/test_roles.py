@@ -1,5 +1,6 @@
 """Least privilege: each stage can do its work as a member of its role, and nothing that is not its work."""
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -242,6 +243,41 @@ def test_an_owner_who_may_not_create_roles_can_apply_the_schema(
     apply_schema(owner)
     with Database(as_user(url, "exporter_user"), "tests").transaction() as tx:
         assert tx.rows("SELECT * FROM people") == []
+
+
+def worker_of(schema: Path) -> str:
+    """The worker's role in a schema_of_other_roles."""
+    [role] = set(re.findall(r"other_\d+_worker", schema.read_text()))
+    return role
+
+
+def may_switch_triggers_off(url: str, role: str) -> bool:
+    with Database(url, "tests").transaction() as tx:
+        return tx.value(f"SELECT has_parameter_privilege('{role}', 'session_replication_role', 'SET')")
+
+
+def test_a_superuser_s_grant_to_the_worker_stays_revoked(
+    empty_url: Callable[[], str], schema_of_other_roles: Path
+) -> None:
+    url, role = empty_url(), worker_of(schema_of_other_roles)
+    schema = Database(url, "tests")
+    schema.run_script(schema_of_other_roles)
+    assert may_switch_triggers_off(url, role)
+    run(url, f"REVOKE SET ON PARAMETER session_replication_role FROM {role}")
+    schema.run_script(schema_of_other_roles)
+    assert not may_switch_triggers_off(url, role)
+
+
+def test_who_may_create_roles_but_not_grant_the_parameter_creates_them_without_it(
+    empty_url: Callable[[], str], schema_of_other_roles: Path
+) -> None:
+    url = empty_url()
+    run(url, "ALTER ROLE plain_user CREATEROLE")
+    try:
+        Database(as_user(url, "plain_user"), "tests").run_script(schema_of_other_roles)
+    finally:
+        run(url, "ALTER ROLE plain_user NOCREATEROLE")
+    assert not may_switch_triggers_off(url, worker_of(schema_of_other_roles))
 
 
 def test_the_schema_can_be_applied_to_several_databases_at_once(
