@@ -55,6 +55,9 @@ class Chunks(Queue):
             if Chunks.is_stopped:
                 raise StopRequested
             return super().lmove(connection, queue_key, timeout)  # type: ignore[no-any-return]
+        except StopRequested:
+            connection.connection_pool.disconnect()  # the reply may still come, and is not the next command's
+            raise
         finally:
             Chunks.is_waiting = False
 

@@ -1,12 +1,14 @@
 """Promise 3: a chunk that comes twice, late, out of order or not at all has one effect."""
 
 import threading
+import time
 
 import pytest
+from rq.exceptions import StopRequested
 
 from pipeline import ledger
 from pipeline.database import Database
-from pipeline.queue import ChunkQueue
+from pipeline.queue import ChunkQueue, Chunks
 from producer.produce import produce
 from producer.sources import find_sources
 from tests.conftest import PEOPLE, PLACES, Pipeline, at_once, expected_people, generate, held, named, wait_until
@@ -184,3 +186,20 @@ def test_people_are_not_rejected_while_their_places_are_still_being_loaded(
     pipeline.check_reconciliation()
     assert len(pipeline.people()) == 4
     assert pipeline.rejected() == []
+
+
+def test_a_stop_between_asking_for_a_job_and_reading_the_answer_leaves_no_answer_to_be_taken_for_another(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = pipeline.queue.connection
+
+    def stop(*_: object, **__: object) -> None:
+        raise StopRequested
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "parse_response", stop)
+        with pytest.raises(StopRequested):
+            Chunks.lmove(connection, "rq:queue:chunks", 1)
+    assert connection.ping() is True
+    time.sleep(1.2)  # by now the one that was asked has answered that there is no job
+    assert connection.ping() is True
