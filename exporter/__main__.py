@@ -1,7 +1,6 @@
 """`python -m exporter`: from complete loads to reports."""
 
 import logging
-import sys
 from pathlib import Path
 
 import click
@@ -32,9 +31,6 @@ logger = logging.getLogger("exporter")
 @command.folder("--output", "OUTPUT_DIR", "data", "Folder that the reports are written into.")
 @command.drain_timeout
 @command.max_rejects
-@click.option(
-    "--after-line-on-stdin", is_flag=True, help="Begin when standard input brings a line; end if it closes without one."
-)
 @command.database_url()
 @command.redis_url()
 @command.logging_options
@@ -42,7 +38,6 @@ def main(
     output: Path,
     drain_timeout: float,
     max_rejects: str | None,
-    after_line_on_stdin: bool,
     database_url: str,
     redis_url: str,
 ) -> None:
@@ -51,8 +46,6 @@ def main(
     Reports are the files of exporter/reports; each is replaced whole or not at all. If no load has changed
     since they were written, they stay; remove one of them to have all written anew.
     """
-    if after_line_on_stdin and not sys.stdin.readline():
-        return
     check_writable(output)
     limit = _limit(max_rejects)
     database = Database(database_url, "exporter")

@@ -82,7 +82,7 @@ def run(
         "REDIS_URL": redis_url,
     }
     environment = {name: str(value) for name, value in settings.items() if value is not None}
-    return whole.run(state, workers, environment)
+    return whole.run(state, workers, environment, command.logging_arguments())
 
 
 @cli.command()

@@ -109,6 +109,7 @@ def logging_options(command: F) -> F:
         context.meta["log_format"] = log_format
 
     def configure(context: click.Context, parameter: click.Parameter, debug: bool) -> None:  # noqa: ARG001
+        context.meta["debug"] = debug
         logs.configure(context.meta["log_format"], debug=debug)
 
     command = click.option(
@@ -130,6 +131,12 @@ def logging_options(command: F) -> F:
     )(command)
 
 
+def logging_arguments() -> list[str]:
+    """What makes another command log like the one that runs."""
+    meta = click.get_current_context().meta
+    return ["--log-format", meta["log_format"], *(["--debug"] if meta["debug"] else [])]
+
+
 def run(command: click.Command, name: str, *, ends_in_time: bool = False) -> NoReturn:
     """Runs a command to its end and exits with the code that the README states for each outcome.
 
@@ -140,31 +147,43 @@ def run(command: click.Command, name: str, *, ends_in_time: bool = False) -> NoR
         signal.signal(signal.SIGINT, _stop)
     stop.listen(cut_connections, EXIT_CODES if ends_in_time else None)
     try:
-        code = command.main(prog_name=name, standalone_mode=False, max_content_width=100)
-    except click.ClickException as error:
-        code = _fail(" ".join(error.format_message().split()), 2, error)
-    except PipelineError as error:
-        code = _fail(str(error), error.exit_code, error)
+        code = _exit_code(command, name)
+        _hear_no_more()
     except (KeyboardInterrupt, click.Abort) as error:
         code = _fail("interrupted; run it again to go on", INTERRUPTED, error)
     except Terminated:
         logging.getLogger("pipeline").info("told to stop; run it again to go on")
         code = 0
+    for number in EXIT_CODES:
+        signal.signal(number, signal.SIG_IGN)  # while Python ends, it would have the process killed
+    sys.exit(code)
+
+
+def _exit_code(command: click.Command, name: str) -> int:
+    try:
+        return command.main(prog_name=name, standalone_mode=False, max_content_width=100) or 0
+    except click.Abort:
+        raise
+    except click.ClickException as error:
+        return _fail(" ".join(error.format_message().split()), 2, error)
+    except PipelineError as error:
+        return _fail(str(error), error.exit_code, error)
     except Exception as error:
-        code = _fail(f"unexpected {type(error).__name__}: {error}; --debug shows where", 1, error)
-    _ignore_signals()
-    sys.exit(code or 0)
+        return _fail(f"unexpected {type(error).__name__}: {error}; --debug shows where", 1, error)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    _ignore_signals()
+    _hear_no_more()
     raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
 
-def _ignore_signals() -> None:
-    """From now on: the process is about to end, and another signal would only spoil how."""
+def _hear_no_more() -> None:
+    """The process is about to end, and another signal would only spoil how.
+
+    By a function: of a signal that came together with the first, and is ignored by now, Python would print a traceback.
+    """
     for number in EXIT_CODES:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda number, frame: None)  # noqa: ARG005
 
 
 def _fail(message: str, code: int, error: BaseException) -> int:

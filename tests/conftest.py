@@ -171,7 +171,9 @@ def pipeline(services: Services, tmp_path: Path) -> Pipeline:
     return Pipeline(services, data)
 
 
-def start_process(command: list[str], environment: dict[str, str]) -> "subprocess.Popen[str]":
+def start_process(
+    command: list[str], environment: dict[str, str], *, own_group: bool = False
+) -> "subprocess.Popen[str]":
     """A process in the project's folder, which Ctrl-C would reach even if the tests run in the background."""
     return subprocess.Popen(
         command,
@@ -181,6 +183,7 @@ def start_process(command: list[str], environment: dict[str, str]) -> "subproces
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        process_group=0 if own_group else None,
     )
 
 

@@ -2,10 +2,6 @@
 
 import gc
 import logging
-import os
-import signal
-import sys
-import threading
 
 import click
 
@@ -30,19 +26,14 @@ logger = logging.getLogger("worker")
 
 @click.command(epilog=EXAMPLES)
 @click.option("--burst", is_flag=True, help="End when the queue is empty, instead of waiting for more.")
-@click.option(
-    "--until-stdin-closes", is_flag=True, help="End when standard input closes, so with the process that holds it."
-)
 @command.database_url()
 @command.redis_url()
 @command.logging_options
-def main(burst: bool, until_stdin_closes: bool, database_url: str, redis_url: str) -> None:
+def main(burst: bool, database_url: str, redis_url: str) -> None:
     """Load chunks until told to stop. Start as many workers as you like, on any machine.
 
     SIGTERM and Ctrl-C end it after the chunk in hand.
     """
-    if until_stdin_closes:
-        threading.Thread(target=_stop_when_stdin_closes, daemon=True).start()
     database = Database(database_url, "worker")
     database.check()
     queue = ChunkQueue.at(redis_url)
@@ -50,12 +41,6 @@ def main(burst: bool, until_stdin_closes: bool, database_url: str, redis_url: st
     logger.info("worker ready")
     queue.work(ChunkLoader(database, stop.requested).load_chunk, burst=burst)
     logger.debug("worker stopped")
-
-
-def _stop_when_stdin_closes() -> None:
-    while os.read(sys.stdin.fileno(), 1024):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ import struct
 import subprocess
 import sys
 import termios
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -244,58 +242,6 @@ def test_a_waiting_stage_stops_when_told(
         wait_until(lambda: pipeline.rows(activity) == [(1,)])
     process.send_signal(number)
     assert process.wait(10) == code
-
-
-@pytest.fixture
-def waiting_exporter(commands: Commands, pipeline: Pipeline) -> Iterator["subprocess.Popen[str]"]:
-    """It could write reports at once, and waits for a line."""
-    pipeline.load(places=PLACES, people=PEOPLE)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "exporter", "--after-line-on-stdin", "--output", pipeline.data],
-        cwd=PROJECT,
-        env=commands.services.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    reads = Path(f"/proc/{process.pid}/syscall")
-    if reads.exists():
-        wait_until(lambda: reads.read_text().startswith("0 0x0 "))  # read(0, ...)
-    else:
-        time.sleep(2)
-    yield process
-    process.kill()
-    process.communicate()
-
-
-def test_an_exporter_told_to_wait_begins_with_a_line(
-    waiting_exporter: "subprocess.Popen[str]", pipeline: Pipeline
-) -> None:
-    summary = pipeline.data / "summary_output.json"
-    assert not summary.exists()
-    out, err = waiting_exporter.communicate("now\n", timeout=10)
-    assert waiting_exporter.returncode == 0, err
-    assert out.endswith(f"\n{summary}\n")
-    assert summary.read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
-
-
-def test_an_exporter_told_to_wait_ends_without_a_word_if_no_line_comes(
-    waiting_exporter: "subprocess.Popen[str]", pipeline: Pipeline
-) -> None:
-    assert waiting_exporter.communicate(timeout=10) == ("", "")
-    assert waiting_exporter.returncode == 0
-    assert not (pipeline.data / "summary_output.json").exists()
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_an_exporter_told_to_wait_stops_when_told(
-    waiting_exporter: "subprocess.Popen[str]", pipeline: Pipeline, number: int, code: int
-) -> None:
-    waiting_exporter.send_signal(number)
-    assert waiting_exporter.wait(2) == code
-    assert not (pipeline.data / "summary_output.json").exists()
 
 
 def test_a_run_whose_producer_fails_has_its_exit_code_and_leaves_reports_and_no_process(

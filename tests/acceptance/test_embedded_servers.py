@@ -99,7 +99,7 @@ def test_after_a_sigkill_the_next_run_finds_all_in_order(folder: Path, data: Pat
     (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000)
     process = start(data, folder / "state", "--chunk-rows", "1", "--queue-limit", "1")
     wait_until(lambda: names_in(folder) == BOTH)
-    stages = [child for child in psutil.Process(process.pid).children() if child.name() not in BOTH]
+    stages = [child for child in psutil.Process(process.pid).children(recursive=True) if child.name() not in BOTH]
     if "servers" in victims:
         for server in servers_in(folder):
             server.kill()
