@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from bench.processes import descendants, kind, machine_cpu, proportional_memory, tree_cpu, usage
+from bench.processes import adopt_orphans, descendants, kind, machine_cpu, proportional_memory, tree_cpu, usage
 
 CPU_INTERVAL = 0.05  # seconds between looks at the stages: what one used after the last counts as the client's CPU
 MEMORY_INTERVAL = 0.25  # seconds between looks at memory
@@ -41,12 +41,9 @@ class Measured:
     """What one contestant cost, once. CPU in seconds, memory in bytes at its peak (PSS)."""
 
     seconds: float
-    command_seconds: float  # of the whole command, where `seconds` is of a part of it
     cpu: dict[str, float]
     memory: dict[str, int]
     other_cpu: float  # of everything else on the machine, this benchmark's own looks included
-    started: dict[str, float]  # kind -> Unix time at which the first process of it started
-    ended: dict[str, float]  # kind -> Unix time at which the last process of it was seen to have ended
     verified_rows: int = 0  # counted in the table afterwards
 
     @property
@@ -59,6 +56,7 @@ def measure(commands: Sequence[Command], servers: Mapping[str, int], timeout: fl
 
     Raises FailedError if one fails, or does not end within `timeout` seconds.
     """
+    adopt_orphans()
     with tempfile.TemporaryFile("w+") as log, ExitStack() as stack:
         held = [stack.enter_context(_process(command, log)) for command in commands if command.held]
         for process in held:
@@ -74,11 +72,12 @@ def measure(commands: Sequence[Command], servers: Mapping[str, int], timeout: fl
         with Sampler([process.pid for process in processes], servers) as sampler:
             _wait(processes, timeout, log)
             seconds = time.perf_counter() - start
+        _wait_for_orphans(processes)
         cpu = sampler.stage_cpu()
         cpu["client"] = _children_cpu() - children_before - clients_before - sum(cpu.values())
         cpu |= {server: tree_cpu(pid) - before[server] for server, pid in servers.items()}
         other = machine_cpu() - machine_before - sum(cpu.values())
-        return Measured(seconds, seconds, cpu, sampler.peaks, other, sampler.started(), sampler.ended)
+        return Measured(seconds, cpu, sampler.peaks, other)
 
 
 @contextmanager
@@ -137,6 +136,14 @@ def _wait(processes: "Sequence[subprocess.Popen[str]]", timeout: float, log: IO[
         raise FailedError(f"exit code {max(codes, key=abs)}: {_said(log)}")
 
 
+def _wait_for_orphans(processes: "Sequence[subprocess.Popen[str]]") -> None:
+    """Until what the commands left behind has ended too, so that its CPU counts."""
+    for process in processes:
+        with suppress(ChildProcessError):
+            while True:
+                os.waitpid(-process.pid, 0)
+
+
 def _said(log: IO[str]) -> str:
     log.seek(0)
     return " ".join(log.read().split())[-LONGEST_REASON:]
@@ -159,13 +166,10 @@ class Sampler:
 
     def __init__(self, commands: Sequence[int], servers: Mapping[str, int]) -> None:
         self.peaks: dict[str, int] = {}  # kind -> bytes
-        self.ended: dict[str, float] = {}  # kind -> Unix time of the first look that no longer found a process
         self._commands = commands
         self._servers = servers
         self._kinds: dict[int, str] = {}
         self._cpu: dict[int, float] = {}  # pid -> seconds at the last look
-        self._started: dict[int, float] = {}  # pid -> seconds since boot
-        self._running: set[int] = set()  # pids at the last look
         self._done = threading.Event()
         self._thread = ThreadPoolExecutor(1)
 
@@ -188,13 +192,6 @@ class Sampler:
                 cpu[self._kinds[pid]] = cpu.get(self._kinds[pid], 0.0) + seconds
         return cpu
 
-    def started(self) -> dict[str, float]:
-        booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-        return {
-            each: booted + min(self._started[pid] for pid in self._started if self._kinds[pid] == each)
-            for each in set(self._kinds.values())
-        }
-
     def _look(self) -> None:
         memory_due = 0.0
         while not self._done.wait(CPU_INTERVAL):
@@ -205,16 +202,12 @@ class Sampler:
                 memory_due = time.monotonic() + MEMORY_INTERVAL
 
     def _look_at_cpu(self, processes: list[int]) -> None:
-        for pid in self._running.difference(processes):
-            self.ended[self._kinds[pid]] = time.time()
-        self._running = {pid for pid in processes if pid in self._kinds}
         for pid in processes:
             used = usage(pid)
             if used:
-                if self._kinds.get(pid, "client") == "client":  # a child is its parent's copy until it runs its command
+                if self._kinds.get(pid, "client") == "client":  # a stage is its parent's copy until it has its title
                     self._kinds[pid] = kind(pid)
                 self._cpu[pid] = max(used.own, self._cpu.get(pid, 0.0))
-                self._started[pid] = used.started
 
     def _look_at_memory(self, processes: list[int]) -> None:
         now: dict[str, int] = {}

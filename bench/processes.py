@@ -1,5 +1,6 @@
 """What /proc says of processes: CPU, memory, descendants."""
 
+import ctypes
 import os
 import re
 from contextlib import suppress
@@ -8,17 +9,21 @@ from pathlib import Path
 
 PROC = Path("/proc")
 TICK = 1 / os.sysconf("SC_CLK_TCK")  # seconds
-STAGES = {"producer": "producer", "worker": "workers", "exporter": "exporter"}  # module -> kind
+STAGES = {
+    "pipeline producer": "producer",
+    "pipeline worker": "workers",
+    "pipeline exporter": "exporter",
+}  # title -> kind
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 GONE = (FileNotFoundError, ProcessLookupError, PermissionError)  # ended, or another user's
 
 
 @dataclass(frozen=True)
 class Usage:
-    """CPU seconds of a process and of its children that have ended, and when it started (seconds since boot)."""
+    """CPU seconds of a process and of its children that have ended."""
 
     own: float
     ended_children: float
-    started: float
 
 
 def usage(pid: int) -> Usage | None:
@@ -26,7 +31,7 @@ def usage(pid: int) -> Usage | None:
     with suppress(*GONE):
         fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
         user, system, children_user, children_system, *_ = (int(field) * TICK for field in fields[11:15])
-        return Usage(user + system, children_user + children_system, int(fields[19]) * TICK)
+        return Usage(user + system, children_user + children_system)
     return None
 
 
@@ -60,10 +65,14 @@ def proportional_memory(pid: int) -> int:
 def kind(pid: int) -> str:
     """Which of the pipeline's stages a process is; of all others, `client`."""
     with suppress(*GONE):
-        command = (PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace").split("\0")
-        if "-m" in command[:-1]:
-            return STAGES.get(command[command.index("-m") + 1], "client")
+        title = (PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace").strip("\0 ")
+        return STAGES.get(title, "client")
     return "client"
+
+
+def adopt_orphans() -> None:
+    """From now on, descendants whose parent has ended are children of this process, which can wait for them."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def name(pid: int) -> str:

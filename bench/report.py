@@ -31,10 +31,6 @@ class Outcome:
         return median(run.seconds for run in self.runs)
 
     @property
-    def command_seconds(self) -> float:
-        return median(run.command_seconds for run in self.runs)
-
-    @property
     def total_cpu(self) -> float:
         return median(run.total_cpu for run in self.runs)
 
@@ -101,10 +97,10 @@ def write(
     return path
 
 
-def ratio(outcome: Outcome, outcomes: list[Outcome], seconds: float) -> float | None:
-    """Seconds as a multiple of what the limit took for as many rows in the same run."""
+def ratio(outcome: Outcome, outcomes: list[Outcome]) -> float | None:
+    """The seconds as a multiple of what the limit took for as many rows in the same run."""
     limits = [each for each in outcomes if each.name.startswith("limit") and each.people == outcome.people]
-    return seconds / limits[0].seconds if limits else None
+    return outcome.seconds / limits[0].seconds if limits else None
 
 
 def queueing_share(outcomes: list[Outcome]) -> float | None:
@@ -118,10 +114,8 @@ def _as_json(outcome: Outcome, outcomes: list[Outcome]) -> dict[str, Any]:
     return {
         "people": outcome.people,
         "seconds": {"median": outcome.seconds, "min": lowest, "max": highest},
-        "command_seconds": outcome.command_seconds,
         "rows_per_second": outcome.people / outcome.seconds,
-        "ratio_to_limit": ratio(outcome, outcomes, outcome.seconds),
-        "command_ratio_to_limit": ratio(outcome, outcomes, outcome.command_seconds),
+        "ratio_to_limit": ratio(outcome, outcomes),
         "runs": [asdict(run) for run in outcome.runs],
     }
 
@@ -129,7 +123,7 @@ def _as_json(outcome: Outcome, outcomes: list[Outcome]) -> dict[str, Any]:
 def _where(about: dict[str, Any], outcomes: list[Outcome]) -> str:
     before, after = (", ".join(f"{load:.2f}" for load in about[f"load average {when}"]) for when in ("before", "after"))
     runs = [run for outcome in outcomes for run in outcome.runs]
-    others = sum(run.other_cpu for run in runs) / (about["cores"] * sum(run.command_seconds for run in runs))
+    others = sum(run.other_cpu for run in runs) / (about["cores"] * sum(run.seconds for run in runs))
     settings = ", ".join(f"{name} {value}" for name, value in about["settings"].items())
     return (
         f"{about['cores']} cores of {about['cpu']}, {about['memory'] / 2**30:.0f} GiB, {about['file system']},"
@@ -149,12 +143,10 @@ def _times(outcomes: list[Outcome]) -> str:
                 f"{outcome.seconds:.2f}",
                 f"{lowest:.2f}–{highest:.2f}",
                 f"{outcome.people / outcome.seconds:,.0f}",
-                _number(ratio(outcome, outcomes, outcome.seconds), 2),
-                f"{outcome.command_seconds:.2f}",
-                _number(ratio(outcome, outcomes, outcome.command_seconds), 2),
+                _number(ratio(outcome, outcomes), 2),
             ]
         )
-    return _table(["", "seconds", "min–max", "rows/s", "× limit", "whole command", "× limit"], rows)
+    return _table(["", "seconds", "min–max", "rows/s", "× limit"], rows)
 
 
 def _cpu(outcomes: list[Outcome]) -> str:

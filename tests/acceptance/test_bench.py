@@ -35,9 +35,11 @@ def test_the_benchmark_verifies_and_reports_each_contestant(commands: Commands, 
         outcome = results["outcomes"][name]
         [run] = outcome["runs"]
         assert run["verified_rows"] == outcome["people"] == rows, name
-        assert run["cpu"].keys() == (SERVERS | STAGES if name.startswith("pipeline") else SERVERS), name
+        stages = STAGES if name.startswith("pipeline") else set()  # some of them end too soon to be seen
+        assert SERVERS <= run["cpu"].keys() <= SERVERS | stages, name
+        assert "workers" in run["cpu"] or not stages, name
         assert all(seconds >= 0 for seconds in run["cpu"].values()), name
-        assert 0 < run["seconds"] <= run["command_seconds"], name
+        assert run["seconds"] > 0, name
         assert outcome["ratio_to_limit"] > 0, name
     report = (tmp_path / "results.md").read_text()
     assert all(f"| {name} |" in report for name in results["outcomes"])

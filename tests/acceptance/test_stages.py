@@ -38,7 +38,9 @@ def run(commands: Commands, pipeline: Pipeline) -> "subprocess.Popen[str]":
     options = ["--chunk-rows", "10", "--queue-limit", "1"]
     run = start_process([*command, *options], commands.services.environment, own_group=True)
     wait_until(lambda: [title(stage) for stage in stages_of(run)] == LOADING)
-    wait_until(lambda: pipeline.rows("SELECT count(*) > 3 FROM load_chunks WHERE committed_at IS NOT NULL") == [(True,)])
+    wait_until(
+        lambda: pipeline.rows("SELECT count(*) > 3 FROM load_chunks WHERE committed_at IS NOT NULL") == [(True,)]
+    )
     return run
 
 
