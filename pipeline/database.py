@@ -81,19 +81,26 @@ class Database:
         parts = urlsplit(self._url)
         return f"{parts.netloc.rpartition('@')[2] or 'localhost'}{parts.path}"
 
+    def another(self) -> "Database":
+        """Another connection to the same database."""
+        return Database(self._url, self._stage)
+
     @contextmanager
-    def transaction(self, *, snapshot: bool = False) -> Iterator["Transaction"]:
+    def transaction(self, *, snapshot: bool | str = False) -> Iterator["Transaction"]:
         """A transaction: committed at the end of the block, rolled back if anything is raised in it.
 
-        With `snapshot` every statement in it sees the same state of the database, and may only read.
+        With `snapshot` every statement in it sees the same state of the database, and may only read; it is the
+        state that another transaction sees if `snapshot` is what that has shared.
         Raises RetryLaterError when connection or server are at fault, PipelineError otherwise.
         """
         try:
             connection = self._connected()
             connection.set_session(
-                isolation_level="REPEATABLE READ" if snapshot else "READ COMMITTED", readonly=snapshot
+                isolation_level="REPEATABLE READ" if snapshot else "READ COMMITTED", readonly=bool(snapshot)
             )
             with connection.cursor() as cursor:
+                if isinstance(snapshot, str):
+                    cursor.execute("SET TRANSACTION SNAPSHOT %s", (snapshot,))
                 yield Transaction(connection, cursor)
             connection.commit()
         except psycopg2.Error as error:
@@ -188,6 +195,11 @@ class Transaction:
                 yield from cursor
 
         return names, rows()
+
+    def shared_snapshot(self) -> str:
+        """What this transaction sees, for others to see the same; they have to begin before this one ends."""
+        self.run("SET LOCAL idle_in_transaction_session_timeout = 0")  # it may wait for them for long
+        return str(self.value("SELECT pg_export_snapshot()"))
 
     def copy(self, table: str, columns: Sequence[str], lines: Iterable[str]) -> None:
         """Copies lines in PostgreSQL's text format (tab-separated, escaped, without line ends) into a table."""

@@ -5,7 +5,9 @@ import io
 import json
 import shutil
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -180,17 +182,35 @@ def test_all_reports_of_a_run_read_one_snapshot(
 ) -> None:
     (reports / "zz_last.json.sql").write_text("SELECT to_json(count(*)) FROM people")
     pipeline.load(places=PLACES, people=PEOPLE)
+    insert_another = (
+        "INSERT INTO people SELECT source_id, nextval('rows'), given_name, family_name, date_of_birth, place_id"
+        " FROM people LIMIT 1"
+    )
+    with pipeline.database.transaction() as tx:
+        tx.run("CREATE SEQUENCE rows START 1000")
     write = module._write
 
-    def load_meanwhile(tx: object, query: Path, folder: Path) -> Path:
-        if query.name.startswith("summary"):
-            pipeline.load(people=PEOPLE + PEOPLE.splitlines(keepends=True)[1])
-        return write(tx, query, folder)
+    def insert_before(*arguments: Any) -> Path:
+        with closing(Database(pipeline.services.database_url, "test")) as database, database.transaction() as tx:
+            tx.run(insert_another)
+        return write(*arguments)
 
-    monkeypatch.setattr(module, "_write", load_meanwhile)
+    monkeypatch.setattr(module, "_write", insert_before)
     export(Database(pipeline.services.database_url, "exporter"), output)
+    assert len(pipeline.people()) == 4 + len(list(reports.iterdir()))
     assert (output / "zz_last.json").read_text() == "4"
-    assert len(pipeline.people()) == 5
+    assert (output / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
+
+
+def test_the_snapshot_lasts_as_long_as_the_slowest_report(pipeline: Pipeline, output: Path, reports: Path) -> None:
+    (reports / "births.csv.sql").write_text("SELECT count(*) AS people, pg_sleep(1) FROM people")  # the first
+    pipeline.load(places=PLACES, people=PEOPLE)
+    database = Database(pipeline.services.database_url, "exporter")
+    with database.transaction() as tx:
+        tx.run("SET idle_in_transaction_session_timeout = '200ms'")
+    exported = export(database, output)
+    assert exported is not None
+    assert {path.name for path in exported.files} == {path.name for path in output.iterdir()} - {".reports.json"}
 
 
 def test_an_incomplete_load_gives_no_report(pipeline: Pipeline, output: Path) -> None:
