@@ -43,7 +43,10 @@ def main() -> int:
 
 
 def compete(arena: Arena, options: argparse.Namespace) -> int:
-    """All contestants in turn, round after round, so that a slow moment meets all; 1 if one of them failed."""
+    """All contestants in turn, round after round, so that a slow moment meets all; 1 if one of them failed.
+
+    Each round begins with another one, so that none always comes after the same.
+    """
     count, rounds = options.people or 1_000_000, options.rounds or 3
     print(f"generating {count:,} people", flush=True)
     people = generate(arena.scratch / "data", count)
@@ -61,7 +64,8 @@ def compete(arena: Arena, options: argparse.Namespace) -> int:
         print(f"{name}: skipped: {reason}", flush=True)
     list(limit(arena, people, LIMIT))  # not counted: makes the server's files, which the first to write would pay for
     for number in range(1, rounds + 1):
-        for each in taking_part:
+        first = len(taking_part) * (number - 1) // rounds
+        for each in taking_part[first:] + taking_part[:first]:
             if each.name not in failed:
                 failed |= run(each, number, outcomes)
     options.output.mkdir(parents=True, exist_ok=True)

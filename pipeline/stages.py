@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from multiprocessing.process import BaseProcess
 from setproctitle import setproctitle
 
 from pipeline import command
+from pipeline.errors import SettingsError
 
 STOP_TIMEOUT = 10.0  # seconds that a stage has to stop before it is killed
 
@@ -29,11 +31,18 @@ logger = logging.getLogger(__name__)
 
 
 def read_modules() -> None:
-    """Begins to read what the stages need, in the process that they are to be forked from; does not wait for it."""
+    """Begins to read what the stages need, in the process that they are to be forked from; does not wait for it.
+
+    Raises SettingsError, naming TMPDIR, if that has no room for the socket that this process listens at.
+    """
     if processes.get_start_method() == "forkserver":
         stages = [f"{stage}.__main__" for stage in ("producer", "worker", "exporter")]
         processes.set_forkserver_preload([__name__, *stages])
-        ensure_running()
+        try:
+            ensure_running()
+        except OSError as error:
+            folder = tempfile.gettempdir()
+            raise SettingsError(f"TMPDIR: cannot make a socket in '{folder}': {error}; name another folder") from error
 
 
 def outcome(stage: str, settings: Mapping[str, str], options: Sequence[str]) -> int:

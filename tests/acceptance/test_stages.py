@@ -73,6 +73,14 @@ def test_stages_log_as_the_run_was_told_to(commands: Commands, pipeline: Pipelin
     }
 
 
+def test_a_temporary_folder_that_cannot_hold_a_socket_is_named(commands: Commands, pipeline: Pipeline) -> None:
+    folder = pipeline.data / ("long" * 25)  # a socket's path has room for a hundred characters
+    folder.mkdir()
+    ended = commands.run("pipeline", "run", "--data", str(pipeline.data), TMPDIR=str(folder))
+    assert ended.returncode == 2
+    assert f"error: TMPDIR: cannot make a socket in '{folder}': AF_UNIX path too long; name another" in ended.stderr
+
+
 def test_stages_can_be_spawned_where_they_cannot_be_forked(commands: Commands, pipeline: Pipeline) -> None:
     """As on macOS."""
     generate(pipeline.data, people=100)
