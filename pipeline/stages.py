@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 from setproctitle import setproctitle
 
 from pipeline import command
-from pipeline.errors import SettingsError
+from pipeline.errors import PipelineError, SettingsError
 
 STOP_TIMEOUT = 10.0  # seconds that a stage has to stop before it is killed
 
@@ -46,10 +46,13 @@ def read_modules() -> None:
 
 
 def outcome(stage: str, settings: Mapping[str, str], options: Sequence[str]) -> int:
-    """Runs a stage to its end; returns its exit code."""
+    """Runs a stage to its end; returns its exit code. Raises PipelineError if a signal ended it."""
     with running(stage, settings, options) as process:
         process.join()
-        return process.exitcode or 0
+        code = process.exitcode or 0
+    if code < 0:
+        raise PipelineError(f"the {stage} was ended by {signal.Signals(-code).name}; run it again to go on")
+    return code
 
 
 @contextmanager
@@ -58,7 +61,7 @@ def running(stage: str, settings: Mapping[str, str], options: Sequence[str]) -> 
 
     `settings` are added to its environment variables, `options` make up its command line.
     """
-    process = processes.Process(target=_be, args=(stage, settings, options))
+    process = processes.Process(target=_become, args=(stage, settings, options))
     process.start()
     try:
         yield process
@@ -71,7 +74,7 @@ def running(stage: str, settings: Mapping[str, str], options: Sequence[str]) -> 
             process.join()
 
 
-def _be(stage: str, settings: Mapping[str, str], options: Sequence[str]) -> None:
+def _become(stage: str, settings: Mapping[str, str], options: Sequence[str]) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # Ctrl-C reaches the parent, which tells the stages
     threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
     setproctitle(f"pipeline {stage}")

@@ -52,6 +52,14 @@ def test_no_stage_outlives_a_run_that_is_killed(run: "subprocess.Popen[str]", pi
     assert pipeline.queue.state().workers == 0
 
 
+def test_a_run_says_by_what_its_producer_was_ended(run: "subprocess.Popen[str]") -> None:
+    producer, *_ = stages_of(run)
+    producer.kill()
+    _, err = run.communicate(timeout=20)
+    assert run.returncode == 1
+    assert err.endswith("error: the producer was ended by SIGKILL; run it again to go on\n")
+
+
 def test_ctrl_c_is_answered_once(run: "subprocess.Popen[str]", pipeline: Pipeline) -> None:
     os.killpg(run.pid, signal.SIGINT)  # a terminal's Ctrl-C goes to each process of the group
     _, err = run.communicate(timeout=20)
