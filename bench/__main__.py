@@ -45,7 +45,7 @@ def main() -> int:
 def compete(arena: Arena, options: argparse.Namespace) -> int:
     """All contestants in turn, round after round, so that a slow moment meets all; 1 if one of them failed.
 
-    Each round begins with another one, so that none always comes after the same.
+    Each round begins with another one, so that none is always the first.
     """
     count, rounds = options.people or 1_000_000, options.rounds or 3
     print(f"generating {count:,} people", flush=True)

@@ -19,6 +19,7 @@ from bench.processes import adopt_orphans, descendants, kind, machine_cpu, propo
 
 CPU_INTERVAL = 0.05  # seconds between looks at the stages: what one used after the last counts as the client's CPU
 MEMORY_INTERVAL = 0.25  # seconds between looks at memory
+ORPHANS_TIMEOUT = 10.0  # seconds that what a command leaves behind has to end
 LONGEST_REASON = 300  # characters of what a failed command said
 
 
@@ -138,10 +139,13 @@ def _wait(processes: "Sequence[subprocess.Popen[str]]", timeout: float, log: IO[
 
 def _wait_for_orphans(processes: "Sequence[subprocess.Popen[str]]") -> None:
     """Until what the commands left behind has ended too, so that its CPU counts."""
+    deadline = time.monotonic() + ORPHANS_TIMEOUT
     for process in processes:
         with suppress(ChildProcessError):
-            while True:
-                os.waitpid(-process.pid, 0)
+            while time.monotonic() < deadline:
+                if os.waitpid(-process.pid, os.WNOHANG) == (0, 0):
+                    time.sleep(0.01)
+            raise FailedError(f"left a process behind that did not end within {ORPHANS_TIMEOUT:g} s")
 
 
 def _said(log: IO[str]) -> str:

@@ -72,7 +72,8 @@ def kind(pid: int) -> str:
 
 def adopt_orphans() -> None:
     """From now on, descendants whose parent has ended are children of this process, which can wait for them."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "cannot adopt orphans")
 
 
 def name(pid: int) -> str:

@@ -68,7 +68,7 @@ def run(
     Starts PostgreSQL and Valkey for the run, unless URLs name servers that are there. Their state stays, so
     a second run loads only what changed.
     """
-    from pipeline import run as whole  # the embedded servers' wheels are an extra
+    from pipeline import run as whole  # reads what no other command needs
 
     settings = {
         "DATA_DIR": data,

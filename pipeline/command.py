@@ -142,11 +142,14 @@ def run(command: click.Command, name: str, *, ends_in_time: bool = False) -> NoR
 
     With `ends_in_time` the process ends a few seconds after it was told to stop, whatever it waits for.
     """
-    signal.signal(signal.SIGTERM, _stop)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as in the background of a shell
-        signal.signal(signal.SIGINT, _stop)
-    stop.listen(cut_connections, EXIT_CODES if ends_in_time else None)
     try:
+        signal.signal(signal.SIGTERM, _stop)
+        if (
+            signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        ):  # not ignored, as in the background of a shell
+            signal.signal(signal.SIGINT, _stop)
+        stop.listen(cut_connections, EXIT_CODES if ends_in_time else None)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # a stage of a run begins with it blocked
         code = _exit_code(command, name)
         _hear_no_more()
     except (KeyboardInterrupt, click.Abort) as error:

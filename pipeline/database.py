@@ -100,7 +100,7 @@ class Database:
             )
             with connection.cursor() as cursor:
                 if isinstance(snapshot, str):
-                    cursor.execute("SET TRANSACTION SNAPSHOT %s", (snapshot,))
+                    _take_over(snapshot, cursor)
                 yield Transaction(connection, cursor)
             connection.commit()
         except psycopg2.Error as error:
@@ -198,7 +198,7 @@ class Transaction:
 
     def shared_snapshot(self) -> str:
         """What this transaction sees, for others to see the same; they have to begin before this one ends."""
-        self.run("SET LOCAL idle_in_transaction_session_timeout = 0")  # it may wait for them for long
+        self.run("SET LOCAL idle_in_transaction_session_timeout = '1h'")  # it waits for what they do
         return str(self.value("SELECT pg_export_snapshot()"))
 
     def copy(self, table: str, columns: Sequence[str], lines: Iterable[str]) -> None:
@@ -211,6 +211,13 @@ class Transaction:
         verifier = encrypt_password(password, role, self._connection, "scram-sha-256")
         statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
         self._cursor.execute(statement.format(sql.Identifier(role), sql.Literal(verifier)))
+
+
+def _take_over(snapshot: str, cursor: Cursor) -> None:
+    try:
+        cursor.execute("SET TRANSACTION SNAPSHOT %s", (snapshot,))
+    except psycopg2.Error as error:
+        raise RetryLaterError("the transaction that shared its snapshot has ended") from error
 
 
 def cut_connections() -> None:

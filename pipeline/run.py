@@ -14,6 +14,7 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
 
     DATABASE_URL and REDIS_URL in `environment` name the servers; where one is not set, embedded servers
     with their state in `state` (default: the project's) are started for the run. All stages get `options`.
+    Raises PipelineError if one of the two was killed.
     """
     stages.read_modules()
     with ExitStack() as stack:
@@ -25,8 +26,7 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
             settings.setdefault("DATABASE_URL", embedded.database_url)
             settings.setdefault("REDIS_URL", embedded.redis_url)
         apply_schema(Database(settings["DATABASE_URL"], "schema"))
-        crew = [stack.enter_context(stages.running("worker", settings, options)) for _ in range(workers)]
-        code = stages.outcome("producer", settings, options) or stages.outcome("exporter", settings, options)
-        for worker in crew:
-            worker.terminate()  # all at once; the end of the block waits for each
-        return code
+        crew = stack.enter_context(stages.Crew(settings, options))
+        for _ in range(workers):
+            crew.start("worker")
+        return crew.outcome("producer") or crew.outcome("exporter")

@@ -5,11 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 
 import psutil
 import pytest
 
 from pipeline import PROJECT
+from pipeline.database import Database
 from tests.conftest import Commands, Pipeline, generate, start_process, wait_until
 
 LOADING = ["pipeline producer", "pipeline worker", "pipeline worker"]
@@ -30,17 +34,39 @@ def stages_of(run: "subprocess.Popen[str]") -> list[psutil.Process]:
     return sorted((stage for stage, name in stages.items() if name in LOADING), key=stages.__getitem__)
 
 
+def has_ended(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 @pytest.fixture
-def run(commands: Commands, pipeline: Pipeline) -> "subprocess.Popen[str]":
-    """A run that takes a while, when all that load are there and the producer waits for room on the queue."""
+def start(commands: Commands, pipeline: Pipeline) -> Iterator[Callable[[], "subprocess.Popen[str]"]]:
+    """Starts a run that takes a while, in a process group of its own, as a shell does."""
     generate(pipeline.data, people=20_000)
     command = [sys.executable, "-m", "pipeline", "run", "--data", str(pipeline.data)]
     options = ["--chunk-rows", "10", "--queue-limit", "1"]
-    run = start_process([*command, *options], commands.services.environment, own_group=True)
+    started = []
+
+    def start() -> "subprocess.Popen[str]":
+        started.append(start_process([*command, *options], commands.services.environment, own_group=True))
+        return started[-1]
+
+    yield start
+    for run in started:
+        with suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
+        run.communicate()
+
+
+@pytest.fixture
+def run(start: Callable[[], "subprocess.Popen[str]"], pipeline: Pipeline) -> "subprocess.Popen[str]":
+    """A run in which the producer waits for room on the queue, and workers load."""
+    run = start()
+    committed = "SELECT count(*) > 3 FROM load_chunks WHERE committed_at IS NOT NULL"
     wait_until(lambda: [title(stage) for stage in stages_of(run)] == LOADING)
-    wait_until(
-        lambda: pipeline.rows("SELECT count(*) > 3 FROM load_chunks WHERE committed_at IS NOT NULL") == [(True,)]
-    )
+    wait_until(lambda: pipeline.rows(committed) == [(True,)])
     return run
 
 
@@ -48,7 +74,7 @@ def test_no_stage_outlives_a_run_that_is_killed(run: "subprocess.Popen[str]", pi
     stages = stages_of(run)
     run.kill()
     run.communicate(timeout=10)
-    wait_until(lambda: not any(stage.is_running() and stage.status() != psutil.STATUS_ZOMBIE for stage in stages), 10)
+    wait_until(lambda: all(map(has_ended, stages)), 10)
     assert pipeline.queue.state().workers == 0
 
 
@@ -57,18 +83,63 @@ def test_a_run_says_by_what_its_producer_was_ended(run: "subprocess.Popen[str]")
     producer.kill()
     _, err = run.communicate(timeout=20)
     assert run.returncode == 1
-    assert err.endswith("error: the producer was ended by SIGKILL; run it again to go on\n")
+    assert err.endswith("error: the producer was ended by signal 9 (Killed); run it again to go on\n")
 
 
-def test_ctrl_c_is_answered_once(run: "subprocess.Popen[str]", pipeline: Pipeline) -> None:
-    os.killpg(run.pid, signal.SIGINT)  # a terminal's Ctrl-C goes to each process of the group
+def test_a_run_says_that_the_process_it_forks_from_has_ended(run: "subprocess.Popen[str]") -> None:
+    stages = stages_of(run)
+    parent = stages[0].parent()
+    assert parent
+    parent.kill()
     _, err = run.communicate(timeout=20)
-    assert run.returncode == 130, err
-    assert err.count("interrupted") == 1, err
+    assert run.returncode == 1
+    assert "error: the process that the producer was forked from has ended; run it again to go on\n" in err
+    wait_until(lambda: all(map(has_ended, stages)), 10)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_to_all_at_once_is_answered_once_and_leaves_no_stage(
+    run: "subprocess.Popen[str]", pipeline: Pipeline, number: int, code: int
+) -> None:
+    """As a terminal's Ctrl-C, and `timeout`."""
+    stages = stages_of(run)
+    os.killpg(run.pid, number)
+    _, err = run.communicate(timeout=20)
+    assert all(map(has_ended, stages))
+    assert run.returncode == code, err
+    assert err.count("interrupted") == (1 if number == signal.SIGINT else 0), err
     assert "Traceback" not in err
     assert "ignored" not in err
     assert pipeline.queue.state().workers == 0
     assert not pipeline.queue.state().producing
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("seconds", [0, 0.05, 0.1, 0.15, 0.2, 0.3])
+def test_a_run_that_is_stopped_while_stages_start_shows_no_traceback(
+    start: Callable[[], "subprocess.Popen[str]"], number: int, seconds: float
+) -> None:
+    run = start()
+    wait_until(psutil.Process(run.pid).children)
+    time.sleep(seconds)
+    os.killpg(run.pid, number)
+    _, err = run.communicate(timeout=20)
+    assert run.returncode == (130 if number == signal.SIGINT else 0), err
+    assert "Traceback" not in err
+
+
+def test_all_stages_are_told_to_stop_at_once(run: "subprocess.Popen[str]", pipeline: Pipeline) -> None:
+    """Each worker that waits for a lock takes 4 s to stop."""
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pipeline worker' AND wait_event_type = 'Lock'"
+    )
+    with closing(Database(pipeline.services.database_url, "test")) as database, database.transaction() as tx:
+        tx.run("LOCK TABLE people IN ACCESS EXCLUSIVE MODE")
+        wait_until(lambda: pipeline.rows(waiting) == [(2,)])
+        run.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        run.communicate(timeout=30)
+        assert time.monotonic() - start < 7
 
 
 def test_stages_log_as_the_run_was_told_to(commands: Commands, pipeline: Pipeline) -> None:
@@ -86,7 +157,10 @@ def test_a_temporary_folder_that_cannot_hold_a_socket_is_named(commands: Command
     folder.mkdir()
     ended = commands.run("pipeline", "run", "--data", str(pipeline.data), TMPDIR=str(folder))
     assert ended.returncode == 2
-    assert f"error: TMPDIR: cannot make a socket in '{folder}': AF_UNIX path too long; name another" in ended.stderr
+    assert (
+        "error: cannot start processes: AF_UNIX path too long; TMPDIR names the folder of the socket needed\n"
+        in ended.stderr
+    )
 
 
 def test_stages_can_be_spawned_where_they_cannot_be_forked(commands: Commands, pipeline: Pipeline) -> None:
@@ -98,6 +172,7 @@ def test_stages_can_be_spawned_where_they_cannot_be_forked(commands: Commands, p
         "from pipeline.__main__ import main\n"
         "if __name__ == '__main__':\n"
         "    stages.processes = multiprocessing.get_context('spawn')\n"
+        "    stages.forkserver = None\n"
         "    main()\n"
     )
     (pipeline.data / "spawning.py").write_text(script)

@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ import pytest
 from exporter import export as module
 from exporter.export import export, table
 from pipeline.database import Database
-from pipeline.errors import PipelineError, SettingsError
-from tests.conftest import PEOPLE, PLACES, Pipeline, expected_people, generate
+from pipeline.errors import PipelineError, RetryLaterError, SettingsError
+from tests.conftest import PEOPLE, PLACES, Pipeline, expected_people, generate, wait_until
 
 
 @pytest.fixture
@@ -211,6 +212,22 @@ def test_the_snapshot_lasts_as_long_as_the_slowest_report(pipeline: Pipeline, ou
     exported = export(database, output)
     assert exported is not None
     assert {path.name for path in exported.files} == {path.name for path in output.iterdir()} - {".reports.json"}
+
+
+def test_a_snapshot_that_is_lost_is_a_reason_to_try_again(pipeline: Pipeline, output: Path, reports: Path) -> None:
+    """Whoever shares it waits while the first reports are made, and may be cut off by then."""
+    for number in range(module.CONNECTIONS):
+        (reports / f"a{number}.csv.sql").write_text("SELECT pg_sleep(1)")
+    pipeline.load(places=PLACES, people=PEOPLE)
+    cut = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE query = 'SELECT pg_export_snapshot()' AND state = 'idle in transaction'"
+    )
+    with ThreadPoolExecutor(1) as thread:
+        cutting = thread.submit(wait_until, lambda: pipeline.rows(cut) == [(True,)])
+        with pytest.raises(RetryLaterError, match="shared its snapshot has ended"):
+            export(Database(pipeline.services.database_url, "exporter"), output)
+        cutting.result()
 
 
 def test_an_incomplete_load_gives_no_report(pipeline: Pipeline, output: Path) -> None:
