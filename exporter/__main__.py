@@ -23,7 +23,6 @@ Examples:
   python -m exporter --max-rejects 0.1%
 """
 
-
 logger = logging.getLogger("exporter")
 
 

@@ -49,7 +49,7 @@ class SourceRows:
     """The rows of a chunk, numbered; their fields are `columns`, wherever the header has them.
 
     Bytes that are not UTF-8 stand in `text` as lone surrogates (PEP 383). Blank lines do not count. Iterating
-    gives the rows one by one; `blocks`, many times as fast, a thousand at once where each line is a row.
+    gives the rows one by one; `blocks`, many times as fast, hundreds at once where each line is a row.
     """
 
     def __init__(
