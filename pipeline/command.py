@@ -6,7 +6,6 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -21,10 +20,6 @@ EXIT_CODES: dict[int, int] = {signal.SIGTERM: 0, signal.SIGINT: INTERRUPTED}  # 
 PROBLEMS_FOUND = 3  # exit code
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Terminated(BaseException):
-    """SIGTERM arrived: stop in order, and exit 0."""
 
 
 def setting(flag: str, variable: str, **attributes: Any) -> Callable[[F], F]:
@@ -143,21 +138,17 @@ def run(command: click.Command, name: str, *, ends_in_time: bool = False) -> NoR
     With `ends_in_time` the process ends a few seconds after it was told to stop, whatever it waits for.
     """
     try:
-        signal.signal(signal.SIGTERM, _stop)
-        if (
-            signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        ):  # not ignored, as in the background of a shell
-            signal.signal(signal.SIGINT, _stop)
         stop.listen(cut_connections, EXIT_CODES if ends_in_time else None)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # a stage of a run begins with it blocked
         code = _exit_code(command, name)
-        _hear_no_more()
-    except (KeyboardInterrupt, click.Abort) as error:
-        code = _fail("interrupted; run it again to go on", INTERRUPTED, error)
-    except Terminated:
-        logging.getLogger("pipeline").info("told to stop; run it again to go on")
-        code = 0
-    for number in EXIT_CODES:
+        stop.hear_no_more()
+    except stop.Stopped as stopped:
+        code = EXIT_CODES[stopped.number]
+        if stopped.number == signal.SIGINT:
+            echo("", err=True)  # below the ^C that the terminal shows
+            _fail("interrupted; run it again to go on", code, stopped)
+        else:
+            logging.getLogger("pipeline").info("told to stop; run it again to go on")
+    for number in stop.SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # while Python ends, it would have the process killed
     sys.exit(code)
 
@@ -165,28 +156,12 @@ def run(command: click.Command, name: str, *, ends_in_time: bool = False) -> NoR
 def _exit_code(command: click.Command, name: str) -> int:
     try:
         return command.main(prog_name=name, standalone_mode=False, max_content_width=100) or 0
-    except click.Abort:
-        raise
     except click.ClickException as error:
         return _fail(" ".join(error.format_message().split()), 2, error)
     except PipelineError as error:
         return _fail(str(error), error.exit_code, error)
     except Exception as error:
         return _fail(f"unexpected {type(error).__name__}: {error}; --debug shows where", 1, error)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    _hear_no_more()
-    raise KeyboardInterrupt if number == signal.SIGINT else Terminated
-
-
-def _hear_no_more() -> None:
-    """The process is about to end, and another signal would only spoil how.
-
-    By a function: of a signal that came together with the first, and is ignored by now, Python would print a traceback.
-    """
-    for number in EXIT_CODES:
-        signal.signal(number, lambda number, frame: None)  # noqa: ARG005
 
 
 def _fail(message: str, code: int, error: BaseException) -> int:

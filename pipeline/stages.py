@@ -16,12 +16,11 @@ from types import TracebackType
 
 from setproctitle import setproctitle
 
-from pipeline import command
+from pipeline import command, stop
 from pipeline.errors import PipelineError, SettingsError
 
 STOP_TIMEOUT = 10.0  # seconds that stages have to stop before they are killed
 SERVER_LOST = 255  # exit code that multiprocessing makes up when the process that stages are forked from has ended
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 # Stages are forked from a process that has read their modules, which would take each of them 0.2 s. Libraries of
 # macOS do not bear being forked.
@@ -41,13 +40,11 @@ def read_modules() -> None:
         return
     processes.set_forkserver_preload([__name__, "producer.__main__", "worker.__main__", "exporter.__main__"])
     resource_tracker.ensure_running()  # by itself, since it lets the signals through again
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
-        forkserver.ensure_running()
+        with stop.held():
+            forkserver.ensure_running()
     except OSError as error:
         raise SettingsError(f"cannot start processes: {error}; TMPDIR names the folder of the socket needed") from error
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
 class Crew:
@@ -66,7 +63,8 @@ class Crew:
         )
         self._members.append(process)
         try:
-            process.start()
+            with stop.held():  # half of what a stage is to do would be an error of the process that it is forked from
+                process.start()
         except (EOFError, OSError) as error:
             raise PipelineError(f"the {stage} cannot be started: {error or type(error).__name__}") from error
         return process
@@ -103,7 +101,7 @@ class Crew:
 
 
 def _become(stage: str, settings: Mapping[str, str], options: Sequence[str]) -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # Ctrl-C is for the run, which tells its stages by SIGTERM
+    signal.pthread_sigmask(signal.SIG_BLOCK, stop.SIGNALS)  # Ctrl-C is for the run, which tells its stages by SIGTERM
     threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
     setproctitle(f"pipeline {stage}")
     os.environ.update(settings)

@@ -19,6 +19,7 @@ from rq.job import Job
 from rq.results import Result
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
+from pipeline import stop
 from pipeline.ledger import MissingChunk
 from pipeline.queue.job import CHUNK_TIMEOUT, RETRIES, TASK, LoadChunk
 from pipeline.queue.rq_queue import Chunks
@@ -137,7 +138,7 @@ class ChunkQueue:
     def work(self, load_chunk: LoadChunk, *, burst: bool = False) -> None:
         """Loads chunks with `load_chunk` until told to stop by SIGTERM; finishes the one in hand.
 
-        SIGINT does the same and then raises KeyboardInterrupt. With `burst` it ends when the queue is empty.
+        SIGINT does the same and then raises Stopped. With `burst` it ends when the queue is empty.
         Whatever else ends RQ's loop, such as Redis being away for longer, it starts anew.
         """
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -154,7 +155,7 @@ class ChunkQueue:
                 for number, handler in handlers.items():
                     signal.signal(number, handler)
             if worker and worker.stopped_by == signal.SIGINT:
-                raise KeyboardInterrupt
+                raise stop.Stopped(signal.SIGINT)
             if worker and (worker.stopped_by or worker.has_emptied_queue):
                 return
             time.sleep(RESTART_PAUSE)

@@ -163,6 +163,36 @@ def test_a_temporary_folder_that_cannot_hold_a_socket_is_named(commands: Command
     )
 
 
+def run_altered(script: str, commands: Commands, pipeline: Pipeline) -> "subprocess.CompletedProcess[str]":
+    """`pipeline run`, begun by a script in a file, as multiprocessing wants it."""
+    file = pipeline.data / "altered.py"
+    file.write_text(script)
+    command = [sys.executable, str(file), "run", "--data", str(pipeline.data)]
+    return subprocess.run(
+        command, cwd=PROJECT, env=commands.services.environment, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_a_run_that_is_stopped_while_it_says_what_a_stage_is_to_do_shows_no_traceback(
+    commands: Commands, pipeline: Pipeline
+) -> None:
+    script = (
+        "import os, signal\n"
+        "from multiprocessing import forkserver\n"
+        "from pipeline.__main__ import main\n"
+        "connect = forkserver.connect_to_new_process\n"
+        "def interrupted(fds):\n"
+        "    pipes = connect(fds)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return pipes\n"
+        "if __name__ == '__main__':\n"
+        "    forkserver.connect_to_new_process = interrupted\n"
+        "    main()\n"
+    )
+    ended = run_altered(script, commands, pipeline)
+    assert (ended.returncode, ended.stderr) == (130, "\nerror: interrupted; run it again to go on\n")
+
+
 def test_stages_can_be_spawned_where_they_cannot_be_forked(commands: Commands, pipeline: Pipeline) -> None:
     """As on macOS."""
     generate(pipeline.data, people=100)
@@ -175,9 +205,7 @@ def test_stages_can_be_spawned_where_they_cannot_be_forked(commands: Commands, p
         "    stages.forkserver = None\n"
         "    main()\n"
     )
-    (pipeline.data / "spawning.py").write_text(script)
-    command = [sys.executable, str(pipeline.data / "spawning.py"), "run", "--data", str(pipeline.data)]
-    ended = subprocess.run(command, cwd=PROJECT, env=commands.services.environment, capture_output=True, text=True)
+    ended = run_altered(script, commands, pipeline)
     assert ended.returncode == 0, ended.stderr
     assert "people.csv: 100 of 100 rows queued" in ended.stdout
     expected = (pipeline.data / "sample_output.json").read_bytes()
