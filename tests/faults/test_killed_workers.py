@@ -35,12 +35,21 @@ def kill(run: Run, count: int) -> tuple[float, set[str]]:
 
 def between_dequeue_and_start(run: Run) -> tuple[float, set[str]]:
     """The job is the worker's, and the worker does not know yet: it is stopped while it waits for one."""
+    wait_until(lambda: are_stopped_while_they_wait(run))
+    run.redis.rename("parked", "rq:queue:chunks")
+    wait_until(lambda: run.redis.llen(INTERMEDIATE) >= KILLED - 1)
+    return kill(run, KILLED)
+
+
+def are_stopped_while_they_wait(run: Run) -> bool:
+    """Stops workers; lets them go on if one was not waiting, but starting or looking after what others left."""
     for worker in run.workers[:KILLED]:
         worker.send_signal(signal.SIGSTOP)
-    run.redis.rename("parked", "rq:queue:chunks")
-    wait_until(lambda: run.redis.llen(INTERMEDIATE) >= KILLED - 1 and not run.redis.exists("rq:queue:chunks"))
-    wait_until(lambda: not run.redis.zcard("rq:wip:chunks"))  # the living one is idle
-    return kill(run, KILLED)
+    if run.redis.info("clients")["blocked_clients"] == KILLED + 1:
+        return True
+    for worker in run.workers[:KILLED]:
+        worker.send_signal(signal.SIGCONT)
+    return False
 
 
 def before_the_first_row(run: Run) -> tuple[float, set[str]]:
