@@ -70,7 +70,8 @@ def produce(
             contents.append(_first_pass(source, file, known.get(source.name), chunk_rows))
         sealed = [(content, _sealed(content, database, chunk_rows)) for content in _by_name(contents)]
         under_way = patiently(queue.state).under_way
-        with Progress("queueing", sum(chunk.plan.row_count for _, load in sealed for chunk in load.missing)) as bar:
+        to_queue = [chunk for _, load in sealed for chunk in load.missing if chunk.job_id not in under_way]
+        with Progress("queueing", sum(chunk.plan.row_count for chunk in to_queue)) as bar:
             room = Room(queue, queue_limit, drain_timeout)
             return [_queue_missing(content, load, queue, room, under_way, bar) for content, load in sealed]
 

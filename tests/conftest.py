@@ -1,6 +1,7 @@
 """What all tests share: real servers, started once, and an empty database and queue for each test."""
 
 import csv
+import io
 import os
 import signal
 import subprocess
@@ -235,6 +236,13 @@ def expected_people(folder: Path) -> Counter[tuple[str, ...]]:
         rows = csv.reader(file)
         next(rows)
         return Counter((number, *fields) for number, fields in enumerate(rows, 1))
+
+
+class Terminal(io.StringIO):
+    """A terminal as standard error, and what it shows."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def wait_until(condition: Callable[[], object], timeout: float = 30) -> None:

@@ -11,7 +11,18 @@ from pipeline.database import Database
 from pipeline.queue import ChunkQueue, Chunks
 from producer.produce import produce
 from producer.sources import find_sources
-from tests.conftest import PEOPLE, PLACES, Pipeline, at_once, expected_people, generate, held, named, wait_until
+from tests.conftest import (
+    PEOPLE,
+    PLACES,
+    Pipeline,
+    Terminal,
+    at_once,
+    expected_people,
+    generate,
+    held,
+    named,
+    wait_until,
+)
 from worker.load import ChunkLoader
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
@@ -35,6 +46,21 @@ def test_two_producers_at_once_queue_each_chunk_once(pipeline: Pipeline) -> None
     pipeline.work()
     pipeline.check_reconciliation()
     assert held(pipeline) == expected_people(pipeline.data)
+
+
+def test_the_bar_of_a_producer_ends_at_the_rows_that_it_queues(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another run has left on the queue is not among them."""
+    generate(pipeline.data, people=100)
+    pipeline.produce(chunk_rows=10)
+    pipeline.queue.connection.rpop("rq:queue:chunks", 3)
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    people = pipeline.produce()[-1]
+    assert (people.queued_rows, people.queued_chunks, people.under_way_chunks) == (30, 3, 7)
+    assert "queueing: 100%" in screen.getvalue()
+    assert "30.0/30.0" in screen.getvalue()
 
 
 def test_a_producer_killed_half_way_and_started_again_queues_the_rest(

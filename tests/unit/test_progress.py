@@ -1,17 +1,12 @@
 """Progress for people and for logs."""
 
-import io
 import logging
 
 import pytest
 
 from pipeline import progress as module
 from pipeline.progress import Progress
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
+from tests.conftest import Terminal
 
 
 def test_on_a_terminal_there_is_a_bar_with_rows_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
