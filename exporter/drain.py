@@ -23,10 +23,11 @@ def drain(database: Database, queue: ChunkQueue, timeout: float) -> None:
     seconds.
     """
     waited, stuck, workers = Lasting(), Stuck(), WorkerWatch()
-    with Progress("loading", sum(load.row_count for load in _look(database)[0])) as bar:
+    loads, missing = _look(database)
+    with Progress("loading", sum(load.row_count for load in loads), _committed_rows(loads)) as bar:
         while True:
             loads, missing = _look(database)
-            bar.set(sum(load.committed_rows for load in loads))
+            bar.set(_committed_rows(loads))
             if loads and not missing:
                 return
             state = patiently(queue.state)
@@ -50,6 +51,10 @@ class Stuck:
         idle = [] if state.producing else [chunk for chunk in missing if chunk.job_id not in state.under_way]
         self._since = {chunk: self._since.get(chunk, now) for chunk in idle}
         return [chunk for chunk, since in self._since.items() if now - since >= MISSING_GRACE]
+
+
+def _committed_rows(loads: list[LoadProgress]) -> int:
+    return sum(load.committed_rows for load in loads)
 
 
 def _look(database: Database) -> tuple[list[LoadProgress], list[MissingChunk]]:

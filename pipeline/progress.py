@@ -16,14 +16,15 @@ logger = logging.getLogger(__name__)
 class Progress:
     """A context manager; `advance` it by rows, or `set` it to the rows done."""
 
-    def __init__(self, verb: str, rows: int) -> None:
+    def __init__(self, verb: str, rows: int, done: int = 0) -> None:
+        """`done` of the `rows` were before, and count neither for the rate nor for the time that is left."""
         self._verb = verb
         self._rows = rows
-        self._done = 0
+        self._done = self._done_before = done
         self._start = self._logged = time.monotonic()
         self._bar: tqdm[Any] | None = None
-        if sys.stderr.isatty() and rows:
-            self._bar = tqdm(total=rows, desc=verb, unit=" rows", unit_scale=True, file=sys.stderr)
+        if sys.stderr.isatty() and done < rows:
+            self._bar = tqdm(total=rows, initial=done, desc=verb, unit=" rows", unit_scale=True, file=sys.stderr)
 
     def advance(self, rows: int) -> None:
         self.set(self._done + rows)
@@ -46,6 +47,6 @@ class Progress:
             self._bar.close()
 
     def _log(self) -> None:
-        rate = self._done / (self._logged - self._start)
+        rate = (self._done - self._done_before) / (self._logged - self._start)
         left = f"{(self._rows - self._done) / rate:.0f} s left" if rate else "time left unknown"
         logger.info("%s: %d of %d rows, %.0f rows/s, %s", self._verb, self._done, self._rows, rate, left)

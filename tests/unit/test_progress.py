@@ -21,6 +21,25 @@ def test_on_a_terminal_there_is_a_bar_with_rows_rate_and_time_left(monkeypatch: 
     assert "rows/s" in shown
 
 
+def test_rows_that_were_done_before_count_neither_for_the_rate_nor_for_the_time_left(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    seconds = 0.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: seconds)
+    with caplog.at_level(logging.INFO), Progress("loading", 2_000, done=1_000) as bar:
+        seconds = 5.0
+        bar.set(1_500)
+    assert caplog.messages == ["loading: 1500 of 2000 rows, 100 rows/s, 5 s left"]
+
+
+def test_there_is_no_bar_if_all_was_done_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    with Progress("loading", 2_000, done=2_000) as bar:
+        bar.set(2_000)
+    assert screen.getvalue() == ""
+
+
 def test_elsewhere_there_is_a_line_every_few_seconds(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
