@@ -25,11 +25,7 @@ def drain(database: Database, queue: ChunkQueue, timeout: float) -> None:
     waited, stuck, workers = Lasting(), Stuck(), WorkerWatch()
     loads, missing = _look(database)
     with Progress("loading", sum(load.row_count for load in loads), _committed_rows(loads)) as bar:
-        while True:
-            loads, missing = _look(database)
-            bar.set(_committed_rows(loads))
-            if loads and not missing:
-                return
+        while missing or not loads:
             state = patiently(queue.state)
             if chunks := stuck.look(missing, state):
                 raise PipelineError(_why(chunks, queue, state))
@@ -37,6 +33,8 @@ def drain(database: Database, queue: ChunkQueue, timeout: float) -> None:
             if waited.seconds(True) >= timeout:
                 raise DrainTimeoutError(_timed_out(timeout, loads, missing, state))
             time.sleep(POLL_INTERVAL)
+            loads, missing = _look(database)
+            bar.set(_committed_rows(loads))
 
 
 class Stuck:

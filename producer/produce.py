@@ -70,8 +70,7 @@ def produce(
             contents.append(_first_pass(source, file, known.get(source.name), chunk_rows))
         sealed = [(content, _sealed(content, database, chunk_rows)) for content in _by_name(contents)]
         under_way = patiently(queue.state).under_way
-        to_queue = [chunk for _, load in sealed for chunk in load.missing if chunk.job_id not in under_way]
-        with Progress("queueing", sum(chunk.plan.row_count for chunk in to_queue)) as bar:
+        with Progress("queueing", sum(_row_count(_to_queue(load, under_way)) for _, load in sealed)) as bar:
             room = Room(queue, queue_limit, drain_timeout)
             return [_queue_missing(content, load, queue, room, under_way, bar) for content, load in sealed]
 
@@ -131,7 +130,7 @@ def _queue_missing(
     content: Content, load: Load, queue: ChunkQueue, room: Room, under_way: frozenset[str], bar: Progress
 ) -> Produced:
     is_waited_for = any(content.source.dataset.name in dataset.refers_to for dataset in DATASETS)
-    to_queue = [chunk for chunk in load.missing if chunk.job_id not in under_way]
+    to_queue = _to_queue(load, under_way)
     for chunk, text in _texts(content, to_queue):
         room.wait(is_waited_for=is_waited_for)
         patiently(partial(queue.put, chunk, text))
@@ -139,10 +138,18 @@ def _queue_missing(
     return Produced(
         source=content.source.name,
         row_count=load.row_count,
-        queued_rows=sum(chunk.plan.row_count for chunk in to_queue),
+        queued_rows=_row_count(to_queue),
         queued_chunks=len(to_queue),
         under_way_chunks=len(load.missing) - len(to_queue),
     )
+
+
+def _to_queue(load: Load, under_way: frozenset[str]) -> list[MissingChunk]:
+    return [chunk for chunk in load.missing if chunk.job_id not in under_way]
+
+
+def _row_count(chunks: list[MissingChunk]) -> int:
+    return sum(chunk.plan.row_count for chunk in chunks)
 
 
 def _texts(content: Content, chunks: list[MissingChunk]) -> Iterator[tuple[MissingChunk, str]]:
