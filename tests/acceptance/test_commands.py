@@ -1,16 +1,10 @@
 """The real commands as processes: what they do, what they say, how they exit."""
 
 import csv
-import fcntl
 import os
-import pty
 import re
-import select
 import signal
-import struct
 import subprocess
-import sys
-import termios
 from pathlib import Path
 
 import pytest
@@ -257,31 +251,6 @@ def test_a_run_whose_producer_fails_has_its_exit_code_and_leaves_reports_and_no_
     stages = "'pipeline producer', 'pipeline worker', 'pipeline exporter'"
     sessions = f"SELECT application_name FROM pg_stat_activity WHERE application_name IN ({stages})"
     assert pipeline.rows(sessions) == []
-
-
-def on_a_terminal(command: list[str], environment: dict[str, str]) -> str:
-    """What a command shows on a terminal of 100 columns."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 40, 100, 0, 0))
-    process = subprocess.Popen(command, cwd=PROJECT, env={**environment, "TERM": "xterm"}, stdout=slave, stderr=slave)
-    os.close(slave)
-    shown = b""
-    while select.select([master], [], [], 60)[0]:
-        try:
-            shown += os.read(master, 65536)
-        except OSError:  # the terminal is closed with the last process on it
-            break
-    assert process.wait(10) == 0, shown.decode()
-    os.close(master)
-    return shown.decode()
-
-
-def test_on_a_terminal_producer_and_exporter_show_a_bar(commands: Commands, pipeline: Pipeline) -> None:
-    generate(pipeline.data, people=2_000)
-    arguments = ["--data", str(pipeline.data), "--chunk-rows", "100"]
-    shown = on_a_terminal([sys.executable, "-m", "pipeline", "run", *arguments], commands.services.environment)
-    assert re.search(r"queueing: 100%.*2\.11k/2\.11k .*rows/s", shown)
-    assert re.search(r"loading: 100%.*2\.11k/2\.11k .*rows/s", shown)
 
 
 def test_the_example_file_is_left_alone(commands: Commands, pipeline: Pipeline) -> None:
