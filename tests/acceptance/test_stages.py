@@ -119,6 +119,7 @@ def test_a_signal_to_all_at_once_is_answered_once_and_leaves_no_stage(
 def test_a_run_that_is_stopped_while_stages_start_shows_no_traceback(
     start: Callable[[], "subprocess.Popen[str]"], number: int, seconds: float
 ) -> None:
+    """The moments are chosen by the clock, so that each machine meets others; the answer is the same at all of them."""
     run = start()
     wait_until(psutil.Process(run.pid).children)
     time.sleep(seconds)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from random import Random
 from typing import Any
 from urllib.parse import urlsplit
@@ -122,6 +123,24 @@ def test_a_place_that_a_chunk_refers_to_cannot_go_before_its_commit(
     assert pipeline.rows(DANGLING) == [(0,)]
 
 
+def delete_and_enter_places(pipeline: Pipeline, cities: list[str], done: threading.Event) -> int:
+    """Again and again, one drawn from these; returns how many could be deleted."""
+    random = Random(6)
+    deleted = 0
+    [(county,)] = pipeline.rows("SELECT id FROM counties")
+    with closing(psycopg2.connect(pipeline.services.database_url)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        while not done.is_set():
+            city = random.choice(cities)
+            try:
+                cursor.execute("DELETE FROM places WHERE city = %s", (city,))
+            except ForeignKeyViolation:
+                continue
+            deleted += 1
+            cursor.execute("INSERT INTO places (city, county_id, listed_by_load) VALUES (%s, %s, 1)", (city, county))
+    return deleted
+
+
 def test_places_that_come_and_go_all_the_time_leave_no_person_without_one(pipeline: Pipeline, granted: bool) -> None:  # noqa: ARG001
     random = Random(5)
     cities = [f"City {number}" for number in range(300)]
@@ -132,7 +151,6 @@ def test_places_that_come_and_go_all_the_time_leave_no_person_without_one(pipeli
     loaders = [loader(pipeline) for _ in range(3)]
     chunks = list(range(1, 301))
     lock = threading.Lock()
-    deleted = 0
 
     def work() -> None:
         with lock:
@@ -144,33 +162,14 @@ def test_places_that_come_and_go_all_the_time_leave_no_person_without_one(pipeli
                 number = chunks.pop(0)
             each.load_chunk(2, number, "".join(rows[10 * number - 10 : 10 * number]))
 
-    def vandalise(done: threading.Event) -> None:
-        nonlocal deleted
-        connection = psycopg2.connect(pipeline.services.database_url)
-        connection.autocommit = True
-        county = pipeline.rows("SELECT id FROM counties")[0][0]
-        with connection.cursor() as cursor:
-            while not done.is_set():
-                city = random.choice(cities)
-                try:
-                    cursor.execute("DELETE FROM places WHERE city = %s", (city,))
-                except ForeignKeyViolation:
-                    continue
-                deleted += 1
-                cursor.execute(
-                    "INSERT INTO places (city, county_id, listed_by_load) VALUES (%s, %s, 1)", (city, county)
-                )
-        connection.close()
-
     done = threading.Event()
     with ThreadPoolExecutor(1) as vandal:
-        vandalising = vandal.submit(vandalise, done)
+        vandalising = vandal.submit(delete_and_enter_places, pipeline, cities, done)
         try:
             at_once(work, times=3)
         finally:
             done.set()
-        vandalising.result()
-    assert deleted
+        assert vandalising.result() > 0
     assert pipeline.rows(DANGLING) == [(0,)]
     pipeline.check_reconciliation()
     administer(  # the key says so as well, when it looks at all rows

@@ -16,7 +16,7 @@ from pipeline import command, stop
 class Thing:
     pass
 
-def lost(number):
+def in_callback(number):
     thing = Thing()
     reference = weakref.ref(thing, lambda _: os.kill(os.getpid(), number))
     del thing
@@ -54,15 +54,6 @@ def main():
 
 command.run(main, "test")
 """
-WAYS = pytest.mark.parametrize(
-    ("number", "code", "said"),
-    [
-        (signal.SIGINT, 130, "\nerror: interrupted; run it again to go on\n"),
-        (signal.SIGTERM, 0, ""),
-    ],
-)
-
-
 Ended = Callable[[str, int], "subprocess.CompletedProcess[str]"]
 
 
@@ -78,27 +69,15 @@ def ended(tmp_path: Path) -> Ended:
     return run
 
 
-@WAYS
-def test_a_signal_that_meets_a_callback_is_not_lost(ended: Ended, number: int, code: int, said: str) -> None:
-    """What is raised in the callback of a weak reference, Python prints and forgets."""
-    process = ended("lost", number)
-    assert (process.returncode, process.stdout, process.stderr) == (code, "", said)
-
-
-@WAYS
-def test_a_signal_that_is_held_is_heard_when_what_must_be_whole_is_whole(
-    ended: Ended, number: int, code: int, said: str
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize(("situation", "printed"), [("in_callback", ""), ("held", "whole\n"), ("in_exec", "")])
+def test_a_signal_is_answered_in_the_same_way_whatever_it_meets(
+    ended: Ended, situation: str, printed: str, number: int, code: int
 ) -> None:
-    process = ended("held", number)
-    assert (process.returncode, process.stdout, process.stderr) == (code, "whole\n", said)
-
-
-@WAYS
-def test_a_signal_that_meets_exec_has_the_same_exit_code_as_any(
-    ended: Ended, number: int, code: int, said: str
-) -> None:
-    process = ended("in_exec", number)
-    assert (process.returncode, process.stdout, process.stderr) == (code, "", said)
+    """Callbacks of weak references lose exceptions, what is held is done whole first, and `exec` remembers SIGINT."""
+    process = ended(situation, number)
+    said = "\nerror: interrupted; run it again to go on\n" if number == signal.SIGINT else ""
+    assert (process.returncode, process.stdout, process.stderr) == (code, printed, said)
 
 
 def test_a_second_signal_is_not_heard_also_where_handlers_have_been_put_back(ended: Ended) -> None:
