@@ -11,7 +11,7 @@ run: $(BIN)/pipeline ## load data/*.csv and write the reports, with servers star
 	@$(BIN)/pipeline run
 
 test: $(BIN)/pipeline ## run every test that needs no Docker, but for the faults
-	@$(BIN)/pytest tests --ignore tests/compose --ignore tests/faults
+	@$(BIN)/pytest -n 4 tests --ignore tests/compose --ignore tests/faults
 
 faults: $(BIN)/pipeline ## kill, stop, cut off and forge whatever there is (FAULTS_SEED=... draws the same faults again)
 	@$(BIN)/pytest tests/faults

@@ -8,6 +8,23 @@ SET LOCAL client_min_messages = warning;   -- no notices about what exists alrea
 -- CREATE ... IF NOT EXISTS is not safe against itself running elsewhere; one at a time is.
 SELECT pg_advisory_xact_lock(hashtext('pipeline schema'));
 
+-- The database itself ----------------------------------------------------------------------------
+
+CREATE TABLE IF NOT EXISTS installation (
+    only_row      boolean NOT NULL DEFAULT true,
+    id            uuid NOT NULL DEFAULT gen_random_uuid(),
+    schema_sha256 text,
+    schema_roles  text[],
+    CONSTRAINT installation_pkey PRIMARY KEY (only_row),
+    CONSTRAINT installation_only_row CHECK (only_row)
+);
+COMMENT ON TABLE installation IS 'One row: which database this is, and which schema.sql it has.';
+COMMENT ON COLUMN installation.id IS 'Part of each job, so that workers of another database refuse it.';
+COMMENT ON COLUMN installation.schema_sha256 IS 'Of the schema.sql applied last; NULL until it was applied whole.';
+COMMENT ON COLUMN installation.schema_roles IS 'The roles of stages that existed then and were granted their rights.';
+
+INSERT INTO installation DEFAULT VALUES ON CONFLICT DO NOTHING;
+
 -- Reference data ---------------------------------------------------------------------------------
 
 CREATE TABLE IF NOT EXISTS countries (
@@ -42,14 +59,15 @@ CREATE TABLE IF NOT EXISTS places (
 );
 COMMENT ON TABLE places IS 'Places that people refer to by city; added and corrected, never removed.';
 COMMENT ON COLUMN places.city IS 'Natural key, trimmed and in Unicode NFC: what place_of_birth in a people file names.';
-COMMENT ON COLUMN places.listed_by_load IS 'The last load that lists the city; history, so that load may be forgotten by now.';
+COMMENT ON COLUMN places.listed_by_load IS 'The newest load that lists the city; history, so that load may be forgotten by now.';
 
 -- Ledger -----------------------------------------------------------------------------------------
 
 CREATE TABLE IF NOT EXISTS sources (
-    id      integer GENERATED ALWAYS AS IDENTITY,
-    name    text NOT NULL,
-    dataset text NOT NULL,
+    id       integer GENERATED ALWAYS AS IDENTITY,
+    name     text NOT NULL,
+    dataset  text NOT NULL,
+    encoding text,
     CONSTRAINT sources_pkey PRIMARY KEY (id),
     CONSTRAINT sources_name_key UNIQUE (name)
 );
@@ -66,6 +84,7 @@ CREATE TABLE IF NOT EXISTS loads (
     row_count   bigint NOT NULL,
     chunk_count integer NOT NULL,
     sealed_at   timestamptz NOT NULL DEFAULT now(),
+    encoding    text,
     CONSTRAINT loads_pkey PRIMARY KEY (id),
     CONSTRAINT loads_source_id_id_key UNIQUE (source_id, id),   -- serves current_loads
     CONSTRAINT loads_source_id_fkey FOREIGN KEY (source_id) REFERENCES sources (id),
@@ -75,9 +94,9 @@ CREATE TABLE IF NOT EXISTS loads (
 );
 COMMENT ON TABLE loads IS 'Versions of a source''s content, written whole by the producer before a row is queued (sealed).';
 COMMENT ON COLUMN loads.id IS 'Grows with time: the highest of a source is its current load and supersedes the others.';
-COMMENT ON COLUMN loads.sha256 IS 'Of the bytes of the file.';
+COMMENT ON COLUMN loads.sha256 IS 'Of the bytes of the file, decompressed and converted to UTF-8.';
 COMMENT ON COLUMN loads.columns IS 'Names of the header, in the order of the file.';
-COMMENT ON COLUMN loads.delimiter IS 'Between fields, as the header shows it: a comma, a semicolon or a tab.';
+COMMENT ON COLUMN loads.delimiter IS 'Between fields, as the header or a line sep=; above it shows: one ASCII character.';
 COMMENT ON COLUMN loads.row_count IS 'Data rows in the file, good and bad; header and blank lines do not count.';
 
 CREATE TABLE IF NOT EXISTS load_chunks (
@@ -119,10 +138,31 @@ COMMENT ON COLUMN load_chunks.reopened IS 'How often the chunk was made missing 
 COMMENT ON COLUMN load_chunks.committed_at IS 'Set as its rows are written, or as the load is sealed if they are there; NULL while it is missing.';
 COMMENT ON COLUMN load_chunks.deleted IS 'Rows of an earlier version that this one no longer has; beside the reconciliation.';
 
+-- What databases of earlier versions lack. Asked for first: these statements wait for every chunk that is being loaded,
+-- also where there is nothing to add.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'loads'::regclass AND attname = 'encoding') THEN
+        ALTER TABLE sources ADD COLUMN encoding text;
+        ALTER TABLE loads ADD COLUMN encoding text;
+    END IF;
+    IF to_regclass('load_chunks_missing') IS NULL THEN
+        -- Serves the drain and missing_chunks.sql: only missing chunks stand in it.
+        CREATE INDEX load_chunks_missing ON load_chunks (load_id, number) WHERE committed_at IS NULL;
+    END IF;
+END
+$$;
+COMMENT ON COLUMN sources.encoding IS 'As the user gave it with --encoding; NULL: UTF-8, or UTF-16 if the file begins with its mark.';
+COMMENT ON COLUMN loads.encoding IS 'That the file was read in; NULL in loads from before it was recorded.';
+
+-- Which load is the current one is looked up per source: a source has up to 100 loads, and reading them all cost
+-- more than the rest of a query.
 CREATE OR REPLACE VIEW current_loads AS
-SELECT DISTINCT ON (source_id) *
-FROM loads
-ORDER BY source_id, id DESC;
+SELECT newest.*
+FROM sources
+CROSS JOIN LATERAL (
+    SELECT * FROM loads WHERE loads.source_id = sources.id ORDER BY loads.id DESC LIMIT 1
+) AS newest;
 COMMENT ON VIEW current_loads IS 'The newest load of each source; chunks of other loads change nothing any more.';
 
 CREATE OR REPLACE VIEW load_progress AS
@@ -151,6 +191,23 @@ GROUP BY loads.id, sources.id;
 COMMENT ON VIEW load_progress IS 'One row per load: how far it is and what became of its rows.';
 
 -- Rows -------------------------------------------------------------------------------------------
+
+CREATE TABLE IF NOT EXISTS place_listings (
+    load_id   bigint NOT NULL,
+    city      text NOT NULL,
+    county_id integer NOT NULL,
+    CONSTRAINT place_listings_pkey PRIMARY KEY (load_id, city),   -- serves places_listed.sql
+    CONSTRAINT place_listings_load_id_fkey FOREIGN KEY (load_id) REFERENCES loads (id) ON DELETE CASCADE,
+    CONSTRAINT place_listings_county_id_fkey FOREIGN KEY (county_id) REFERENCES counties (id)
+);
+COMMENT ON TABLE place_listings IS 'What each current load of places says of a city; of several, the newest load decides.';
+
+-- Earlier databases know of each place the load that listed it last, and no other.
+INSERT INTO place_listings (load_id, city, county_id)
+SELECT listed_by_load, city, county_id
+FROM places
+JOIN current_loads ON current_loads.id = listed_by_load
+ON CONFLICT DO NOTHING;
 
 CREATE TABLE IF NOT EXISTS people (
     source_id     integer NOT NULL,
@@ -217,27 +274,31 @@ BEGIN
     END LOOP;
 
     IF to_regrole('pipeline_producer') IS NOT NULL THEN
-        -- Seals loads, carries over and reopens chunks, and forgets a source without having read its rows.
-        GRANT SELECT, INSERT (name, dataset), UPDATE (name), DELETE ON sources TO pipeline_producer;
-        GRANT SELECT, INSERT (source_id, sha256, columns, delimiter, row_count, chunk_count), DELETE
+        -- Seals loads, carries over and reopens chunks, compares new versions with the tables, and forgets sources.
+        GRANT SELECT, INSERT (name, dataset), UPDATE (name, encoding), DELETE ON sources TO pipeline_producer;
+        GRANT SELECT, INSERT (source_id, sha256, encoding, columns, delimiter, row_count, chunk_count), DELETE
             ON loads TO pipeline_producer;
         GRANT SELECT,
             INSERT (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256),
             UPDATE (reopened, committed_at, inserted, updated, unchanged, rejected, deleted)
             ON load_chunks TO pipeline_producer;
-        GRANT SELECT ON current_loads, load_progress TO pipeline_producer;
-        GRANT SELECT (source_id), DELETE ON people, rejected_rows TO pipeline_producer;
+        GRANT SELECT ON installation, current_loads, load_progress TO pipeline_producer;
+        GRANT SELECT, DELETE ON people, place_listings, places, counties, countries TO pipeline_producer;
+        GRANT SELECT (source_id), DELETE ON rejected_rows TO pipeline_producer;
+        GRANT UPDATE (county_id, listed_by_load) ON places TO pipeline_producer;
+        EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO pipeline_producer', current_database());
     END IF;
 
     IF to_regrole('pipeline_worker') IS NOT NULL THEN
         -- Fills the plan of a load, but cannot change it.
-        GRANT SELECT ON sources, loads, current_loads TO pipeline_worker;
+        GRANT SELECT ON installation, sources, loads, current_loads TO pipeline_worker;
         GRANT SELECT, UPDATE (committed_at, inserted, updated, unchanged, rejected, deleted)
             ON load_chunks TO pipeline_worker;
         GRANT SELECT, INSERT (name) ON countries TO pipeline_worker;
         GRANT SELECT, INSERT (country_id, name) ON counties TO pipeline_worker;
         GRANT SELECT, INSERT (city, county_id, listed_by_load), UPDATE (county_id, listed_by_load)
             ON places TO pipeline_worker;
+        GRANT SELECT, INSERT, DELETE ON place_listings TO pipeline_worker;
         GRANT SELECT, INSERT, UPDATE (given_name, family_name, date_of_birth, place_id), DELETE
             ON people TO pipeline_worker;
         GRANT SELECT (source_id, row_number), INSERT, DELETE ON rejected_rows TO pipeline_worker;
@@ -247,7 +308,7 @@ BEGIN
     IF to_regrole('pipeline_exporter') IS NOT NULL THEN
         -- Reads, for the reports that are there and for those to come.
         GRANT SELECT
-            ON countries, counties, places, people, rejected_rows,
+            ON installation, countries, counties, places, place_listings, people, rejected_rows,
                 sources, loads, load_chunks, current_loads, load_progress
             TO pipeline_exporter;
     END IF;
