@@ -126,17 +126,20 @@ def check(files: tuple[Path, ...], name: str | None, data: Path, encoding: str) 
 @command.database_url()
 @command.logging_options
 def schema(database_url: str) -> None:
-    """Create the tables and roles of schema.sql, or what of them is missing. Safe to run again at any time.
+    """Create the tables and roles of schema.sql, and bring those of earlier versions up to date.
+
+    Safe to run again at any time; a database that is up to date stays as it is.
 
     If the environment variable STAGE_PASSWORD is set, or else STAGE_PASSWORD_FILE names a file, the roles
     pipeline_producer, pipeline_worker and pipeline_exporter may log in with the password that it holds.
     """
     password = credentials.from_environment("STAGE_PASSWORD")  # without a flag: those stand in lists of processes
     database = Database(database_url, "schema")
-    apply_schema(database)
+    applied = apply_schema(database)
     if password:
         let_stages_log_in(database, password)
-    logging.getLogger("pipeline").info("%s has the tables of schema.sql", database.address)
+    state = "has the tables of schema.sql now" if applied else "is up to date with schema.sql"
+    logging.getLogger("pipeline").info("%s %s", database.address, state)
 
 
 def main() -> None:

@@ -1,20 +1,32 @@
 """The tables and roles, from schema.sql at the top of the project."""
 
+import hashlib
+from pathlib import Path
+
 from pipeline import PROJECT
-from pipeline.database import Database
+from pipeline.database import Database, Transaction
 from pipeline.errors import PipelineError, RetryLaterError
 
+HERE = Path(__file__).parent
 SCHEMA = PROJECT / "schema.sql"
 ROLES = ("pipeline_producer", "pipeline_worker", "pipeline_exporter")
 
 
-def apply_schema(database: Database) -> None:
-    """Creates what the database lacks; harmless on a full one, and while others do the same.
+def apply_schema(database: Database) -> bool:
+    """Creates what the database lacks; returns False if it has this schema.sql, and nothing was done.
 
-    Raises SettingsError, naming DATABASE_URL, if the server cannot be reached.
+    Applying it again would be harmless, but its views have to wait for every transaction that reads them.
+    Safe while others do the same. Raises SettingsError, naming DATABASE_URL, if the server cannot be reached.
     """
     database.check_reachable()
+    digest = hashlib.sha256(SCHEMA.read_bytes()).hexdigest()
+    with database.transaction() as tx:
+        if _is_applied(tx, digest):
+            return False
     database.run_script(SCHEMA)
+    with database.transaction() as tx:
+        tx.run(HERE / "sql" / "record_schema.sql", digest=digest, roles=list(ROLES))
+    return True
 
 
 def let_stages_log_in(database: Database, password: str) -> None:
@@ -31,3 +43,10 @@ def let_stages_log_in(database: Database, password: str) -> None:
         raise
     except PipelineError as error:
         raise PipelineError(f"STAGE_PASSWORD: {error}; connect as a user who may create roles, or unset it") from error
+
+
+def _is_applied(tx: Transaction, digest: str) -> bool:
+    """Whether this schema.sql was the last one applied, and all roles that exist now got their rights from it."""
+    if not tx.value("SELECT to_regclass('installation') IS NOT NULL"):
+        return False
+    return bool(tx.value(HERE / "sql" / "is_schema_applied.sql", digest=digest, roles=list(ROLES)))

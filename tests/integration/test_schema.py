@@ -1,18 +1,88 @@
-"""The schema: repeatable, and strict."""
+"""The schema: repeatable, strict, and able to bring an earlier one up to date."""
+
+from contextlib import closing
+from pathlib import Path
 
 import psycopg2
 import pytest
 
 from pipeline.database import Database
+from pipeline.ledger import LoadPlan
 from pipeline.schema import apply_schema
+from producer.scan import scan
+from producer.sources import find_sources
 from tests.conftest import PEOPLE, PLACES, Pipeline, Services, at_once
+
+EARLIER_SCHEMA = Path(__file__).parent / "earlier" / "schema.sql"  # of version 0.1.0
 
 
 def test_the_schema_can_be_applied_again_to_a_full_database(pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
     people = pipeline.people()
-    apply_schema(pipeline.database)
+    forget_that_the_schema_was_applied(pipeline)
+    assert apply_schema(pipeline.database)
     assert pipeline.people() == people
+
+
+def forget_that_the_schema_was_applied(pipeline: Pipeline) -> None:
+    with pipeline.database.transaction() as tx:
+        tx.run("UPDATE installation SET schema_sha256 = NULL")
+
+
+def test_an_earlier_database_is_brought_up_to_date_without_losing_a_row(pipeline: Pipeline) -> None:
+    with pipeline.database.transaction() as tx:
+        tx.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    pipeline.database.run_script(EARLIER_SCHEMA)
+    pipeline.write(places=PLACES, people=PEOPLE)
+    load_as_earlier(pipeline)
+    people = pipeline.people()
+    assert len(people) == 4
+
+    assert apply_schema(pipeline.database)
+    assert pipeline.people() == people
+    assert [result.queued_chunks for result in pipeline.produce()] == [0, 0]
+    contradicting = PLACES.replace("Ayrshire", "Strathclyde")
+    pipeline.load(places=contradicting, people=PEOPLE.replace("Parry", "Pugh"))
+    assert pipeline.counts("places.csv")["updated"] == 1
+    assert (pipeline.counts()["updated"], pipeline.counts()["unchanged"]) == (1, 3)
+
+
+def load_as_earlier(pipeline: Pipeline) -> None:
+    """Enters the loads of both files, and their rows, as the earlier version did."""
+    places, people = (scan_plan(pipeline, name) for name in ("places.csv", "people.csv"))
+    with pipeline.database.transaction() as tx:
+        for plan in (places, people):
+            [chunk] = plan.chunks
+            tx.run(
+                "WITH source AS (INSERT INTO sources (name, dataset) VALUES (%(name)s, %(dataset)s) RETURNING id),"
+                " load AS (INSERT INTO loads (source_id, sha256, columns, delimiter, row_count, chunk_count)"
+                " SELECT id, %(sha256)s, %(columns)s, ',', %(rows)s, 1 FROM source RETURNING id)"
+                " INSERT INTO load_chunks SELECT id, 1, 1, %(rows)s, 2, %(offset)s, %(size)s, %(chunk_sha256)s, 0, now(),"
+                " %(rows)s, 0, 0, 0, 0 FROM load",
+                name=plan.source,
+                dataset=plan.dataset,
+                sha256=plan.sha256,
+                columns=list(plan.columns),
+                rows=plan.row_count,
+                offset=chunk.byte_offset,
+                size=chunk.byte_count,
+                chunk_sha256=chunk.sha256,
+            )
+        tx.run(
+            "INSERT INTO countries (name) VALUES ('Scotland'), ('Ireland'), ('Wales');"
+            " INSERT INTO counties (country_id, name) SELECT id, (ARRAY['Ayrshire', 'Cork', 'Pembrokeshire'])[id]"
+            " FROM countries;"
+            " INSERT INTO places (city, county_id, listed_by_load) SELECT (ARRAY['Ayr', 'Cork', 'Tenby'])[id], id, 1"
+            " FROM counties;"
+            " INSERT INTO people VALUES (2, 1, 'Jean', 'Kerr', '1901-02-03', 1), (2, 2, 'Tadhg', 'Ó Ceallaigh',"
+            " '1912-11-10', 2), (2, 3, 'Siân', 'Parry', '1923-04-05', 3), (2, 4, 'Jean', 'Kerr', '1901-02-03', 1)"
+        )
+
+
+def scan_plan(pipeline: Pipeline, name: str) -> LoadPlan:
+    [source] = find_sources(pipeline.data, (pipeline.data / name,))
+    with source.path.open("rb") as file:
+        return scan(source, file, None)
 
 
 def test_the_schema_can_be_applied_by_several_processes_at_once(services: Services) -> None:
@@ -22,15 +92,32 @@ def test_the_schema_can_be_applied_by_several_processes_at_once(services: Servic
     Database(services.database_url, "tests").check()
 
 
+def test_a_schema_that_is_current_is_not_applied_again(pipeline: Pipeline) -> None:
+    """Its views would wait for a reader, such as a report or somebody's psql, and then fail."""
+    reader = Database(pipeline.services.database_url, "tests")
+    hasty = Database(pipeline.services.database_url + "?options=-clock_timeout%3D2000", "tests")
+    with reader.transaction() as tx, closing(hasty):
+        tx.run("SELECT FROM load_progress")
+        assert not apply_schema(hasty)
+
+
+def test_a_schema_is_applied_again_once_a_role_of_a_stage_has_been_created(pipeline: Pipeline) -> None:
+    with pipeline.database.transaction() as tx:
+        tx.run("UPDATE installation SET schema_roles = '{pipeline_producer}'")
+    assert apply_schema(pipeline.database)
+    assert not apply_schema(pipeline.database)
+
+
 def test_the_schema_can_be_applied_while_a_chunk_is_being_loaded(pipeline: Pipeline) -> None:
     """It takes no lock that a worker would wait for, or that waits for a worker."""
     pipeline.load(places=PLACES, people=PEOPLE)
+    forget_that_the_schema_was_applied(pipeline)
     worker = Database(pipeline.services.database_url, "tests")
     with worker.transaction() as tx:
         tx.run("DELETE FROM people WHERE row_number = 1")
         tx.run("UPDATE load_chunks SET deleted = 0")
         other = Database(pipeline.services.database_url + "?options=-clock_timeout%3D2000", "tests")
-        apply_schema(other)
+        assert apply_schema(other)
         tx.run("DELETE FROM rejected_rows")
 
 
