@@ -62,10 +62,11 @@ class Database:
         """
         self.check_reachable()
         with self.transaction() as tx:
-            found = tx.value("SELECT to_regclass('load_chunks') IS NOT NULL")
+            found = tx.value("SELECT to_regclass('installation') IS NOT NULL")
         if not found:
             raise SettingsError(
-                f"DATABASE_URL: {self.address} has no pipeline tables; create them with `pipeline schema`"
+                f"DATABASE_URL: {self.address} has no pipeline tables, or those of an earlier version;"
+                " `pipeline schema` creates them, and brings earlier ones up to date"
             )
 
     def check_reachable(self) -> None:
@@ -134,8 +135,10 @@ class Database:
                     self._url,
                     connect_timeout=CONNECT_TIMEOUT,
                     application_name=f"pipeline {self._stage}",
+                    client_encoding="UTF8",  # whatever PGCLIENTENCODING, the role or the database say
                     **KEEPALIVE,
                 )
+                self._check_encoding(connection)
                 with connection, connection.cursor() as cursor:
                     cursor.execute(_file_text(HERE / "sql" / "session.sql"))
                 self._connection = connection
@@ -148,6 +151,16 @@ class Database:
                     "DATABASE_URL is not a PostgreSQL URL; it looks like postgresql://user:password@host:5432/name"
                 ) from None
         return self._connection
+
+    def _check_encoding(self, connection: Connection) -> None:
+        """Raises SettingsError if the database cannot hold every text, or would hold another text than it was given."""
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            connection.close()
+            raise SettingsError(
+                f"DATABASE_URL: the database at {self.address} has the encoding {encoding}, not UTF8;"
+                " name one made with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+            )
 
     def _roll_back(self) -> None:
         if self._connection is None:

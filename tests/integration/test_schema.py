@@ -57,8 +57,8 @@ def load_as_earlier(pipeline: Pipeline) -> None:
                 "WITH source AS (INSERT INTO sources (name, dataset) VALUES (%(name)s, %(dataset)s) RETURNING id),"
                 " load AS (INSERT INTO loads (source_id, sha256, columns, delimiter, row_count, chunk_count)"
                 " SELECT id, %(sha256)s, %(columns)s, ',', %(rows)s, 1 FROM source RETURNING id)"
-                " INSERT INTO load_chunks SELECT id, 1, 1, %(rows)s, 2, %(offset)s, %(size)s, %(chunk_sha256)s, 0, now(),"
-                " %(rows)s, 0, 0, 0, 0 FROM load",
+                " INSERT INTO load_chunks SELECT id, 1, 1, %(rows)s, 2, %(offset)s, %(size)s, %(chunk_sha256)s, 0,"
+                " now(), %(rows)s, 0, 0, 0, 0 FROM load",
                 name=plan.source,
                 dataset=plan.dataset,
                 sha256=plan.sha256,
