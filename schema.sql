@@ -115,6 +115,7 @@ CREATE TABLE IF NOT EXISTS load_chunks (
     unchanged    integer,
     rejected     integer,
     deleted      integer,
+    job_group    text,
     CONSTRAINT load_chunks_pkey PRIMARY KEY (load_id, number),
     CONSTRAINT load_chunks_load_id_fkey FOREIGN KEY (load_id) REFERENCES loads (id) ON DELETE CASCADE,
     CONSTRAINT load_chunks_position CHECK (number >= 1 AND first_row >= 1 AND row_count >= 0 AND first_line >= 1),
@@ -145,6 +146,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'loads'::regclass AND attname = 'encoding') THEN
         ALTER TABLE sources ADD COLUMN encoding text;
         ALTER TABLE loads ADD COLUMN encoding text;
+        ALTER TABLE load_chunks ADD COLUMN job_group text;
     END IF;
     IF to_regclass('load_chunks_missing') IS NULL THEN
         -- Serves the drain and missing_chunks.sql: only missing chunks stand in it.
@@ -152,6 +154,7 @@ BEGIN
     END IF;
 END
 $$;
+COMMENT ON COLUMN load_chunks.job_group IS 'Chunks of small files travel in one job, which this names; NULL in a job of its own.';
 COMMENT ON COLUMN sources.encoding IS 'As the user gave it with --encoding; NULL: UTF-8, or UTF-16 if the file begins with its mark.';
 COMMENT ON COLUMN loads.encoding IS 'That the file was read in; NULL in loads from before it was recorded.';
 
@@ -193,20 +196,22 @@ COMMENT ON VIEW load_progress IS 'One row per load: how far it is and what becam
 -- Rows -------------------------------------------------------------------------------------------
 
 CREATE TABLE IF NOT EXISTS place_listings (
-    load_id   bigint NOT NULL,
     city      text NOT NULL,
+    source_id integer NOT NULL,
     county_id integer NOT NULL,
-    CONSTRAINT place_listings_pkey PRIMARY KEY (load_id, city),   -- serves places_listed.sql
-    CONSTRAINT place_listings_load_id_fkey FOREIGN KEY (load_id) REFERENCES loads (id) ON DELETE CASCADE,
+    load_id   bigint NOT NULL,
+    CONSTRAINT place_listings_pkey PRIMARY KEY (city, source_id),   -- serves places_merge.sql
+    CONSTRAINT place_listings_source_id_fkey FOREIGN KEY (source_id) REFERENCES sources (id),
     CONSTRAINT place_listings_county_id_fkey FOREIGN KEY (county_id) REFERENCES counties (id)
 );
-COMMENT ON TABLE place_listings IS 'What each current load of places says of a city; of several, the newest load decides.';
+COMMENT ON TABLE place_listings IS 'What each source says of a city; where they differ, the newest current load decides.';
+COMMENT ON COLUMN place_listings.load_id IS 'The last load of the source that lists the city; not the current one if that dropped it.';
 
 -- Earlier databases know of each place the load that listed it last, and no other.
-INSERT INTO place_listings (load_id, city, county_id)
-SELECT listed_by_load, city, county_id
+INSERT INTO place_listings (city, source_id, county_id, load_id)
+SELECT city, source_id, county_id, listed_by_load
 FROM places
-JOIN current_loads ON current_loads.id = listed_by_load
+JOIN loads ON loads.id = listed_by_load
 ON CONFLICT DO NOTHING;
 
 CREATE TABLE IF NOT EXISTS people (
@@ -279,8 +284,8 @@ BEGIN
         GRANT SELECT, INSERT (source_id, sha256, encoding, columns, delimiter, row_count, chunk_count), DELETE
             ON loads TO pipeline_producer;
         GRANT SELECT,
-            INSERT (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256),
-            UPDATE (reopened, committed_at, inserted, updated, unchanged, rejected, deleted)
+            INSERT (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256, job_group),
+            UPDATE (reopened, job_group, committed_at, inserted, updated, unchanged, rejected, deleted)
             ON load_chunks TO pipeline_producer;
         GRANT SELECT ON installation, current_loads, load_progress TO pipeline_producer;
         GRANT SELECT, DELETE ON people, place_listings, places, counties, countries TO pipeline_producer;
@@ -298,7 +303,7 @@ BEGIN
         GRANT SELECT, INSERT (country_id, name) ON counties TO pipeline_worker;
         GRANT SELECT, INSERT (city, county_id, listed_by_load), UPDATE (county_id, listed_by_load)
             ON places TO pipeline_worker;
-        GRANT SELECT, INSERT, DELETE ON place_listings TO pipeline_worker;
+        GRANT SELECT, INSERT, UPDATE (county_id, load_id) ON place_listings TO pipeline_worker;
         GRANT SELECT, INSERT, UPDATE (given_name, family_name, date_of_birth, place_id), DELETE
             ON people TO pipeline_worker;
         GRANT SELECT (source_id, row_number), INSERT, DELETE ON rejected_rows TO pipeline_worker;

@@ -11,7 +11,6 @@ from pathlib import Path
 from pipeline.datasets.people import People
 from pipeline.ledger import MissingChunk
 from pipeline.queue import ChunkQueue
-from producer.content import opened
 from producer.scan import scan
 from producer.sources import Source
 
@@ -19,7 +18,7 @@ from producer.sources import Source
 def chunks(path: Path) -> list[tuple[MissingChunk, str]]:
     """The chunks of a file with their text, as the producer would queue them."""
     source = Source(path.name, path, People)
-    with opened(path, "utf-8") as file:
+    with path.open("rb") as file:
         plans = scan(source, file, chunk_rows=None).chunks
         found = []
         for plan in plans:

@@ -7,10 +7,10 @@ import click
 
 from exporter.drain import drain
 from exporter.export import Exported, check_writable, export, table
-from exporter.rejects import MaxRejects
 from pipeline import command
+from pipeline.account import account
 from pipeline.database import Database
-from pipeline.errors import SettingsError
+from pipeline.limits import RowLimit
 from pipeline.queue import ChunkQueue
 from pipeline.terminal import echo
 from pipeline.waiting import patiently
@@ -36,7 +36,7 @@ logger = logging.getLogger("exporter")
 def main(
     output: Path,
     drain_timeout: float,
-    max_rejects: str | None,
+    max_rejects: RowLimit | None,
     database_url: str,
     redis_url: str,
 ) -> None:
@@ -46,25 +46,17 @@ def main(
     since they were written, they stay; remove one of them to have all written anew.
     """
     check_writable(output)
-    limit = _limit(max_rejects)
     database = Database(database_url, "exporter")
     database.check()
     queue = ChunkQueue.at(redis_url)
     exported = None
     while exported is None:  # a new load may be sealed between the drain and the snapshot of the reports
         drain(database, queue, drain_timeout)
-        exported = patiently(lambda: export(database, output, limit))
-    _tell(exported, limit, output / SUMMARY)
+        exported = patiently(lambda: export(database, output, max_rejects))
+    _tell(exported, max_rejects, output / SUMMARY)
 
 
-def _limit(max_rejects: str | None) -> MaxRejects | None:
-    try:
-        return MaxRejects.parse(max_rejects) if max_rejects else None
-    except ValueError as error:
-        raise SettingsError(f"MAX_REJECTS: {error}") from None
-
-
-def _tell(exported: Exported, limit: MaxRejects | None, summary: Path) -> None:
+def _tell(exported: Exported, limit: RowLimit | None, summary: Path) -> None:
     if exported.up_to_date_since:
         written = f"{exported.up_to_date_since:%Y-%m-%d %H:%M:%S} UTC"
         echo(
@@ -73,8 +65,7 @@ def _tell(exported: Exported, limit: MaxRejects | None, summary: Path) -> None:
         )
     else:
         echo(*(f"wrote {path}" for path in exported.files))
-    for load in exported.loads:
-        echo(str(load))
+    echo(*account(exported.loads))
     rejected = sum(load.rejected for load in exported.loads)
     if rejected:
         commonest = "; ".join(f"{count:,} x {kind}" for kind, count in exported.rejected_kinds)

@@ -15,11 +15,12 @@ from typing import IO
 
 from exporter import stamp
 from exporter.cells import write_csv
-from exporter.rejects import MaxRejects
+from exporter.rejects import check_rejects
 from pipeline import ledger
 from pipeline.database import Database, Transaction
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.ledger import LoadProgress
+from pipeline.limits import RowLimit
 from pipeline.terminal import printable
 
 REPORTS = Path(__file__).parent / "reports"
@@ -37,7 +38,7 @@ class Exported:
     rejected_kinds: list[tuple[str, int]]  # the commonest, each with its number of rows
 
 
-def export(database: Database, output: Path, max_rejects: MaxRejects | None = None) -> Exported | None:
+def export(database: Database, output: Path, max_rejects: RowLimit | None = None) -> Exported | None:
     """Writes every report into `output`, all from one snapshot, unless they are up to date there.
 
     None, and nothing written, if the snapshot holds a load that is not complete. The files are replaced
@@ -53,7 +54,7 @@ def export(database: Database, output: Path, max_rejects: MaxRejects | None = No
                     return None
                 loads = ledger.progress(tx)
                 if max_rejects:
-                    max_rejects.check(loads)
+                    check_rejects(loads, max_rejects)
                 kinds = ledger.rejected_kinds(tx, COMMONEST)
                 made_from = stamp.origin(tx, queries)
                 if since := stamp.written_at(output, made_from, files):

@@ -8,6 +8,7 @@ import click
 from pipeline import command, credentials
 from pipeline.database import Database
 from pipeline.errors import SettingsError
+from pipeline.limits import RowLimit
 from pipeline.schema import apply_schema, let_stages_log_in
 from pipeline.terminal import echo
 
@@ -46,6 +47,8 @@ def cli() -> None:
 @command.queue_limit
 @command.drain_timeout
 @command.max_rejects
+@command.max_shrink
+@command.allow_empty
 @command.database_url(required=False)
 @command.redis_url(required=False)
 @state_option
@@ -54,11 +57,13 @@ def run(
     data: Path,
     output: Path | None,
     workers: int,
-    encoding: str,
+    encoding: tuple[str, ...],
     chunk_rows: int | None,
     queue_limit: int,
     drain_timeout: float,
-    max_rejects: str | None,
+    max_rejects: RowLimit | None,
+    max_shrink: RowLimit | None,
+    allow_empty: bool,
     database_url: str | None,
     redis_url: str | None,
     state: Path | None,
@@ -73,11 +78,13 @@ def run(
     settings = {
         "DATA_DIR": data,
         "OUTPUT_DIR": output or data,
-        "ENCODING": encoding,
+        "ENCODING": " ".join(encoding) or None,
         "CHUNK_ROWS": chunk_rows,
         "QUEUE_LIMIT": queue_limit,
         "DRAIN_TIMEOUT": drain_timeout,
         "MAX_REJECTS": max_rejects,
+        "MAX_SHRINK": max_shrink,
+        "ALLOW_EMPTY": allow_empty,
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
     }
@@ -102,19 +109,20 @@ def reset(state: Path | None) -> None:
 @command.data_dir
 @command.encoding
 @command.logging_options
-def check(files: tuple[Path, ...], name: str | None, data: Path, encoding: str) -> int:
+def check(files: tuple[Path, ...], name: str | None, data: Path, encoding: tuple[str, ...]) -> int:
     """Check CSV FILEs as a load would, without servers; places that people name are not looked up.
 
     Prints a line for each bad row, or for a file that would be refused. Exits 3 if there are any.
     """
     from pipeline.check import problems  # needs all stages, of which a container's image holds one
+    from producer.encodings import Encodings
 
     if name and len(files) > 1:
         raise SettingsError(f"--name: '{name}' is the name of one file; check the others without it")
     found = 0
     for path in files:
         count = 0
-        for problem in problems(data, path, name, encoding):
+        for problem in problems(data, path, name, Encodings.parse(encoding)):
             echo(problem)
             count += 1
         logging.getLogger("pipeline").info("%s: %s", path, f"{count} problems" if count else "in order")

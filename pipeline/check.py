@@ -6,19 +6,20 @@ from pathlib import Path
 from pipeline.datasets.dataset import Rejected
 from pipeline.errors import InputError
 from pipeline.rows import SourceRows
-from producer.content import opened
+from producer.content import Contents
+from producer.encodings import Encodings
 from producer.scan import scan
 from producer.sources import Source, find_sources
 
 
-def bad_rows(source: Source, encoding: str) -> Iterator[Rejected]:
+def bad_rows(source: Source, encodings: Encodings) -> Iterator[Rejected]:
     """The rows of a file that break a rule which needs no database, in order, one chunk in memory at a time.
 
     Raises InputError if the file is broken as a whole.
     """
     dataset = source.dataset()
     faults = dataset.checker()
-    with opened(source.path, encoding) as file:
+    with Contents() as contents, contents.opened(source, encodings.of(source.name, None)) as (file, _):
         plan = scan(source, file, chunk_rows=None)
         for chunk in plan.chunks:
             file.seek(chunk.byte_offset)
@@ -29,11 +30,11 @@ def bad_rows(source: Source, encoding: str) -> Iterator[Rejected]:
                     yield Rejected(row, tuple(found))
 
 
-def problems(folder: Path, path: Path, name: str | None, encoding: str) -> Iterator[str]:
+def problems(folder: Path, path: Path, name: str | None, encodings: Encodings) -> Iterator[str]:
     """One line for each bad row of a file, or for what is wrong with it as a whole."""
     try:
         [source] = find_sources(folder, (path,), name)
-        for bad in bad_rows(source, encoding):
+        for bad in bad_rows(source, encodings):
             yield f"{path} line {bad.row.line}: {'; '.join(map(str, bad.faults))}"
     except InputError as error:
         yield str(error)

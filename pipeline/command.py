@@ -12,7 +12,8 @@ import click
 
 from pipeline import credentials, logs, stop
 from pipeline.database import cut_connections
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, SettingsError
+from pipeline.limits import RowLimit
 from pipeline.terminal import echo
 
 INTERRUPTED = 130  # exit code
@@ -67,7 +68,12 @@ def folder(flag: str, variable: str, default: str | None, text: str) -> Callable
 
 data_dir = folder("--data", "DATA_DIR", "data", "Folder of the CSV files.")
 encoding = setting(
-    "--encoding", "ENCODING", default="utf-8", metavar="NAME", help="Encoding of the CSV files, such as latin-1."
+    "--encoding",
+    "ENCODING",
+    multiple=True,
+    metavar="[FILE=]NAME",
+    help="Encoding of all CSV files, such as latin-1, or of one, such as people-3.csv=latin-1; kept for later runs."
+    "  [default: as given in an earlier run, else utf-8, or utf-16 if a file begins with its mark]",
 )
 chunk_rows = setting(
     "--chunk-rows",
@@ -92,9 +98,39 @@ drain_timeout = setting(
     metavar="SECONDS",
     help="How long the exporter waits for the loads to be complete, and the producer for room on the queue.",
 )
+
+
+def _row_limit(context: click.Context, parameter: click.Parameter, text: str | None) -> RowLimit | None:  # noqa: ARG001
+    try:
+        return RowLimit.parse(text) if text else None
+    except ValueError as error:
+        raise SettingsError(f"{parameter.envvar}: {error}") from None
+
+
 max_rejects = setting(
-    "--max-rejects", "MAX_REJECTS", metavar="N|N%", help="Rejected rows that are too many.  [default: no limit]"
+    "--max-rejects",
+    "MAX_REJECTS",
+    metavar="N|N%",
+    callback=_row_limit,
+    help="Rejected rows that are too many.  [default: no limit, but 50% in a new version of a loaded file]",
 )
+max_shrink = setting(
+    "--max-shrink",
+    "MAX_SHRINK",
+    metavar="N|N%",
+    callback=_row_limit,
+    help="Loaded rows that a new version of a file may have fewer.  [default: no limit]",
+)
+allow_empty = setting(
+    "--allow-empty", "ALLOW_EMPTY", is_flag=True, help="Take a new version without a good row: delete what is loaded."
+)
+dry_run = click.option(
+    "--dry-run", is_flag=True, help="Say what a run would insert, update, delete and reject; change nothing."
+)
+forget_missing = click.option(
+    "--forget-missing", is_flag=True, help="Remove the rows and loads of files that the data folder no longer holds."
+)
+FORGET = "Remove a source's rows and loads instead, such as people.csv; may be given several times."
 
 
 def logging_options(command: F) -> F:

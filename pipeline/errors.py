@@ -17,6 +17,10 @@ class InputError(PipelineError):
     """Stop before anything is queued: a file is broken as a whole."""
 
 
+class InUseError(PipelineError):
+    """Stop, nothing was changed: rows that were to be removed are referred to by others."""
+
+
 class DrainTimeoutError(PipelineError):
     """Stop waiting: the loads were not complete in time."""
 

@@ -1,10 +1,12 @@
 """The ledger: what was to be loaded, what is committed, what is missing. The one proof that a load is done."""
 
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
+from typing import Any
 
 from pipeline.database import Transaction
-from pipeline.errors import RefusedJobError, RetryLaterError
+from pipeline.errors import RefusedJobError
 
 SQL = Path(__file__).parent / "sql"
 
@@ -45,6 +47,7 @@ class MissingChunk:
     load: int
     source: str
     reopened: int  # how often it was made missing again
+    job_group: str | None  # of chunks that travel in one job; None: in a job of its own
     plan: ChunkPlan
 
     @property
@@ -53,6 +56,8 @@ class MissingChunk:
 
         So has a chunk that was reopened: the job that committed it before may not be off the queue yet.
         """
+        if self.job_group is not None:
+            return f"group-{self.job_group}"
         job_id = f"load-{self.load}-chunk-{self.plan.number}-{self.plan.sha256[:12]}"
         return f"{job_id}-{self.reopened}" if self.reopened else job_id
 
@@ -63,12 +68,16 @@ class MissingChunk:
 
 
 @dataclass(frozen=True)
-class Load:
-    """A sealed load, and its chunks that are not committed yet."""
+class KnownSource:
+    """A source that was loaded before, and its current load."""
 
     id: int
+    dataset: str
+    given_encoding: str | None  # as the user gave it, in whatever run
+    load: int
+    sha256: str | None  # None: the load was planned by an earlier version, and has to be planned again
+    encoding: str | None  # that its current load was read in; None: recorded before encodings were
     row_count: int
-    missing: list[MissingChunk]
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,7 @@ class Claim:
     first_row: int
     last_row: int | None  # None in the last chunk of a load: all rows from first_row on are its own
     first_line: int
+    row_count: int
     sha256: str
 
 
@@ -115,7 +125,7 @@ class LoadProgress:
     complete: bool
 
     def __str__(self) -> str:
-        """The account of its rows, such as: people.csv: 4 rows = 3 inserted + 0 updated + 0 unchanged + 1 rejected."""
+        """Such as: people.csv: 2 rows = 1 inserted + 0 updated + 0 unchanged + 1 rejected; 3 deleted."""
         rows = (
             f"{self.row_count:,} rows"
             if self.complete
@@ -123,77 +133,44 @@ class LoadProgress:
         )
         return (
             f"{self.source}: {rows} = {self.inserted:,} inserted + {self.updated:,} updated"
-            f" + {self.unchanged:,} unchanged + {self.rejected:,} rejected"
+            f" + {self.unchanged:,} unchanged + {self.rejected:,} rejected; {self.deleted:,} deleted"
         )
 
 
-def current_contents(tx: Transaction) -> dict[str, str]:
-    """The SHA-256 of each source's current load, by name. Without a lock: it may be another one a moment later."""
-    return dict(tx.rows(SQL / "current_contents.sql"))
+def known_sources(tx: Transaction) -> dict[str, KnownSource]:
+    """The sources that have a load, by name. Without a lock: one may have another load a moment later."""
+    return {name: KnownSource(*known) for name, *known in tx.rows(SQL / "known_sources.sql")}
 
 
-def resume(tx: Transaction, source: str, sha256: str, refers_to: tuple[str, ...]) -> Load | None:
-    """The current load of a source, if it is of this content; else None.
-
-    Chunks with rejected rows become missing again if one of the datasets that its rows refer to was loaded since.
-    """
-    source_id = tx.value(SQL / "source_by_name.sql", name=source)
-    if source_id is None:
-        return None
-    tx.run(SQL / "lock_source_alone.sql", source_id=source_id)
-    return _resumed(tx, source_id, sha256, refers_to)
+def header(tx: Transaction, load: int) -> tuple[tuple[str, ...], str]:
+    """Columns and delimiter of a load."""
+    [(columns, delimiter)] = tx.rows(SQL / "header_of_load.sql", load=load)
+    return tuple(columns), delimiter
 
 
-def seal(tx: Transaction, plan: LoadPlan, refers_to: tuple[str, ...], *, chunks_stay: bool) -> Load:
-    """Makes `plan` the current load of its source, unless that has the same content already: then as `resume`.
-
-    A new load supersedes the one before: from the commit on, chunks of that one change nothing, and chunks
-    that were being committed have been waited for. If `chunks_stay`, chunks but the last that are the same in
-    both, and committed without a rejected row, are committed in the new one too: all their rows are unchanged.
-    Raises RetryLaterError if somebody forgets the source at the same time.
-    """
-    source_id = tx.value(SQL / "register_source.sql", name=plan.source, dataset=plan.dataset)
-    tx.run(SQL / "lock_source_alone.sql", source_id=source_id)
-    if tx.value(SQL / "source_by_name.sql", name=plan.source) != source_id:
-        raise RetryLaterError(f"{plan.source} was forgotten at this moment")
-    if resumed := _resumed(tx, source_id, plan.sha256, refers_to):
-        return resumed
-    load = tx.value(
-        SQL / "insert_load.sql",
-        source_id=source_id,
-        sha256=plan.sha256,
-        columns=list(plan.columns),
-        delimiter=plan.delimiter,
-        row_count=plan.row_count,
-        chunk_count=len(plan.chunks),
-    )
-    tx.copy(
-        "load_chunks",
-        ("load_id", "number", "first_row", "row_count", "first_line", "byte_offset", "byte_count", "sha256"),
-        (
-            f"{load}\t{c.number}\t{c.first_row}\t{c.row_count}\t{c.first_line}"
-            f"\t{c.byte_offset}\t{c.byte_count}\t{c.sha256}"
-            for c in plan.chunks
-        ),
-    )
-    if chunks_stay:
-        tx.run(SQL / "carry_over.sql", load=load)
-    return Load(load, plan.row_count, missing_chunks(tx, load))
+def chunks(tx: Transaction, load: int) -> list[tuple[ChunkPlan, int | None]]:
+    """The chunks of a load in order, each with its number of rejected rows; None if it is not committed yet."""
+    return [(ChunkPlan(*plan), rejected) for *plan, rejected in tx.rows(SQL / "chunks_of_load.sql", load=load)]
 
 
-def _resumed(tx: Transaction, source_id: int, sha256: str, refers_to: tuple[str, ...]) -> Load | None:
-    current = tx.row(SQL / "current_load.sql", source_id=source_id)
-    if current is None or current[1] != sha256:
-        return None
-    load, _, row_count = current
-    tx.run(SQL / "reopen_chunks.sql", load=load, refers_to=list(refers_to))
-    return Load(load, row_count, missing_chunks(tx, load))
+def missing_chunks(tx: Transaction, loads: list[int] | None = None) -> list[MissingChunk]:
+    """The chunks that are not committed yet, of some loads or of all current ones, in order."""
+    return list(starmap(_chunk, tx.rows(SQL / "missing_chunks.sql", loads=loads)))
 
 
-def missing_chunks(tx: Transaction, load: int | None = None) -> list[MissingChunk]:
-    """The chunks that are not committed yet, of `load` or of all current loads, in order."""
-    rows = tx.rows(SQL / "missing_chunks.sql", load=load)
-    return [MissingChunk(load_id, source, reopened, ChunkPlan(*plan)) for load_id, source, reopened, *plan in rows]
+def all_chunks(tx: Transaction, source_ids: list[int]) -> list[MissingChunk]:
+    """Every chunk of some sources, as it would be if it were missing, to find their jobs by."""
+    return list(starmap(_chunk, tx.rows(SQL / "all_chunks.sql", source_ids=source_ids)))
+
+
+def lock_sources(tx: Transaction, source_ids: list[int]) -> None:
+    """Keeps others from loading or sealing these sources until the end of the transaction."""
+    tx.run(SQL / "lock_sources.sql", source_ids=source_ids)
+
+
+def forget(tx: Transaction, source_id: int) -> int:
+    """Removes a source, its rejected rows and its loads; returns the number of rejected rows."""
+    return int(tx.value(SQL / "forget_source.sql", source_id=source_id))
 
 
 def progress(tx: Transaction) -> list[LoadProgress]:
@@ -207,15 +184,11 @@ def claim(tx: Transaction, load: int, number: int) -> Claim | None:
     Waits while another transaction has it. Until the end of the transaction the load stays current.
     Raises RefusedJobError if the ledger has no such chunk.
     """
-    source_id = tx.value(SQL / "source_of_chunk.sql", load=load, number=number)
-    if source_id is None:
-        raise RefusedJobError(f"the ledger has no chunk {number} of a load {load}: forgotten since, or never sealed")
-    tx.run(SQL / "lock_source_shared.sql", source_id=source_id)
     row = tx.row(SQL / "claim_chunk.sql", load=load, number=number)
     if row is None:
-        return None
-    source, dataset, columns, delimiter, *rest = row
-    return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest)
+        raise RefusedJobError(f"the ledger has no chunk {number} of a load {load}: forgotten since, or never sealed")
+    is_to_load, source, dataset, columns, delimiter, *rest = row
+    return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest) if is_to_load else None
 
 
 def is_loading(tx: Transaction, datasets: tuple[str, ...]) -> bool:
@@ -247,10 +220,5 @@ def record(tx: Transaction, claimed: Claim, counts: Counts) -> None:
     )
 
 
-def forget(tx: Transaction, source: str) -> int | None:
-    """Removes a source with all its rows and loads; returns the rows removed, None if there is no such source."""
-    source_id = tx.value(SQL / "source_by_name.sql", name=source)
-    if source_id is None:
-        return None
-    tx.run(SQL / "lock_source_alone.sql", source_id=source_id)
-    return int(tx.value(SQL / "forget_source.sql", source_id=source_id))
+def _chunk(load: int, source: str, reopened: int, job_group: str | None, *plan: Any) -> MissingChunk:
+    return MissingChunk(load, source, reopened, job_group, ChunkPlan(*plan))

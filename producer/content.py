@@ -1,74 +1,108 @@
-"""The content of a source as a seekable file of UTF-8: it is read more than once, whatever it comes from."""
+"""The content of a source as a seekable file of UTF-8: it is read more than once, wherever it comes from."""
 
 import codecs
-import contextlib
 import gzip
 import hashlib
 import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import IO, cast
+from types import TracebackType
+from typing import IO, NamedTuple, cast
 
-from pipeline.errors import InputError, SettingsError
+from pipeline.errors import InputError
+from producer.encodings import Encoding, by_mark
+from producer.sources import STANDARD_INPUT, Source, is_gz
 
 BLOCK = 1 << 20  # bytes read at a time
-STANDARD_INPUT = Path("-")
+LONGEST_MARK = 4  # bytes
 
 
-@contextlib.contextmanager
-def opened(path: Path, encoding: str) -> Iterator[IO[bytes]]:
-    """The file itself, or a copy on disk of what can be read only once, is compressed, or is not UTF-8.
-
-    Bytes that the encoding does not know stay as they are, so that they are found in their rows.
-    Raises InputError if the file cannot be read, a gzip stream is cut off, or the whole is not in the encoding.
-    """
-    with _open(path, encoding) as file:
-        yield file
+class Content(NamedTuple):
+    file: IO[bytes]  # seekable, at its beginning
+    encoding: str  # that the source was in
 
 
-def _open(path: Path, encoding: str) -> IO[bytes]:
-    try:
-        if path.suffix != ".gz" and path.is_file() and is_utf8(encoding):
-            return path.open("rb")
-        return _copy(path, encoding)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path}: the gzip stream is broken or cut off ({error}); fetch the file again") from error
-    except UnicodeError as error:
-        raise InputError(f"{path}: not in the encoding {encoding} ({error}); name another with --encoding") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}; correct the file or its rights") from error
+class Contents:
+    """Opens sources as often as they are read; what can be read only once is copied, and kept until the end."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Path, Content] = {}
+        self._stack = ExitStack()
+
+    @contextmanager
+    def opened(self, source: Source, encoding: Encoding) -> Iterator[Content]:
+        """The file itself, or a copy on disk of what can be read only once, is compressed, or is not UTF-8.
+
+        Bytes that the encoding does not know stay as they are, so that they are found in their rows.
+        Raises InputError if the file cannot be read, a gzip stream is cut off, or the whole is not in the encoding.
+        """
+        content = self._kept.get(source.path) or _open(source, encoding)
+        content.file.seek(0)
+        if source.path == STANDARD_INPUT or not source.path.is_file():
+            self._kept[source.path] = content
+            self._stack.callback(content.file.close)
+            yield content
+        else:
+            with content.file:
+                yield content
+
+    def __enter__(self) -> "Contents":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.close()
 
 
 def fingerprint(file: IO[bytes]) -> str:
     """The SHA-256 of the whole file, in hexadecimal digits."""
     file.seek(0)
-    sha256 = hashlib.sha256()
-    while block := file.read(BLOCK):
-        sha256.update(block)
-    return sha256.hexdigest()
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
-def is_utf8(encoding: str) -> bool:
-    """Whether this names UTF-8, with or without a byte-order mark; raises SettingsError if it names no encoding."""
+def _open(source: Source, encoding: Encoding) -> Content:
+    path, name = source.path, encoding.name or "utf-8"
     try:
-        codec = codecs.lookup(encoding)
-        with contextlib.suppress(UnicodeError):
-            b"x".decode(encoding)  # refuses codecs that are not for text
-    except (LookupError, UnicodeEncodeError):
-        raise SettingsError(f"ENCODING: '{encoding}' is not known; name one such as latin-1 or utf-16") from None
-    return codec.name in ("utf-8", "utf-8-sig", "ascii")
+        with closing(_stream(path)) as stream:
+            beginning = stream.read(LONGEST_MARK)
+            if not encoding.is_certain:
+                name = by_mark(beginning) or name
+            if name == "utf-8" and path.is_file() and not is_gz(path.name):
+                return Content(path.open("rb"), name)
+            blocks = _blocks(beginning, stream)
+            if name != "utf-8":
+                blocks = _as_utf8(blocks if encoding.is_certain else _not_utf8(blocks, source, name), name)
+            return Content(_copy(blocks), name)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{path}: the gzip stream is broken or cut off ({error}); fetch the file again") from error
+    except UnicodeError as error:
+        raise InputError(f"{path}: not in the encoding {name} ({error}); name another with --encoding") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}; correct the file or its rights") from error
 
 
-def _copy(path: Path, encoding: str) -> IO[bytes]:
-    """A copy of the content as UTF-8, in a file that is gone when it is closed."""
+def _stream(path: Path) -> IO[bytes]:
+    if path == STANDARD_INPUT:
+        return sys.stdin.buffer
+    if is_gz(path.name):
+        return cast(IO[bytes], gzip.open(path, "rb"))
+    return path.open("rb")
+
+
+def _blocks(beginning: bytes, rest: IO[bytes]) -> Iterator[bytes]:
+    yield beginning
+    yield from iter(lambda: rest.read(BLOCK), b"")
+
+
+def _copy(blocks: Iterator[bytes]) -> IO[bytes]:
+    """A copy in a file that is gone when it is closed."""
     copy = tempfile.TemporaryFile(prefix="producer-")  # noqa: SIM115 (the caller closes it)
     try:
-        with _source(path) as file:
-            blocks = iter(lambda: file.read(BLOCK), b"")
-            copy.writelines(blocks if is_utf8(encoding) else _as_utf8(blocks, encoding))
-        copy.seek(0)
+        copy.writelines(blocks)
     except BaseException:
         copy.close()
         raise
@@ -82,9 +116,23 @@ def _as_utf8(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")
 
 
-def _source(path: Path) -> IO[bytes]:
-    if path == STANDARD_INPUT:
-        return sys.stdin.buffer
-    if path.suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    return path.open("rb")
+def _not_utf8(blocks: Iterator[bytes], source: Source, encoding: str) -> Iterator[bytes]:
+    """The same blocks; raises InputError at their end if they are UTF-8, with more than ASCII in it.
+
+    An encoding for all files, or from an earlier version of the file, would make other characters of each.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_utf8, is_ascii = True, True
+    for block in blocks:
+        is_ascii = is_ascii and block.isascii()
+        if is_utf8:
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError:
+                is_utf8 = False
+        yield block
+    if is_utf8 and not is_ascii and not decoder.getstate()[0]:
+        raise InputError(
+            f"{source.path}: the file is UTF-8, and would be read as {encoding}; give the encoding of single files by"
+            f" their names: --encoding {source.name}=utf-8, or {source.name}={encoding} if it is not UTF-8"
+        )

@@ -1,37 +1,33 @@
-"""The producer's story: scan every file that is new, seal every load, queue every missing chunk."""
+"""The producer's story: scan every file, preview new versions, seal every load, queue every missing chunk."""
 
 import hashlib
 import logging
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import IO
+from itertools import groupby
 
 from pipeline import ledger
 from pipeline.database import Database
 from pipeline.datasets import DATASETS
 from pipeline.errors import InputError
-from pipeline.ledger import Load, LoadPlan, MissingChunk
+from pipeline.ledger import KnownSource, LoadPlan, MissingChunk
 from pipeline.progress import Progress
 from pipeline.queue import ChunkQueue
+from pipeline.sealing import Load, Version, seal
 from pipeline.waiting import patiently
-from producer.content import fingerprint, opened
+from producer.content import Contents, fingerprint
+from producer.encodings import Encodings
+from producer.preview import Limits, Outlook, Preview, RefusedVersionError
 from producer.room import Room
-from producer.scan import scan
+from producer.scan import CHUNK_BYTES, SMALLEST_CHUNK, scan
+from producer.scanned import Scanned, text_of
 from producer.sources import Source
 
+SEALED_AT_ONCE = 100  # loads in one transaction, which keeps workers off their sources
+GROUP_CHUNKS = 1  # that travel in one job at most, each of fewer than SMALLEST_CHUNK rows
+
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Content:
-    """The content of a source, and the plan of its chunks unless the ledger has it."""
-
-    source: Source
-    file: IO[bytes]
-    sha256: str
-    plan: LoadPlan | None  # None: when the ledger was asked, this was the source's current load
 
 
 @dataclass(frozen=True)
@@ -46,120 +42,223 @@ class Produced:
 
 
 def produce(
-    sources: list[Source],
+    sources: Sequence[Source],
     database: Database,
     queue: ChunkQueue,
     *,
     chunk_rows: int | None,
     queue_limit: int,
     drain_timeout: float = 3600,
-    encoding: str = "utf-8",
+    encodings: Encodings = Encodings(),  # noqa: B008 (frozen)
+    limits: Limits = Limits(),  # noqa: B008 (frozen)
 ) -> list[Produced]:
-    """Queues what the ledger lacks of `sources`, at most `queue_limit` chunks ahead of the workers.
+    """Queues what the ledger lacks of `sources`, at most `queue_limit` jobs ahead of the workers.
 
-    Nothing is queued if one of the files is broken as a whole (InputError). Running it again, also at
-    the same time, is safe: a chunk that is committed or under way is not queued again. Rides over servers
-    that are away for a while; raises DrainTimeoutError after `drain_timeout` seconds without room.
+    Nothing is queued if one of the files is broken as a whole (InputError), or is a version that would replace loaded
+    rows against the limits (RefusedVersionError). Running it again, also at the same time, is safe: a chunk that is
+    committed or under way is not queued again. Rides over servers that are away for a while; raises DrainTimeoutError
+    after `drain_timeout` seconds without room.
     """
-    with ExitStack() as files:
-        files.enter_context(queue.producing())
+    with queue.producing(), Contents() as contents:
         known = patiently(partial(_known, database))
-        contents = []
-        for source in sources:
-            file = files.enter_context(opened(source.path, encoding))
-            contents.append(_first_pass(source, file, known.get(source.name), chunk_rows))
-        sealed = [(content, _sealed(content, database, chunk_rows)) for content in _by_name(contents)]
+        versions = scan_all(sources, known, contents, encodings, chunk_rows)
+        patiently(partial(_refuse, versions, known, contents, database, limits))
+        loads = _seal_all(versions, contents, database, encodings, chunk_rows)
         under_way = patiently(queue.state).under_way
-        with Progress("queueing", sum(_row_count(_to_queue(load, under_way)) for _, load in sealed)) as bar:
+        to_queue = {name: [chunk for chunk in load.missing if chunk.job_id not in under_way] for name, load in loads}
+        with Progress("queueing", sum(map(_row_count, to_queue.values()))) as bar:
             room = Room(queue, queue_limit, drain_timeout)
-            return [_queue_missing(content, load, queue, room, under_way, bar) for content, load in sealed]
+            for job in _jobs(versions, to_queue, contents):
+                room.wait(is_waited_for=any(job.dataset in dataset.refers_to for dataset in DATASETS))
+                for chunk, text in job.chunks:
+                    patiently(partial(queue.put, chunk, text))
+                bar.advance(sum(chunk.plan.row_count for chunk, _ in job.chunks))
+        return [
+            Produced(
+                source=name,
+                row_count=load.row_count,
+                queued_rows=_row_count(to_queue[name]),
+                queued_chunks=len(to_queue[name]),
+                under_way_chunks=len(load.missing) - len(to_queue[name]),
+            )
+            for name, load in loads
+        ]
 
 
-def _known(database: Database) -> dict[str, str]:
-    with database.transaction() as tx:
-        return ledger.current_contents(tx)
+def preview(
+    sources: Sequence[Source],
+    database: Database,
+    *,
+    chunk_rows: int | None,
+    encodings: Encodings = Encodings(),  # noqa: B008 (frozen)
+    limits: Limits = Limits(),  # noqa: B008 (frozen)
+) -> list[Outlook]:
+    """What `produce`, and workers after it, would do with the tables; changes nothing.
 
-
-def _first_pass(source: Source, file: IO[bytes], known: str | None, chunk_rows: int | None) -> Content:
-    """Scans the file, unless its fingerprint says that its content is `known`."""
-    if known is not None and fingerprint(file) == known:
-        return Content(source, file, known, plan=None)
-    plan = scan(source, file, chunk_rows)
-    return Content(source, file, plan.sha256, plan)
-
-
-def _by_name(contents: list[Content]) -> list[Content]:
-    """Each source once, also if it is there compressed as well.
-
-    Raises InputError if two files of one name differ: each would supersede the other.
+    Raises what `produce` would.
     """
-    by_name: dict[str, Content] = {}
-    for content in contents:
-        other = by_name.setdefault(content.source.name, content)
-        if other.sha256 != content.sha256:
+    with Contents() as contents:
+        known = patiently(partial(_known, database))
+        versions = scan_all(sources, known, contents, encodings, chunk_rows)
+
+        def attempt() -> list[Outlook]:
+            with database.transaction() as tx:
+                return list(Preview(tx, contents, known).exact(versions))
+
+        patiently(partial(_refuse, versions, known, contents, database, limits))
+        return patiently(attempt)
+
+
+def scan_all(
+    sources: Sequence[Source],
+    known: dict[str, KnownSource],
+    contents: Contents,
+    encodings: Encodings,
+    chunk_rows: int | None,
+) -> list[Scanned]:
+    """The first pass over every file, one file open at a time; each source once, also if it is there compressed too.
+
+    Raises InputError if a file is broken as a whole, or if two files of one name differ, since each would supersede
+    the other.
+    """
+    by_name: dict[str, Scanned] = {}
+    for source in sources:
+        version = _first_pass(source, known.get(source.name), contents, encodings, chunk_rows)
+        other = by_name.setdefault(source.name, version)
+        if other.sha256 != version.sha256:
             raise InputError(
-                f"{other.source.path} and {content.source.path} are both {content.source.name} but differ;"
-                " rename or remove one of them"
+                f"{other.source.path} and {source.path} are both {source.name} but differ; rename or remove one of them"
             )
     return list(by_name.values())
 
 
-def _sealed(content: Content, database: Database, chunk_rows: int | None) -> Load:
-    """Takes up the load that the ledger has of the content, or seals a new one."""
-    load = None if content.plan else patiently(partial(_resume, content, database))
-    if load is None:
-        # Without a plan, the load that the ledger had was superseded or forgotten since.
-        plan = content.plan or scan(content.source, content.file, chunk_rows)
-        load = patiently(partial(_seal, content, plan, database))
-    logger.debug("%s: load %d, %d chunks missing", content.source.name, load.id, len(load.missing))
-    return load
-
-
-def _resume(content: Content, database: Database) -> Load | None:
+def _known(database: Database) -> dict[str, KnownSource]:
     with database.transaction() as tx:
-        return ledger.resume(tx, content.source.name, content.sha256, content.source.dataset.refers_to)
+        return ledger.known_sources(tx)
 
 
-def _seal(content: Content, plan: LoadPlan, database: Database) -> Load:
-    dataset = content.source.dataset
+def _first_pass(
+    source: Source, known: KnownSource | None, contents: Contents, encodings: Encodings, chunk_rows: int | None
+) -> Scanned:
+    """Scans the file, unless its fingerprint says that the ledger has its content."""
+    encoding = encodings.of(source.name, known.given_encoding if known else None)
+    with contents.opened(source, encoding) as content:
+        may_be_known = known and known.sha256 and known.encoding in (None, content.encoding)
+        if known and may_be_known and (sha256 := fingerprint(content.file)) == known.sha256:
+            return Scanned(source, encoding, sha256, content.encoding, known.row_count, plan=None)
+        plan = scan(source, content.file, chunk_rows)
+        return Scanned(source, encoding, plan.sha256, content.encoding, plan.row_count, plan)
+
+
+def _refuse(
+    versions: list[Scanned], known: dict[str, KnownSource], contents: Contents, database: Database, limits: Limits
+) -> None:
+    """Raises RefusedVersionError if new versions of loaded sources break the limits."""
+    if not any(version.plan and version.name in known for version in versions):
+        return
     with database.transaction() as tx:
-        return ledger.seal(tx, plan, dataset.refers_to, chunks_stay=dataset.chunks_stay)
+        refused = list(Preview(tx, contents, known).refused(versions, limits))
+    if refused:
+        named = "; ".join(f"{outlook.source} is refused: {reason}" for outlook, reason in refused)
+        raise RefusedVersionError(f"{named}; nothing was changed", [outlook for outlook, _ in refused])
 
 
-def _queue_missing(
-    content: Content, load: Load, queue: ChunkQueue, room: Room, under_way: frozenset[str], bar: Progress
-) -> Produced:
-    is_waited_for = any(content.source.dataset.name in dataset.refers_to for dataset in DATASETS)
-    to_queue = _to_queue(load, under_way)
-    for chunk, text in _texts(content, to_queue):
-        room.wait(is_waited_for=is_waited_for)
-        patiently(partial(queue.put, chunk, text))
-        bar.advance(chunk.plan.row_count)
-    return Produced(
-        source=content.source.name,
-        row_count=load.row_count,
-        queued_rows=_row_count(to_queue),
-        queued_chunks=len(to_queue),
-        under_way_chunks=len(load.missing) - len(to_queue),
-    )
+def _seal_all(
+    versions: list[Scanned], contents: Contents, database: Database, encodings: Encodings, chunk_rows: int | None
+) -> list[tuple[str, Load]]:
+    """The loads of all versions, in order: those that the ledger has, or new ones."""
+    groups = _job_groups(versions)
+    loads: list[tuple[str, Load]] = []
+    for start in range(0, len(versions), SEALED_AT_ONCE):
+        batch = versions[start : start + SEALED_AT_ONCE]
+        sealed = _seal(batch, database, encodings, groups)
+        for version in batch:
+            if version.name not in sealed:  # the load that the ledger had was superseded or forgotten since
+                rescanned = _first_pass(version.source, None, contents, encodings, chunk_rows)
+                sealed |= _seal([rescanned], database, encodings, groups)
+            loads.append((version.name, sealed[version.name]))
+    return loads
 
 
-def _to_queue(load: Load, under_way: frozenset[str]) -> list[MissingChunk]:
-    return [chunk for chunk in load.missing if chunk.job_id not in under_way]
+def _seal(versions: list[Scanned], database: Database, encodings: Encodings, groups: dict[str, str]) -> dict[str, Load]:
+    to_seal = [
+        Version(
+            source=version.name,
+            dataset=version.dataset.name,
+            refers_to=version.dataset.refers_to,
+            carries_over=version.dataset.chunks_stay,
+            sha256=version.sha256,
+            encoding=version.read_as,
+            given_encoding=encodings.given(version.name),
+            plan=version.plan,
+            job_group=groups.get(version.name),
+        )
+        for version in versions
+    ]
+
+    def attempt() -> dict[str, Load]:
+        with database.transaction() as tx:
+            return seal(tx, to_seal)
+
+    return patiently(attempt)
+
+
+def _job_groups(versions: list[Scanned]) -> dict[str, str]:
+    """Names groups of small files whose chunks travel in one job: by itself, each costs more than its rows.
+
+    A group lies within what is sealed at once. Its name is a digest of what is in it.
+    """
+    groups: dict[str, str] = {}
+    small = [version for version in versions if version.plan and _is_small(version.plan)]
+    positions = {version.name: position // SEALED_AT_ONCE for position, version in enumerate(versions)}
+    for _, same in groupby(small, lambda version: (version.dataset, positions[version.name])):
+        members: list[Scanned] = []
+        for version in same:
+            members.append(version)
+            if len(members) == GROUP_CHUNKS or _byte_count(members) > CHUNK_BYTES // 2:
+                groups |= _named_group(members)
+                members = []
+        groups |= _named_group(members)
+    return groups
+
+
+def _is_small(plan: LoadPlan) -> bool:
+    return len(plan.chunks) == 1 and plan.row_count < SMALLEST_CHUNK and plan.chunks[0].byte_count < CHUNK_BYTES // 8
+
+
+def _byte_count(versions: list[Scanned]) -> int:
+    return sum(chunk.byte_count for version in versions if version.plan for chunk in version.plan.chunks)
+
+
+def _named_group(members: list[Scanned]) -> dict[str, str]:
+    if len(members) < 2:
+        return {}
+    digest = hashlib.sha256("".join(member.sha256 for member in members).encode()).hexdigest()[:12]
+    return {member.name: digest for member in members}
+
+
+@dataclass(frozen=True)
+class Job:
+    """Chunks that travel together, each with its text."""
+
+    dataset: str
+    chunks: list[tuple[MissingChunk, str]]
+
+
+def _jobs(versions: list[Scanned], to_queue: dict[str, list[MissingChunk]], contents: Contents) -> Iterator[Job]:
+    """The last pass over the files: the chunks that are to be queued, read one job at a time."""
+
+    def texts() -> Iterator[tuple[str, MissingChunk, str]]:
+        for version in versions:
+            if chunks := to_queue[version.name]:
+                with contents.opened(version.source, version.encoding) as content:
+                    for chunk in chunks:
+                        yield version.dataset.name, chunk, text_of(version, content.file, chunk.plan)
+
+    for _, members in groupby(texts(), lambda member: member[1].job_id):
+        datasets, chunks, read = zip(*members, strict=True)
+        yield Job(datasets[0], list(zip(chunks, read, strict=True)))
 
 
 def _row_count(chunks: list[MissingChunk]) -> int:
     return sum(chunk.plan.row_count for chunk in chunks)
-
-
-def _texts(content: Content, chunks: list[MissingChunk]) -> Iterator[tuple[MissingChunk, str]]:
-    """Last pass: the text of each chunk, read where the plan says it is; bytes that are not UTF-8 as PEP 383.
-
-    Raises InputError if it is no longer what was planned.
-    """
-    for chunk in chunks:
-        content.file.seek(chunk.plan.byte_offset)
-        text = content.file.read(chunk.plan.byte_count)
-        if hashlib.sha256(text).hexdigest() != chunk.plan.sha256:
-            raise InputError(f"{content.source.path} changed while it was being read; run the producer again")
-        yield chunk, text.decode("utf-8", "surrogateescape")

@@ -1,12 +1,18 @@
 """Which files to load, what they are called, and which dataset each holds."""
 
+import os
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from pipeline.database import is_storable
 from pipeline.datasets import DATASETS, Dataset
 from pipeline.errors import InputError, SettingsError
-from producer.content import STANDARD_INPUT
+
+STANDARD_INPUT = Path("-")
+LIKE_CSV = re.compile(r"\.(csv|tsv|tab|txt|psv)(\.gz)?$", re.IGNORECASE)  # what somebody may expect to be loaded
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,31 @@ def find_sources(folder: Path, files: tuple[Path, ...], name: str | None = None)
     return sorted(sources, key=lambda source: (DATASETS.index(source.dataset), source.name))
 
 
+def left_over(folder: Path, report_names: Iterable[str] = ()) -> list[str]:
+    """Files in the folder that look like CSV but hold no dataset, each with the name that it may be meant to have.
+
+    `report_names` are files that the exporter wrote there.
+    """
+    reports = set(report_names)
+    names = (path.relative_to(folder).as_posix() for path in _files(folder))
+    return [_with_nearest_name(name) for name in names if LIKE_CSV.search(name) and not _is_used(name, reports)]
+
+
+def dataset_of(name: str) -> type[Dataset] | None:
+    """The dataset that a file of this name (within the data folder, without .gz) holds."""
+    return next((dataset for dataset in DATASETS if dataset.holds(name)), None)
+
+
+def without_gz(name: str) -> str:
+    return name[:-3] if is_gz(name) else name
+
+
+def is_gz(name: str) -> bool:
+    return name.lower().endswith(".gz")
+
+
 def expected_names() -> str:
-    names = [f"{dataset.name}.csv, {dataset.name}-*.csv, {dataset.name}/*.csv" for dataset in DATASETS]
+    names = [f"{dataset.name}.csv, {dataset.name}-*.csv, {dataset.name}/**/*.csv" for dataset in DATASETS]
     return ", ".join(names) + " (or with .gz)"
 
 
@@ -44,20 +73,36 @@ def _sources_in(folder: Path) -> list[Source]:
     if not folder.is_dir():
         raise SettingsError(f"DATA_DIR: no folder '{folder}'; create it or correct the setting")
     try:
-        paths = [path for each in (folder, *(folder / dataset.name for dataset in DATASETS)) for path in _files(each)]
+        names = {path: without_gz(path.relative_to(folder).as_posix()) for path in _files(folder)}
     except OSError as error:
         raise SettingsError(
             f"DATA_DIR: cannot read '{error.filename}': {error.strerror}; correct its rights"
         ) from error
-    names = {path: path.relative_to(folder).as_posix().removesuffix(".gz") for path in paths}
-    sources = [Source(names[path], path, dataset) for path in paths if (dataset := _dataset_of(names[path]))]
+    sources = [Source(name, path, dataset) for path, name in names.items() if (dataset := dataset_of(name))]
     if not sources:
-        raise SettingsError(f"DATA_DIR: folder '{folder}' holds none of {expected_names()}")
+        hint = "; not loaded: " + "; ".join(left_over(folder)[:3]) if left_over(folder) else ""
+        raise SettingsError(f"DATA_DIR: folder '{folder}' holds none of {expected_names()}{hint}")
     return sources
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.is_dir()) if folder.is_dir() else []
+def _files(folder: Path) -> Iterator[Path]:
+    """All files of the folder and the folders in it, by name, but for hidden ones.
+
+    Raises OSError if the folder, or one in it that would hold sources, cannot be read.
+    """
+
+    def fail(error: OSError) -> None:
+        inside = Path(error.filename).relative_to(folder)
+        if inside == Path() or dataset_of(f"{inside.as_posix()}/file.csv"):
+            raise error
+
+    seen = set()
+    for parent, folders, files in os.walk(folder, onerror=fail, followlinks=True):
+        real = os.path.realpath(parent)
+        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
+        files = [] if real in seen else files
+        seen.add(real)  # a link may lead back
+        yield from (Path(parent) / name for name in sorted(files) if not name.startswith("."))
 
 
 def _source(folder: Path, path: Path, name: str | None) -> Source:
@@ -65,13 +110,23 @@ def _source(folder: Path, path: Path, name: str | None) -> Source:
         raise InputError(f"{path}: no such file; name a CSV file that exists")
     if name is None:
         inside = path.resolve().is_relative_to(folder.resolve())
-        name = path.resolve().relative_to(folder.resolve()).as_posix() if inside else path.name
-        name = name.removesuffix(".gz")
-    dataset = _dataset_of(name)
+        name = without_gz(path.resolve().relative_to(folder.resolve()).as_posix() if inside else path.name)
+    dataset = dataset_of(name)
     if dataset is None:
         raise InputError(f"{path}: '{name}' matches no dataset; call it one of {expected_names()}, or use --name")
     return Source(name, path, dataset)
 
 
-def _dataset_of(name: str) -> type[Dataset] | None:
-    return next((dataset for dataset in DATASETS if dataset.holds(name)), None)
+def _is_used(name: str, reports: set[str]) -> bool:
+    return name in reports or dataset_of(without_gz(name)) is not None
+
+
+def _with_nearest_name(name: str) -> str:
+    """Such as: people_2.csv (call it people-2.csv)."""
+    stem = LIKE_CSV.sub("", name)
+    words = [word for word in re.split(r"[\W_]+", stem) if word]
+    for position, word in enumerate(words):
+        if close := get_close_matches(word.lower(), [dataset.name for dataset in DATASETS], n=1, cutoff=0.75):
+            rest = [*words[:position], *words[position + 1 :]]
+            return f"{name} (call it {'-'.join([close[0], *rest])}.csv)"
+    return name

@@ -23,8 +23,10 @@ import redis
 from pipeline import PROJECT
 from pipeline.database import Database
 from pipeline.embedded import servers as embedded
+from pipeline.limits import RowLimit
 from pipeline.queue import ChunkQueue
 from pipeline.schema import apply_schema
+from producer.preview import Limits
 from producer.produce import Produced, produce
 from producer.sources import find_sources
 from worker.load import ChunkLoader
@@ -37,6 +39,7 @@ PEOPLE = (
     "Siân,Parry,1923-04-05,Tenby\n"
     "Jean,Kerr,1901-02-03,Ayr\n"
 )
+ANY_VERSION = Limits(max_rejects=RowLimit.parse("100%"), allow_empty=True)
 NUMBERS = count(1)
 
 
@@ -96,6 +99,7 @@ class Pipeline:
     database: Database = field(init=False)
     queue: ChunkQueue = field(init=False)
     loader: ChunkLoader = field(init=False)
+    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         self.database = Database(self.services.database_url, "tests")
@@ -109,7 +113,7 @@ class Pipeline:
 
     def produce(self, chunk_rows: int | None = None) -> list[Produced]:
         sources = find_sources(self.data, ())
-        return produce(sources, self.database, self.queue, chunk_rows=chunk_rows, queue_limit=1000)
+        return produce(sources, self.database, self.queue, chunk_rows=chunk_rows, queue_limit=1000, limits=self.limits)
 
     def work(self) -> None:
         """Loads what is on the queue, as one worker that then ends."""

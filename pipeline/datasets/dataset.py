@@ -4,7 +4,7 @@ import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from pipeline.database import Transaction
@@ -23,8 +23,17 @@ class Rejected:
 
 
 @dataclass(frozen=True)
+class Resolved:
+    """The rows of a chunk, checked, with what the good ones refer to looked up."""
+
+    lines: list[str] = field(default_factory=list)  # rows to be stored as COPY takes them, without line ends
+    rejected: list[Rejected] = field(default_factory=list)
+    references: set[str] = field(default_factory=set)  # ids of the rows that good rows refer to
+
+
+@dataclass(frozen=True)
 class Stored:
-    """What became of the rows of a chunk."""
+    """What became of the rows of a chunk, or would."""
 
     inserted: int
     updated: int
@@ -34,7 +43,11 @@ class Stored:
 
 
 class Dataset(ABC):
-    """A kind of rows. An instance belongs to one worker and may remember what it looked up."""
+    """A kind of rows. An instance belongs to one worker, or to one preview, and may keep what it looked up.
+
+    A preview says what loading would do, without doing it. What the rows refer to may then be loaded by the same run:
+    `places_previewed` (see places_preview.sql) is taken for loaded.
+    """
 
     name: ClassVar[str]
     columns: ClassVar[tuple[str, ...]]  # required in the header of each file
@@ -43,18 +56,45 @@ class Dataset(ABC):
     # numbers replaces them; then a new version of the file does not load the same chunk again.
     chunks_stay: ClassVar[bool] = False
 
+    def __init__(self, *, is_preview: bool = False, references_may_come: bool = False) -> None:
+        """With `references_may_come` a preview takes unknown references for good: others are loading what they name."""
+        self._is_preview = is_preview
+        self._references_may_come = references_may_come
+
     @classmethod
     def holds(cls, source: str) -> bool:
-        """Whether a file of this name (relative to the data folder, without .gz) holds this dataset."""
-        return re.fullmatch(rf"{cls.name}(-[^/]*)?\.csv|{cls.name}/[^/]+\.csv", source) is not None
+        """Whether a file of this name (relative to the data folder, without .gz) holds this dataset.
+
+        In capital letters too, and in folders of the dataset's name at any depth.
+        """
+        return re.fullmatch(rf"{cls.name}(-[^/]*|/.+)?\.csv", source, re.IGNORECASE | re.DOTALL) is not None
 
     @abstractmethod
     def faults(self, fields: Sequence[str]) -> list[Fault]:
         """The rules that cleaned fields break, of those that need no database."""
 
+    def prepare_preview(self, tx: Transaction) -> None:  # noqa: B027 (most datasets need nothing)
+        """Makes place for what the preview of this dataset tells the previews of others, for this transaction."""
+
+    @abstractmethod
+    def resolve(self, tx: Transaction, claimed: Claim, rows: SourceRows) -> Resolved:
+        """Checks the rows of a chunk by all rules."""
+
     @abstractmethod
     def store(self, tx: Transaction, claimed: Claim, rows: SourceRows) -> Stored:
         """Makes the table hold exactly the good rows of the claimed chunk in place of what it held of them."""
+
+    @abstractmethod
+    def compare(self, tx: Transaction, claimed: Claim, resolved: Resolved, row_count: int) -> Stored:
+        """What `store` would do with a chunk of so many rows. Chunks of a version are to be compared in order."""
+
+    @abstractmethod
+    def loaded_rows(self, tx: Transaction, source_id: int) -> int:
+        """How many rows of a source the table holds."""
+
+    @abstractmethod
+    def forget(self, tx: Transaction, source_id: int) -> int:
+        """Removes the rows of a source from the table; returns how many. Raises InUseError if others refer to them."""
 
     def checker(self) -> Callable[[SourceRow], list[Fault]]:
         """Says of each row of one file, asked in order, what faults it has that need no database."""

@@ -1,30 +1,21 @@
 """People: one row each, known by their position in the file; their place of birth must be a known city."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from itertools import compress, count, repeat
 from pathlib import Path
 
 from pipeline import ledger
 from pipeline.database import ForeignKeyError, Transaction
-from pipeline.datasets.dataset import Dataset, Rejected, Stored, clean, copy_field, text_fault
+from pipeline.datasets.dataset import Dataset, Rejected, Resolved, Stored, clean, copy_field, text_fault
 from pipeline.errors import OutOfOrderError
 from pipeline.ledger import Claim
 from pipeline.rows import Fault, SourceRow, SourceRows
 
 HERE = Path(__file__).parent
 REMEMBERED = 100_000  # texts; names repeat, and are checked once
+NEW_PLACE = "0"  # in a preview, the id of a place that is not in the table yet
 TABLE_COLUMNS = ("source_id", "row_number", "given_name", "family_name", "date_of_birth", "place_id")
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """The rows of a chunk, with the places that the good ones refer to."""
-
-    lines: list[str]  # good rows as COPY takes them, without line ends
-    place_ids: set[str]
-    rejected: list[Rejected]
 
 
 class People(Dataset):
@@ -33,7 +24,8 @@ class People(Dataset):
     refers_to = ("places",)
     chunks_stay = True
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_preview: bool = False, references_may_come: bool = False) -> None:
+        super().__init__(is_preview=is_preview, references_may_come=references_may_come)
         self._place_ids: dict[str, str] = {}  # by city
         self._good_texts = Remembered(good_text)
 
@@ -49,28 +41,38 @@ class People(Dataset):
 
     def store(self, tx: Transaction, claimed: Claim, rows: SourceRows) -> Stored:
         """Copies the rows straight into people where the chunk's range is still empty, else upserts them."""
-        resolved = self._resolved(tx, claimed, rows)
-        span = {"source_id": claimed.source_id, "first_row": claimed.first_row, "last_row": claimed.last_row}
-        good = len(resolved.lines)
-        if not tx.value(HERE / "people_exist.sql", **span):
+        resolved = self.resolve(tx, claimed, rows)
+        if not tx.value(HERE / "people_exist.sql", **_span(claimed)):
             self._copy(tx, resolved)
-            return Stored(good, updated=0, unchanged=0, deleted=0, rejected=resolved.rejected)
+            return Stored(len(resolved.lines), updated=0, unchanged=0, deleted=0, rejected=resolved.rejected)
+        return self._merge(tx, claimed, resolved, HERE / "people_merge.sql")
+
+    def compare(self, tx: Transaction, claimed: Claim, resolved: Resolved, row_count: int) -> Stored:  # noqa: ARG002
+        return self._merge(tx, claimed, resolved, HERE / "people_compare.sql")
+
+    def _merge(self, tx: Transaction, claimed: Claim, resolved: Resolved, statement: Path) -> Stored:
         tx.run(HERE / "people_incoming.sql")
         tx.copy("people_incoming", TABLE_COLUMNS, resolved.lines)
-        inserted, updated, deleted = tx.rows(HERE / "people_merge.sql", **span)[0]
-        return Stored(inserted, updated, good - inserted - updated, deleted, resolved.rejected)
+        [(inserted, updated, deleted)] = tx.rows(statement, **_span(claimed))
+        return Stored(inserted, updated, len(resolved.lines) - inserted - updated, deleted, resolved.rejected)
+
+    def loaded_rows(self, tx: Transaction, source_id: int) -> int:
+        return int(tx.value("SELECT count(*) FROM people WHERE source_id = %(source_id)s", source_id=source_id))
+
+    def forget(self, tx: Transaction, source_id: int) -> int:
+        return int(tx.value(HERE / "people_forget.sql", source_id=source_id))
 
     def _copy(self, tx: Transaction, resolved: Resolved) -> None:
         """Into people itself, with its foreign key checked once a place, or once a row where that is not granted."""
-        place_ids = list(map(int, resolved.place_ids))
+        place_ids = list(map(int, resolved.references))
         if tx.value(HERE / "people_key_per_chunk.sql", place_ids=place_ids) != len(place_ids):
             raise ForeignKeyError("a place that the chunk refers to is gone")
         tx.copy("people", TABLE_COLUMNS, resolved.lines)
         tx.run(HERE / "people_key_per_row.sql")
 
-    def _resolved(self, tx: Transaction, claimed: Claim, rows: SourceRows) -> Resolved:
+    def resolve(self, tx: Transaction, claimed: Claim, rows: SourceRows) -> Resolved:
         """Rows as they come; those that are not good at first sight once more, each by itself, after the others."""
-        resolved = Resolved([], set(), [])
+        resolved = Resolved()
         looked_up = not self._place_ids
         if looked_up:
             self._look_up_places(tx, claimed)
@@ -83,7 +85,7 @@ class People(Dataset):
             if city and city not in self._place_ids and not looked_up:
                 self._look_up_places(tx, claimed)
                 looked_up = True
-            place_id = self._place_ids.get(city, "")
+            place_id = self._place_ids.get(city, NEW_PLACE if self._references_may_come else "")
             if city and not place_id:
                 faults.append(Fault("place_of_birth", "is not a known city", city))
             if faults:
@@ -91,7 +93,7 @@ class People(Dataset):
                 continue
             names_and_day = map(copy_field, fields[:3])
             resolved.lines.append("\t".join((str(claimed.source_id), str(row.row_number), *names_and_day, place_id)))
-            resolved.place_ids.add(place_id)
+            resolved.references.add(place_id)
         return resolved
 
     def _resolve_at_once(
@@ -106,7 +108,7 @@ class People(Dataset):
             list(map(self._place_ids.get, cities, repeat(""))),
         )
         fields = zip(repeat(str(claimed.source_id)), map(str, count(rows.first_row)), *found)
-        resolved.place_ids.update(filter(None, found[3]))
+        resolved.references.update(filter(None, found[3]))
         if all(map(all, found)):
             resolved.lines.extend(map("\t".join, fields))
             return []
@@ -119,9 +121,16 @@ class People(Dataset):
 
         In this order: places that are committed between the two statements must not be missed.
         """
+        if self._is_preview:
+            self._place_ids = {city: str(place_id) for city, place_id in tx.rows(HERE / "place_ids_previewed.sql")}
+            return
         if ledger.is_loading(tx, self.refers_to):
             raise OutOfOrderError(f"{claimed.source} names places that are not known, and places are being loaded")
         self._place_ids = {city: str(place_id) for city, place_id in tx.rows(HERE / "place_ids.sql")}
+
+
+def _span(claimed: Claim) -> dict[str, int | None]:
+    return {"source_id": claimed.source_id, "first_row": claimed.first_row, "last_row": claimed.last_row}
 
 
 def good_text(text: str) -> str:

@@ -1,7 +1,8 @@
 -- Returns those of the cities that chunks of this load have listed already, each with [county, country].
-SELECT places.city, ARRAY[counties.name, countries.name]
-FROM places
-JOIN counties ON counties.id = places.county_id
+SELECT place_listings.city, ARRAY[counties.name, countries.name]
+FROM place_listings
+JOIN counties ON counties.id = place_listings.county_id
 JOIN countries ON countries.id = counties.country_id
-WHERE places.listed_by_load = %(load)s
-  AND places.city = ANY (%(cities)s::text[]);
+WHERE place_listings.source_id = %(source_id)s
+  AND place_listings.load_id = %(load)s
+  AND place_listings.city = ANY (%(cities)s::text[]);

@@ -1,5 +1,8 @@
 -- Returns how many places were inserted and updated from places_incoming.
--- Everywhere in the order of names, so that two workers with the same names cannot deadlock.
+-- What each source says of a city is kept in place_listings. The newest of the current loads that list a city decides
+-- what places says, in whatever order their chunks arrive: so one chunk of places is merged at a time.
+SELECT pg_advisory_xact_lock(hashtext('pipeline places'));
+
 INSERT INTO countries (name)
 SELECT DISTINCT country
 FROM places_incoming
@@ -15,23 +18,39 @@ WHERE NOT EXISTS (SELECT FROM counties WHERE counties.country_id = countries.id 
 ORDER BY countries.id, county
 ON CONFLICT (country_id, name) DO NOTHING;
 
-WITH resolved AS (
-    SELECT places_incoming.city, counties.id AS county_id
-    FROM places_incoming
-    JOIN countries ON countries.name = places_incoming.country
-    JOIN counties ON counties.country_id = countries.id AND counties.name = places_incoming.county
-), corrected AS (
-    SELECT count(*) AS places
-    FROM resolved
-    JOIN places ON places.city = resolved.city
-    WHERE places.county_id <> resolved.county_id
+INSERT INTO place_listings (city, source_id, county_id, load_id)
+SELECT places_incoming.city, %(source_id)s, counties.id, %(load)s
+FROM places_incoming
+JOIN countries ON countries.name = places_incoming.country
+JOIN counties ON counties.country_id = countries.id AND counties.name = places_incoming.county
+ON CONFLICT (city, source_id) DO UPDATE SET
+    county_id = excluded.county_id,
+    load_id = excluded.load_id;
+
+WITH affected AS (
+    SELECT city FROM places_incoming
+    UNION
+    -- With the last chunk it is known which cities the source does not list any more: another source may decide now.
+    SELECT city FROM place_listings WHERE %(is_last)s AND source_id = %(source_id)s AND load_id < %(load)s
+), deciding AS (
+    SELECT DISTINCT ON (place_listings.city) place_listings.city, place_listings.county_id, place_listings.load_id
+    FROM affected
+    JOIN place_listings USING (city)
+    JOIN loads ON loads.id = (SELECT max(id) FROM loads WHERE loads.source_id = place_listings.source_id)
+    ORDER BY place_listings.city, (place_listings.load_id = loads.id) DESC, place_listings.load_id DESC
 ), written AS (
     INSERT INTO places (city, county_id, listed_by_load)
-    SELECT city, county_id, %(load)s FROM resolved ORDER BY city
+    SELECT city, county_id, load_id FROM deciding
     ON CONFLICT (city) DO UPDATE SET
         county_id = excluded.county_id,
         listed_by_load = excluded.listed_by_load
-    RETURNING (xmax = 0) AS is_new   -- xmax is 0 in a row version that replaced none
+    WHERE (places.county_id, places.listed_by_load) <> (excluded.county_id, excluded.listed_by_load)
+    RETURNING city, xmax = 0 AS is_new   -- xmax is 0 in a row version that replaced none
 )
-SELECT (SELECT count(*) FROM written WHERE is_new), corrected.places
-FROM corrected;
+SELECT
+    count(*) FILTER (WHERE is_new),
+    count(*) FILTER (WHERE NOT is_new AND before.county_id <> deciding.county_id)
+FROM places_incoming
+JOIN written USING (city)
+JOIN deciding USING (city)
+LEFT JOIN places AS before USING (city);   -- as they were before this statement

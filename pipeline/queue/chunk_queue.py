@@ -6,7 +6,7 @@ import threading
 import time
 import zlib
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +32,7 @@ PRODUCING_INTERVAL = 2.0  # seconds between its saying so
 LONGEST_WIP = 3600  # seconds ahead of now; an execution that ends later is not a worker's
 LONGEST_REASON = 1 << 16  # bytes of a failure's traceback
 LONGEST_SHOWN = 500  # characters of its last line
+DISCARD_POLL = 0.1  # seconds
 RESTART_PAUSE = 1.0  # seconds until a worker starts anew after Redis was lost
 
 logger = logging.getLogger(__name__)
@@ -134,6 +135,30 @@ class ChunkQueue:
             return reason.decode(errors="replace").strip().splitlines()[-1][:LONGEST_SHOWN]
         except (redis.ResponseError, ValueError, KeyError, IndexError, zlib.error):
             return "no reason recorded"
+
+    def discard(self, chunks: Iterable[MissingChunk]) -> None:
+        """Removes the jobs of chunks that the ledger does not have any more, with their rows, wherever they are.
+
+        Waits for those that a worker has in hand: it refuses them, which leaves them among the failed ones.
+        """
+        job_ids = {chunk.job_id for chunk in chunks}
+        while job_ids:
+            in_hand = self._remove(job_ids)
+            if not in_hand:
+                return
+            time.sleep(DISCARD_POLL)
+
+    @translating()
+    def _remove(self, job_ids: set[str]) -> bool:
+        """Removes jobs that no worker has in hand; returns whether one has."""
+        queue = self._chunks
+        present = job_ids & (self.state().under_way | self.state().failed)
+        for job_id in present:
+            self.connection.lrem(queue.key, 0, job_id)
+        in_hand = present & self.state().under_way
+        for job_id in present - in_hand:
+            self._discard(job_id)
+        return bool(in_hand)
 
     def work(self, load_chunk: LoadChunk, *, burst: bool = False) -> None:
         """Loads chunks with `load_chunk` until told to stop by SIGTERM; finishes the one in hand.

@@ -1,9 +1,10 @@
 -- Returns whether a current load of one of the datasets has chunks that are not committed.
 SELECT EXISTS (
     SELECT
-    FROM current_loads
-    JOIN sources ON sources.id = current_loads.source_id
-    JOIN load_chunks ON load_chunks.load_id = current_loads.id
-    WHERE sources.dataset = ANY (%(datasets)s)
-      AND load_chunks.committed_at IS NULL
+    FROM load_chunks
+    JOIN loads ON loads.id = load_chunks.load_id
+    JOIN sources ON sources.id = loads.source_id
+    WHERE load_chunks.committed_at IS NULL
+      AND sources.dataset = ANY (%(datasets)s)
+      AND NOT EXISTS (SELECT FROM loads AS newer WHERE newer.source_id = loads.source_id AND newer.id > loads.id)
 );

@@ -1,8 +1,9 @@
--- Returns the chunks not committed yet, of one load or (load NULL) of all current loads.
+-- Returns the chunks not committed yet, of some loads or (loads NULL) of all current loads.
 SELECT
     load_chunks.load_id,
     sources.name,
     load_chunks.reopened,
+    load_chunks.job_group,
     load_chunks.number,
     load_chunks.first_row,
     load_chunks.row_count,
@@ -11,8 +12,10 @@ SELECT
     load_chunks.byte_count,
     load_chunks.sha256
 FROM load_chunks
-JOIN current_loads ON current_loads.id = load_chunks.load_id
-JOIN sources ON sources.id = current_loads.source_id
+JOIN loads ON loads.id = load_chunks.load_id
+JOIN sources ON sources.id = loads.source_id
 WHERE load_chunks.committed_at IS NULL
-  AND (%(load)s::bigint IS NULL OR load_chunks.load_id = %(load)s)
+  AND (%(loads)s::bigint[] IS NULL OR load_chunks.load_id = ANY (%(loads)s))
+  -- NOT EXISTS rather than a join with current_loads: few chunks are missing, many loads are there.
+  AND NOT EXISTS (SELECT FROM loads AS newer WHERE newer.source_id = loads.source_id AND newer.id > loads.id)
 ORDER BY load_chunks.load_id, load_chunks.number;

@@ -4,12 +4,12 @@ import threading
 
 import pytest
 
-from pipeline import ledger
+from pipeline.forgetting import forget_rows
 from pipeline.queue import Chunks
 from pipeline.queue.job import ChunkJob
 from producer.produce import produce
 from producer.sources import find_sources
-from tests.conftest import PEOPLE, PLACES, Pipeline, named, wait_until
+from tests.conftest import ANY_VERSION, PEOPLE, PLACES, Pipeline, named, wait_until
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
 UNKNOWN = "Plato,Kerr,1901-02-03,Atlantis\n"
@@ -98,11 +98,13 @@ def test_with_other_chunk_boundaries_all_is_loaded_again(pipeline: Pipeline) -> 
     "header", [HEADER.replace("given_name,family_name", "family_name,given_name"), HEADER.replace("\n", ",note\n")]
 )
 def test_under_another_header_all_is_loaded_again(pipeline: Pipeline, header: str) -> None:
+    pipeline.limits = ANY_VERSION
     pipeline.load(2, places=PLACES, people=people("abcdef"))
     assert produced(pipeline, people=people("abcdef").replace(HEADER, header)) == [1, 2, 3]
 
 
 def test_with_another_delimiter_all_is_loaded_again(pipeline: Pipeline) -> None:
+    pipeline.limits = ANY_VERSION
     pipeline.load(2, places=PLACES, people=people("abcdef"))
     assert produced(pipeline, people=people("abcdef").replace(HEADER, HEADER.replace(",", ";"))) == [1, 2, 3]
     assert finish(pipeline) == ""
@@ -162,7 +164,7 @@ def test_a_reopened_chunk_that_was_not_loaded_since_is_loaded_by_the_new_version
 def test_after_a_source_was_forgotten_all_is_loaded_again(pipeline: Pipeline) -> None:
     pipeline.load(2, places=PLACES, people=people("abcdef"))
     with pipeline.database.transaction() as tx:
-        ledger.forget(tx, "people.csv")
+        forget_rows(tx, {"people.csv"})
     assert produced(pipeline, people=people("abcdeX")) == [1, 2, 3]
     assert finish(pipeline) == "abcdeX"
 

@@ -9,8 +9,10 @@ import pytest
 
 from pipeline import ledger
 from pipeline.errors import InputError
+from pipeline.forgetting import forget_rows
 from producer import content
 from producer import produce as module
+from producer.encodings import Encodings
 from producer.produce import produce
 from producer.scan import scan
 from producer.sources import Source, find_sources
@@ -62,7 +64,14 @@ def test_what_is_unchanged_is_not_scanned(pipeline: Pipeline, scanned: list[str]
 
     def run() -> tuple[int, int]:
         sources = find_sources(pipeline.data, (path,))
-        [done] = produce(sources, pipeline.database, pipeline.queue, chunk_rows=2, queue_limit=9, encoding=encoding)
+        [done] = produce(
+            sources,
+            pipeline.database,
+            pipeline.queue,
+            chunk_rows=2,
+            queue_limit=9,
+            encodings=Encodings.parse([encoding]),
+        )
         pipeline.work()
         return done.row_count, done.queued_chunks
 
@@ -123,7 +132,7 @@ def test_a_source_that_is_forgotten_meanwhile_is_loaded_again(
 
     def forget() -> None:
         with other.database.transaction() as tx:
-            assert ledger.forget(tx, "people.csv") == 4
+            assert [each.rows for each in forget_rows(tx, {"people.csv"})[0]] == [4]
 
     people = find_sources(pipeline.data, (pipeline.data / "people.csv",))
     meanwhile(forget)

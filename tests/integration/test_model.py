@@ -15,7 +15,7 @@ from rq.serializers import JSONSerializer
 
 from pipeline import ledger
 from pipeline.errors import OutOfOrderError
-from tests.conftest import PLACES, Pipeline
+from tests.conftest import ANY_VERSION, PLACES, Pipeline
 from worker.load import ChunkLoader
 
 CITIES = ("Ayr", "Cork", "Zoë", "Atlantis")  # the last one is in no places file at first
@@ -105,7 +105,9 @@ class Deliveries:
 def empty(pipeline: Pipeline) -> None:
     """For the next example: nothing loaded, nothing queued, nothing looked up."""
     with pipeline.database.transaction() as tx:
-        tx.run("TRUNCATE people, rejected_rows, load_chunks, loads, sources, places, counties, countries")
+        tx.run(
+            "TRUNCATE people, rejected_rows, load_chunks, loads, sources, place_listings, places, counties, countries"
+        )
     pipeline.queue.connection.flushdb()
     pipeline.loader = ChunkLoader(pipeline.database)
     for path in pipeline.data.iterdir():
@@ -133,6 +135,7 @@ def test_whatever_comes_the_tables_hold_what_the_model_says(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, carried_over: list[int], steps: list
 ) -> None:
     monkeypatch.setattr("worker.load.OUT_OF_ORDER_PAUSE", 0)
+    pipeline.limits = ANY_VERSION
     empty(pipeline)
     deliveries = Deliveries(pipeline)
     cities, files = {"Ayr", "Cork", "Zoë"}, {"people": LOADED}

@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipeline import ledger
 from pipeline.database import Database
+from pipeline.forgetting import forget_rows
 from pipeline.queue import ChunkQueue
-from tests.conftest import PEOPLE, PLACES, Pipeline, named, wait_until
+from tests.conftest import ANY_VERSION, PEOPLE, PLACES, Pipeline, named, wait_until
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
 JEAN, TADHG, SIAN, _ = PEOPLE.splitlines(keepends=True)[1:]
@@ -54,6 +54,7 @@ def test_a_corrected_line_changes_its_row_alone(pipeline: Pipeline) -> None:
 
 @pytest.mark.parametrize("chunk_rows", [1, 2, 3, 100])
 def test_added_lines_are_there_and_dropped_lines_are_gone(pipeline: Pipeline, chunk_rows: int) -> None:
+    pipeline.limits = ANY_VERSION
     pipeline.load(chunk_rows, places=PLACES, people=HEADER + JEAN + TADHG + SIAN)
     pipeline.load(chunk_rows, people=HEADER + JEAN + TADHG + SIAN + JEAN + TADHG)
     assert named(pipeline) == [(1, "Jean"), (2, "Tadhg"), (3, "Siân"), (4, "Jean"), (5, "Tadhg")]
@@ -136,7 +137,7 @@ def test_a_city_listed_again_counts_once_and_is_rejected_if_it_contradicts(pipel
 def test_forgetting_a_source_removes_its_people_and_nothing_else(pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
     with pipeline.database.transaction() as tx:
-        assert ledger.forget(tx, "people.csv") == 4
+        assert [each.rows for each in forget_rows(tx, {"people.csv"})[0]] == [4]
     assert pipeline.people() == []
     assert pipeline.rows("SELECT name FROM sources") == [("places.csv",)]
     pipeline.load()
@@ -168,7 +169,7 @@ def test_a_source_forgotten_while_a_new_version_is_sealed_is_loaded_anew(pipelin
     pipeline.write(people=PEOPLE.replace("Jean", "Joan"))
     with ThreadPoolExecutor(1) as threads:
         with Database(pipeline.services.database_url, "tests").transaction() as tx:
-            ledger.forget(tx, "people.csv")
+            forget_rows(tx, {"people.csv"})
             producing = threads.submit(pipeline.produce)
             wait_until(lambda: tx.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
         producing.result()

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from exporter.export import export
-from exporter.rejects import MaxRejects, TooManyRejectsError
+from exporter.rejects import TooManyRejectsError
 from pipeline.errors import InputError, OutOfOrderError, SettingsError
-from producer.content import opened
+from pipeline.limits import RowLimit
+from producer.content import Contents
+from producer.encodings import Encoding, Encodings
 from producer.produce import produce
 from producer.sources import find_sources
 from tests.conftest import PEOPLE, PLACES, Pipeline
@@ -142,7 +144,14 @@ def test_files_in_other_encodings_are_read_as_told(pipeline: Pipeline, encoding:
     pipeline.load(places=PLACES)
     write(pipeline, (HEADER + "Renée,Müller,1901-02-03,Ayr\n").encode(encoding))
     sources = find_sources(pipeline.data, (pipeline.data / "people.csv",))
-    produce(sources, pipeline.database, pipeline.queue, chunk_rows=None, queue_limit=9, encoding=encoding)
+    produce(
+        sources,
+        pipeline.database,
+        pipeline.queue,
+        chunk_rows=None,
+        queue_limit=9,
+        encodings=Encodings.parse([encoding]),
+    )
     pipeline.work()
     assert [row[2:4] for row in pipeline.people()] == [("Renée", "Müller")]
 
@@ -152,7 +161,14 @@ def test_a_file_that_is_not_in_its_encoding_is_refused(pipeline: Pipeline, conte
     write(pipeline, content)
     sources = find_sources(pipeline.data, ())
     with pytest.raises(InputError, match=r"people\.csv: not in the encoding utf-16"):
-        produce(sources, pipeline.database, pipeline.queue, chunk_rows=None, queue_limit=9, encoding="utf-16")
+        produce(
+            sources,
+            pipeline.database,
+            pipeline.queue,
+            chunk_rows=None,
+            queue_limit=9,
+            encodings=Encodings.parse(["utf-16"]),
+        )
 
 
 @pytest.mark.parametrize("encoding", ["klingon", "hex", "rot13"])
@@ -160,12 +176,20 @@ def test_an_encoding_that_is_none_is_a_wrong_setting(pipeline: Pipeline, encodin
     write(pipeline, (HEADER + GOOD).encode())
     sources = find_sources(pipeline.data, ())
     with pytest.raises(SettingsError, match=f"ENCODING: '{encoding}' is not known"):
-        produce(sources, pipeline.database, pipeline.queue, chunk_rows=None, queue_limit=9, encoding=encoding)
+        produce(
+            sources,
+            pipeline.database,
+            pipeline.queue,
+            chunk_rows=None,
+            queue_limit=9,
+            encodings=Encodings.parse([encoding]),
+        )
 
 
 def test_an_error_while_queueing_is_not_blamed_on_the_file(pipeline: Pipeline) -> None:
     write(pipeline, (HEADER + GOOD).encode())
-    with pytest.raises(BrokenPipeError), opened(pipeline.data / "people.csv", "utf-8"):
+    [source] = find_sources(pipeline.data, ())
+    with pytest.raises(BrokenPipeError), Contents() as contents, contents.opened(source, Encoding(None)):
         raise BrokenPipeError
 
 
@@ -208,13 +232,13 @@ def test_more_rejects_than_allowed_leave_the_reports_as_they_were(pipeline: Pipe
     bad = "Jean,Kerr,never,Ayr\n"
     pipeline.load(places=PLACES, people=HEADER + GOOD * 15 + bad * 2)  # 2 of 20 rows
     for enough in ("2", "10%", "100%"):
-        exported = export(pipeline.database, tmp_path, MaxRejects.parse(enough))
+        exported = export(pipeline.database, tmp_path, RowLimit.parse(enough))
         assert exported is not None
         assert exported.rejected_kinds == [("date_of_birth is not a date (YYYY-MM-DD)", 2)]
     before = (tmp_path / "summary_output.json").stat().st_mtime_ns
     for too_few in ("1", "9.9%", "0"):
         with pytest.raises(TooManyRejectsError) as refused:
-            export(pipeline.database, tmp_path, MaxRejects.parse(too_few))
+            export(pipeline.database, tmp_path, RowLimit.parse(too_few))
         assert refused.value.exit_code == 3
         assert "2 of 20 rows are rejected" in str(refused.value)
     assert (tmp_path / "summary_output.json").stat().st_mtime_ns == before
@@ -223,4 +247,4 @@ def test_more_rejects_than_allowed_leave_the_reports_as_they_were(pipeline: Pipe
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "101%", "%", "many"])
 def test_a_limit_is_a_number_or_a_percentage(text: str) -> None:
     with pytest.raises(ValueError, match="neither a number of rows nor a percentage"):
-        MaxRejects.parse(text)
+        RowLimit.parse(text)

@@ -11,9 +11,9 @@ import pytest
 from psycopg2.errors import InsufficientPrivilege
 
 from exporter.export import export
-from pipeline import ledger
 from pipeline.database import Database
 from pipeline.embedded.servers import Servers
+from pipeline.forgetting import forget_rows
 from pipeline.schema import SCHEMA, apply_schema
 from tests.conftest import PEOPLE, PLACES, Pipeline, at_once, named
 from worker.load import ChunkLoader
@@ -209,7 +209,7 @@ def test_every_stage_can_do_its_work_as_a_member_of_its_role_alone(
     assert (tmp_path / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
 
     with stages.database.transaction() as tx:
-        assert ledger.forget(tx, "people.csv") == 4
+        assert [each.rows for each in forget_rows(tx, {"people.csv"})[0]] == [4]
     assert pipeline.people() == []
 
 

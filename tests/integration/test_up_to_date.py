@@ -12,7 +12,7 @@ import pytest
 from exporter import export as module
 from exporter import stamp
 from exporter.export import export
-from pipeline.ledger import forget
+from pipeline.forgetting import forget_rows
 from tests.conftest import PEOPLE, PLACES, Pipeline
 
 UNKNOWN = "given_name,family_name,date_of_birth,place_of_birth\nSiân,Parry,1923-04-05,Bala\n"
@@ -91,7 +91,7 @@ def new_source(pipeline: Pipeline) -> None:
 
 def forgotten_source(pipeline: Pipeline) -> None:
     with pipeline.database.transaction() as tx:
-        forget(tx, "people.csv")
+        forget_rows(tx, {"people.csv"})
 
 
 def forgotten_source_loaded_again(pipeline: Pipeline) -> None:

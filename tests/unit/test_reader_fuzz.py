@@ -15,7 +15,6 @@ from pipeline import rows as rows_module
 from pipeline.datasets.people import People
 from pipeline.errors import InputError
 from pipeline.rows import SourceRow, SourceRows
-from producer.content import opened
 from producer.scan import scan
 from producer.sources import Source
 
@@ -33,7 +32,7 @@ def rows_of(content: bytes, chunk_rows: int) -> tuple[list[tuple[int, int, str]]
         path = Path(folder) / "people.csv"
         path.write_bytes(content)
         source = Source("people.csv", path, People)
-        with opened(path, "utf-8") as file:
+        with path.open("rb") as file:
             plan = scan(source, file, chunk_rows)
             rows = []
             for chunk in plan.chunks:

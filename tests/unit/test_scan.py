@@ -9,7 +9,6 @@ from pipeline.datasets.people import People
 from pipeline.errors import InputError
 from pipeline.ledger import LoadPlan
 from producer import scan as module
-from producer.content import opened
 from producer.sources import Source
 
 HEADER = "given_name,family_name,date_of_birth,place_of_birth\n"
@@ -22,7 +21,7 @@ def source(folder: Path, content: str | bytes) -> Source:
 
 
 def scan(source: Source, chunk_rows: int | None) -> LoadPlan:
-    with opened(source.path, "utf-8") as file:
+    with source.path.open("rb") as file:
         return module.scan(source, file, chunk_rows)
 
 

@@ -29,7 +29,7 @@ def test_a_missing_folder_is_a_wrong_setting(tmp_path: Path) -> None:
 
 def test_a_folder_without_sources_is_a_wrong_setting(tmp_path: Path) -> None:
     with pytest.raises(
-        SettingsError, match=r"DATA_DIR: .* holds none of places.csv, places-\*.csv, places/\*.csv, people.csv"
+        SettingsError, match=r"DATA_DIR: .* holds none of places.csv, places-\*.csv, places/\*\*/\*.csv, people.csv"
     ):
         find_sources(tmp_path, ())
 

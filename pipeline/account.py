@@ -1,0 +1,44 @@
+"""The account of all rows, as lines to read: each load of a few, or the sum of many and those that need a look."""
+
+from collections.abc import Sequence
+
+from pipeline.ledger import LoadProgress
+
+NAMED_AT_MOST = 10  # loads or files that a list for people names
+
+
+def account(loads: Sequence[LoadProgress]) -> list[str]:
+    """A line for each load; of many, for those with rejected, deleted or missing rows, and one for the sum."""
+    if len(loads) <= NAMED_AT_MOST:
+        return list(map(str, loads))
+    notable = [load for load in loads if load.rejected or load.deleted or not load.complete]
+    lines = list(map(str, notable[:NAMED_AT_MOST]))
+    if len(notable) > NAMED_AT_MOST:
+        lines.append(f"and {len(notable) - NAMED_AT_MOST:,} more files with rejected, deleted or missing rows")
+    return [*lines, str(_sum(loads))]
+
+
+def counted(number: int, noun: str) -> str:
+    """Such as 1 chunk, or 8 chunks."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few of many names."""
+    more = f"; and {len(names) - NAMED_AT_MOST:,} more" if len(names) > NAMED_AT_MOST else ""
+    return "; ".join(names[:NAMED_AT_MOST]) + more
+
+
+def _sum(loads: Sequence[LoadProgress]) -> LoadProgress:
+    return LoadProgress(
+        load=0,
+        source=counted(len(loads), "file"),
+        row_count=sum(load.row_count for load in loads),
+        committed_rows=sum(load.committed_rows for load in loads),
+        inserted=sum(load.inserted for load in loads),
+        updated=sum(load.updated for load in loads),
+        unchanged=sum(load.unchanged for load in loads),
+        rejected=sum(load.rejected for load in loads),
+        deleted=sum(load.deleted for load in loads),
+        complete=all(load.complete for load in loads),
+    )

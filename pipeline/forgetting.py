@@ -1,0 +1,63 @@
+"""Forgetting: a source, and every row of it, is removed from the tables, the ledger and the queue."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pipeline import ledger
+from pipeline.database import Database, Transaction
+from pipeline.datasets import DATASETS
+from pipeline.errors import InUseError, SettingsError
+from pipeline.ledger import MissingChunk
+from pipeline.queue import ChunkQueue
+from pipeline.waiting import patiently
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    source: str
+    rows: int  # removed from the dataset's table
+    rejected_rows: int
+
+    def __str__(self) -> str:
+        return f"{self.source}: forgotten, {self.rows:,} rows and {self.rejected_rows:,} rejected rows deleted"
+
+
+def forget(database: Database, queue: ChunkQueue, sources: Iterable[str]) -> list[Forgotten]:
+    """Removes sources with all their rows, loads, rejected rows and jobs: all of them, or none.
+
+    Raises SettingsError if one is not known, InUseError if rows of other sources refer to its rows.
+    """
+    names = set(sources)
+
+    def attempt() -> tuple[list[Forgotten], list[MissingChunk]]:
+        with database.transaction() as tx:
+            return forget_rows(tx, names)
+
+    forgotten, chunks = patiently(attempt)
+    queue.discard(chunks)
+    return forgotten
+
+
+def forget_rows(tx: Transaction, names: set[str]) -> tuple[list[Forgotten], list[MissingChunk]]:
+    """Removes sources from tables and ledger; returns their chunks too, whose jobs may still be on the queue."""
+    known = {name: each for name, each in ledger.known_sources(tx).items() if name in names}
+    for name in sorted(names - known.keys()):
+        raise SettingsError(f"no source '{name}' is known; the report loads.csv names those that are")
+    ledger.lock_sources(tx, [each.id for each in known.values()])
+    chunks = ledger.all_chunks(tx, [each.id for each in known.values()])
+    # First what refers to others, such as people to places.
+    order = sorted(known, key=lambda name: (-_position(known[name].dataset), name))
+    return [_forget(tx, name, known[name].id, known[name].dataset) for name in order], chunks
+
+
+def _forget(tx: Transaction, name: str, source_id: int, dataset_name: str) -> Forgotten:
+    dataset = DATASETS[_position(dataset_name)]()
+    try:
+        rows = dataset.forget(tx, source_id)
+    except InUseError as error:
+        raise InUseError(f"{name} cannot be forgotten: {error}") from error
+    return Forgotten(name, rows, ledger.forget(tx, source_id))
+
+
+def _position(dataset_name: str) -> int:
+    return [dataset.name for dataset in DATASETS].index(dataset_name)

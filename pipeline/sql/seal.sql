@@ -1,0 +1,135 @@
+-- Makes each version in the table sealing the current load of its source, unless its current load has that content
+-- already. Returns name, id and number of rows of the current load of each; no row for a version that was not scanned
+-- and is not current, and NULLs for a source that somebody has just forgotten.
+
+-- In order, so that two producers that enter the same names wait for each other and not both for the other.
+INSERT INTO sources (name, dataset)
+SELECT name, dataset
+FROM sealing
+WHERE chunk_count IS NOT NULL
+  AND NOT EXISTS (SELECT FROM sources WHERE sources.name = sealing.name)
+ORDER BY name
+ON CONFLICT (name) DO NOTHING;
+
+UPDATE sealing SET source_id = sources.id FROM sources WHERE sources.name = sealing.name;
+
+-- Waits until no transaction is loading a chunk of one of them, and keeps others out until the end of this one.
+SELECT pg_advisory_xact_lock(hashtext('pipeline source'), source_id)
+FROM (SELECT source_id FROM sealing WHERE source_id IS NOT NULL ORDER BY source_id) AS in_order;
+
+UPDATE sealing SET source_id = NULL WHERE NOT EXISTS (SELECT FROM sources WHERE sources.id = sealing.source_id);
+
+UPDATE sealing
+SET load_id = loads.id
+FROM loads
+WHERE loads.id = (SELECT max(id) FROM loads WHERE loads.source_id = sealing.source_id)
+  AND loads.sha256 = sealing.sha256
+  AND (
+      loads.encoding = sealing.encoding
+      -- Earlier versions did not record it, and found other rows where quotes are wrong: what such a load has not loaded,
+      -- or rejected, is planned again.
+      OR loads.encoding IS NULL
+      AND NOT EXISTS (SELECT FROM load_chunks WHERE load_id = loads.id AND coalesce(rejected, 1) > 0)
+  );
+
+UPDATE sealing SET is_new = true WHERE load_id IS NULL AND source_id IS NOT NULL AND chunk_count IS NOT NULL;
+
+INSERT INTO loads (source_id, sha256, encoding, columns, delimiter, row_count, chunk_count)
+SELECT source_id, sha256, encoding, columns, delimiter, row_count, chunk_count
+FROM sealing
+WHERE is_new
+ORDER BY position;   -- of two sources that list a city, the one sealed later decides
+
+UPDATE sealing SET load_id = (SELECT max(id) FROM loads WHERE loads.source_id = sealing.source_id) WHERE is_new;
+
+INSERT INTO load_chunks (
+    load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256, job_group
+)
+SELECT
+    sealing.load_id, number, first_row, sealing_chunks.row_count, first_line, byte_offset, byte_count,
+    sealing_chunks.sha256,
+    min(sealing.load_id) OVER (PARTITION BY sealing.job_group) || '-' || sealing.job_group
+FROM sealing_chunks
+JOIN sealing USING (position)
+WHERE is_new;
+
+-- Chunks whose rows the table holds already are committed from the start: the load before has committed the same bytes
+-- as the same rows, and none was rejected.
+WITH load_before AS (
+    SELECT sealing.load_id AS new_load_id, sealing.chunk_count AS new_chunk_count, loads.id
+    FROM sealing
+    JOIN loads ON loads.id = (
+        SELECT max(id) FROM loads WHERE loads.source_id = sealing.source_id AND loads.id < sealing.load_id
+    )
+    WHERE is_new
+      AND carries_over
+      AND (loads.columns, loads.delimiter) = (sealing.columns, sealing.delimiter)
+), carried_over AS (
+    SELECT load_chunks.load_id, load_chunks.number
+    FROM load_before
+    JOIN load_chunks ON load_chunks.load_id = new_load_id
+    JOIN load_chunks AS chunks_before
+        ON chunks_before.load_id = load_before.id
+        AND chunks_before.first_row = load_chunks.first_row
+        AND chunks_before.row_count = load_chunks.row_count
+        AND chunks_before.sha256 = load_chunks.sha256
+    WHERE chunks_before.rejected = 0                  -- NULL while it is not committed
+      AND load_chunks.number < new_chunk_count        -- the last chunk also owns all rows after it
+)
+UPDATE load_chunks
+SET committed_at = now(),
+    inserted = 0,
+    updated = 0,
+    unchanged = row_count,
+    rejected = 0,
+    deleted = 0
+FROM carried_over
+WHERE load_chunks.load_id = carried_over.load_id
+  AND load_chunks.number = carried_over.number;
+
+-- Of a load that is current already, chunks with rejected rows are made missing again if they are older than a load of
+-- the datasets that their rows refer to: what could not be resolved then may be now.
+UPDATE load_chunks
+SET reopened = reopened + 1,
+    job_group = NULL,
+    committed_at = NULL,
+    inserted = NULL,
+    updated = NULL,
+    unchanged = NULL,
+    rejected = NULL,
+    deleted = NULL
+FROM sealing
+WHERE load_chunks.load_id = sealing.load_id
+  AND NOT is_new
+  AND rejected > 0
+  AND EXISTS (
+      SELECT
+      FROM current_loads
+      JOIN sources ON sources.id = current_loads.source_id
+      JOIN load_chunks AS referred ON referred.load_id = current_loads.id
+      WHERE sources.dataset = ANY (refers_to)
+        AND (referred.committed_at IS NULL OR referred.committed_at > load_chunks.committed_at)
+  );
+
+-- The history of a source: its last 100 loads.
+DELETE FROM loads
+USING sealing
+WHERE loads.source_id = sealing.source_id
+  AND is_new
+  AND loads.id < (
+      SELECT id FROM loads WHERE loads.source_id = sealing.source_id ORDER BY id DESC OFFSET 99 LIMIT 1
+  );
+
+UPDATE sources
+SET encoding = given_encoding
+FROM sealing
+WHERE sources.id = sealing.source_id
+  AND given_encoding IS DISTINCT FROM sources.encoding
+  AND given_encoding IS NOT NULL;
+
+SELECT name, load_id, loads.row_count
+FROM sealing
+LEFT JOIN loads ON loads.id = load_id
+WHERE load_id IS NOT NULL
+   OR sealing.chunk_count IS NOT NULL
+ORDER BY position;

@@ -1,0 +1,218 @@
+"""What a run would do with the tables, found out before anything is sealed, by the code that would do it."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from pipeline import ledger
+from pipeline.database import Transaction
+from pipeline.datasets import DATASETS, Dataset
+from pipeline.datasets.dataset import Rejected
+from pipeline.errors import PipelineError
+from pipeline.ledger import ChunkPlan, Claim, KnownSource
+from pipeline.limits import RowLimit
+from pipeline.rows import SourceRows
+from producer.content import Contents
+from producer.scanned import Scanned, text_of
+from producer.sources import dataset_of
+
+REJECTS_WHERE_ROWS_ARE_LOADED = RowLimit.parse("50%")  # default of MAX_REJECTS
+REASONS = 3  # that are named, the commonest first
+
+
+class RefusedVersionError(PipelineError):
+    """Stop, nothing was changed: a new version would replace good rows by none, or by too few."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, outlooks: "Sequence[Outlook]") -> None:
+        super().__init__(message)
+        self.outlooks = outlooks  # of the versions that are refused
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a new version of a loaded source may do."""
+
+    max_rejects: RowLimit | None = None  # of its rows; None: half of them
+    max_shrink: RowLimit | None = None  # of the rows that are loaded; None: no limit
+    allow_empty: bool = False
+
+
+@dataclass
+class Outlook:
+    """What loading a version would do with its source's rows."""
+
+    source: str
+    row_count: int
+    loaded_rows: int  # that the table holds now
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    deleted: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)  # rule -> rejected rows that break it
+    examples: dict[str, str] = field(default_factory=dict)  # rule -> the first row that breaks it
+
+    def __str__(self) -> str:
+        return (
+            f"{self.source}: a run would insert {self.inserted:,}, update {self.updated:,}, leave {self.unchanged:,}"
+            f" unchanged, reject {self.rejected:,} of {self.row_count:,} rows, and delete {self.deleted:,}"
+        )
+
+    def reject(self, rejected: Iterable[Rejected]) -> None:
+        for bad in rejected:
+            self.rejected += 1
+            for kind in {fault.kind: None for fault in bad.faults}:
+                self.reasons[kind] += 1
+                self.examples.setdefault(kind, f"line {bad.row.line}: {'; '.join(map(str, bad.faults))}")
+
+    def commonest_reasons(self) -> list[str]:
+        """One line for each of the commonest reasons, with an example."""
+        return [
+            f"{self.source}: {count:,} x {kind}, such as {self.examples[kind]}"
+            for kind, count in self.reasons.most_common(REASONS)
+        ]
+
+
+class Preview:
+    """Previews versions one after the other, in one transaction; what an earlier one would load counts as loaded."""
+
+    def __init__(self, tx: Transaction, contents: Contents, known: dict[str, KnownSource]) -> None:
+        self._tx = tx
+        self._contents = contents
+        self._known = known
+        for dataset in DATASETS:
+            dataset().prepare_preview(tx)
+        self._loading = {chunk.source for chunk in ledger.missing_chunks(tx)}
+
+    def exact(self, versions: Sequence[Scanned]) -> Iterator[Outlook]:
+        """What a run would do with each version."""
+        previewed = {version.name for version in versions}
+        for version in versions:
+            yield self._outlook(version, previewed, limits=None)
+
+    def refused(self, versions: Sequence[Scanned], limits: Limits) -> Iterator[tuple[Outlook, str]]:
+        """The versions that break the limits, each with the reason; no more is read than it takes to decide.
+
+        Only what would replace loaded rows is checked, and first what its rows refer to.
+        """
+        previewed = {version.name for version in versions}
+        replacing = {version.name: version for version in versions if version.plan and self._loaded_rows(version)}
+        referred = {name for version in replacing.values() for name in version.dataset.refers_to}
+        for version in versions:
+            if version.name in replacing:
+                outlook = self._outlook(version, previewed, limits)
+                if reason := broken_limit(outlook, limits):
+                    yield outlook, reason
+            elif version.dataset.name in referred:
+                self._outlook(version, previewed, limits=None)
+
+    def _loaded_rows(self, version: Scanned) -> int:
+        known = self._known.get(version.name)
+        return version.dataset().loaded_rows(self._tx, known.id) if known else 0
+
+    def _dataset(self, version: Scanned, previewed: set[str]) -> Dataset:
+        """The dataset of a version. It takes unknown references for good if others are loading what they may name."""
+        loading = {dataset_of(source) for source in self._loading - previewed}
+        may_come = any(dataset and dataset.name in version.dataset.refers_to for dataset in loading)
+        return version.dataset(is_preview=True, references_may_come=may_come)
+
+    def _outlook(self, version: Scanned, previewed: set[str], limits: Limits | None) -> Outlook:
+        """Exact without limits; with limits it ends as soon as none of them can be broken any more."""
+        dataset = self._dataset(version, previewed)
+        outlook = Outlook(version.name, version.row_count, self._loaded_rows(version))
+        claims = list(self._open_chunks(version))
+        rows_left = sum(claim.row_count for _, claim in claims)
+        outlook.unchanged = version.row_count - rows_left
+        is_referred_to = any(version.dataset.name in each.refers_to for each in DATASETS)
+        with self._contents.opened(version.source, version.encoding) as content:
+            for chunk, claim in claims:
+                text = text_of(version, content.file, chunk)
+                rows = SourceRows(
+                    text, claim.columns, claim.delimiter, dataset.columns, claim.first_row, claim.first_line
+                )
+                resolved = dataset.resolve(self._tx, claim, rows)
+                outlook.reject(resolved.rejected)
+                rows_left -= claim.row_count
+                if limits is None or is_referred_to:
+                    stored = dataset.compare(self._tx, claim, resolved, claim.row_count)
+                    outlook.inserted += stored.inserted
+                    outlook.updated += stored.updated
+                    outlook.unchanged += stored.unchanged
+                    outlook.deleted += stored.deleted
+                elif not could_break(outlook, rows_left, limits):
+                    break
+        return outlook
+
+    def _open_chunks(self, version: Scanned) -> Iterator[tuple[ChunkPlan, Claim]]:
+        """The chunks of a version that are not loaded as they are, or may be loaded again for their rejected rows."""
+        known = self._known.get(version.name)
+        chunks_before = dict(ledger.chunks(self._tx, known.load)) if known else {}
+        header = ledger.header(self._tx, known.load) if known else ((), "")
+        if version.plan is None:
+            chunks = list(chunks_before)
+            loaded = {chunk for chunk, rejected in chunks_before.items() if rejected == 0}
+        else:
+            chunks = list(version.plan.chunks)
+            same_form = header == (version.plan.columns, version.plan.delimiter)
+            stay = {_content(chunk) for chunk, rejected in chunks_before.items() if rejected == 0}
+            header = (version.plan.columns, version.plan.delimiter)
+            is_kept = same_form and version.dataset.chunks_stay
+            loaded = {chunk for chunk in chunks[:-1] if is_kept and _content(chunk) in stay}
+        for chunk in chunks:
+            if chunk not in loaded:
+                yield (
+                    chunk,
+                    Claim(
+                        source=version.name,
+                        dataset=version.dataset.name,
+                        columns=header[0],
+                        delimiter=header[1],
+                        load=0,
+                        number=chunk.number,
+                        source_id=known.id if known else 0,
+                        first_row=chunk.first_row,
+                        last_row=None if chunk is chunks[-1] else chunk.first_row + chunk.row_count - 1,
+                        first_line=chunk.first_line,
+                        row_count=chunk.row_count,
+                        sha256=chunk.sha256,
+                    ),
+                )
+
+
+def _content(chunk: ChunkPlan) -> tuple[int, int, str]:
+    """What chunks of two versions have in common if they hold the same rows; see seal.sql."""
+    return chunk.first_row, chunk.row_count, chunk.sha256
+
+
+def could_break(outlook: Outlook, rows_left: int, limits: Limits) -> bool:
+    """Whether the version may still turn out to break a limit, with so many of its rows not looked at."""
+    good = outlook.row_count - outlook.rejected - rows_left
+    worst = outlook.rejected + rows_left
+    return not good or worst > _allowed_rejects(outlook, limits) or limits.max_shrink is not None
+
+
+def broken_limit(outlook: Outlook, limits: Limits) -> str | None:
+    """Which limit the version breaks, with both counts; None if it breaks none."""
+    good = outlook.row_count - outlook.rejected
+    loaded = f"where {outlook.loaded_rows:,} {'row is' if outlook.loaded_rows == 1 else 'rows are'} loaded"
+    if outlook.rejected > _allowed_rejects(outlook, limits):
+        given = f"--max-rejects {limits.max_rejects or REJECTS_WHERE_ROWS_ARE_LOADED}"
+        return (
+            f"{outlook.rejected:,} of the {outlook.row_count:,} rows would be rejected, {loaded}, and {given} is the"
+            " limit; correct the file, or raise the limit"
+        )
+    if not good and not limits.allow_empty:
+        return f"it has no good row, {loaded}; correct the file, or allow it with --allow-empty"
+    lost = outlook.loaded_rows - good
+    if limits.max_shrink is not None and lost > limits.max_shrink.of(outlook.loaded_rows):
+        return (
+            f"it has {good:,} good rows, {loaded}: {lost:,} fewer, and --max-shrink {limits.max_shrink} is the limit;"
+            " correct the file, or raise the limit"
+        )
+    return None
+
+
+def _allowed_rejects(outlook: Outlook, limits: Limits) -> float:
+    return (limits.max_rejects or REJECTS_WHERE_ROWS_ARE_LOADED).of(outlook.row_count)

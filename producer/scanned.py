@@ -1,0 +1,41 @@
+"""A source as the first pass over its file left it: what its content is, and where its chunks are."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import IO
+
+from pipeline.datasets import Dataset
+from pipeline.errors import InputError
+from pipeline.ledger import ChunkPlan, LoadPlan
+from producer.encodings import Encoding
+from producer.sources import Source
+
+
+@dataclass(frozen=True)
+class Scanned:
+    source: Source
+    encoding: Encoding  # to read it in again
+    sha256: str
+    read_as: str  # the encoding that it was read in
+    row_count: int
+    plan: LoadPlan | None  # None: when the ledger was asked, this was the source's current load
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
+    def dataset(self) -> type[Dataset]:
+        return self.source.dataset
+
+
+def text_of(version: Scanned, file: IO[bytes], chunk: ChunkPlan) -> str:
+    """The text of a chunk, read where the plan says it is; bytes that are not UTF-8 as PEP 383.
+
+    Raises InputError if it is no longer what was planned.
+    """
+    file.seek(chunk.byte_offset)
+    text = file.read(chunk.byte_count)
+    if hashlib.sha256(text).hexdigest() != chunk.sha256:
+        raise InputError(f"{version.source.path} changed while it was being read; run the producer again")
+    return text.decode("utf-8", "surrogateescape")
