@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.database import is_storable
-from pipeline.records import BLANK
+from pipeline.records import BLANK, line_reader, records
 
 LONGEST_SHOWN = 60  # characters of a value that a message quotes
 BLOCK_LINES = 500  # taken at once: their fields stay in the processor's cache, which halves what reading them costs
@@ -60,6 +60,7 @@ class SourceRows:
         self._width = len(header)
         self._delimiter = delimiter
         self._columns = columns
+        self._line_fields = line_reader(delimiter)
         self._positions = [header.index(column) for column in columns]
         self.first_row = first_row
         self._first_line = first_line
@@ -83,17 +84,17 @@ class SourceRows:
         Where the form of a row is wrong, its fields are empty; `row` says what is wrong with it.
         """
         try:
-            records = list(csv.reader(self._lines, delimiter=self._delimiter, strict=True))
+            rows = list(csv.reader(self._lines, delimiter=self._delimiter, strict=True))
         except csv.Error:
             return None
-        if not records or len(records) != len(self._lines) or not self._is_storable:
+        if not rows or len(rows) != len(self._lines) or not self._is_storable:
             return None
-        if set(map(len, records)) != {self._width}:
+        if self._width == 1 or set(map(len, rows)) != {self._width}:  # a blank line has one field, or none
             if any(self._is_blank(line) for line in self._lines):
                 return None
             empty = [""] * self._width
-            records = [record if len(record) == self._width else empty for record in records]
-        columns = list(zip(*records, strict=True))
+            rows = [row if len(row) == self._width else empty for row in rows]
+        columns = list(zip(*rows, strict=True))
         return [columns[position] for position in self._positions]
 
     def row(self, number: int) -> SourceRow:
@@ -112,35 +113,41 @@ class SourceRows:
         return not raw.strip(BLANK) and self._delimiter not in raw
 
     def _read(self, lines: list[str], row_number: int, first_line: int) -> Iterator[SourceRow]:
-        reader = csv.reader(lines, delimiter=self._delimiter)
+        encoded = (line.encode("utf-8", "surrogateescape") for line in lines)
         start = 0
-        for all_fields in reader:
-            end = reader.line_num
-            raw = "".join(lines[start:end])
-            line, start = first_line + start, end
+        for _, line_count in records(encoded, self._delimiter, self._width, are_planned=True):
+            line, end = first_line + start, start + line_count
+            record, start = lines[start:end], end
+            raw = "".join(record)
             if self._is_blank(raw):
                 continue
-            faults = []
+            all_fields, faults = self._form(record)
             fields: tuple[str, ...] = ()
             if len(all_fields) == self._width:
                 fields = tuple(all_fields[position] for position in self._positions)
                 if not self._is_storable:
                     pairs = zip(self._columns, fields, strict=True)
-                    faults = [fault for pair in pairs if (fault := storing_fault(*pair))]
-            else:
-                faults.append(Fault("row", f"has not {self._width} fields, as the header has"))
-            if '"' in raw and not is_well_quoted(raw, self._delimiter):
-                faults.append(Fault("row", "has text after a closing quote"))
+                    faults += [fault for pair in pairs if (fault := storing_fault(*pair))]
             yield SourceRow(row_number, line, fields, shown(raw.rstrip("\r\n")), tuple(faults))
             row_number += 1
 
-
-def is_well_quoted(raw: str, delimiter: str) -> bool:
-    try:
-        next(csv.reader(io.StringIO(raw, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error:
-        return False
-    return True
+    def _form(self, record: list[str]) -> tuple[list[str], list[Fault]]:
+        """All fields of a record, and what is wrong with its form; no fields if a quote is open at its end."""
+        faults = []
+        fields: list[str] | None
+        if len(record) > 1:
+            fields = next(csv.reader(record, delimiter=self._delimiter))
+        else:
+            fields, is_open = self._line_fields(record[0])
+            if is_open:
+                return [], [Fault("row", "has an open quote that the next lines do not close properly")]
+            if fields is None:
+                faults.append(Fault("row", "has text after a closing quote"))
+                fields = next(csv.reader(record, delimiter=self._delimiter))
+        if len(fields) != self._width:
+            count = f"{len(fields)} field" if len(fields) == 1 else f"{len(fields)} fields"
+            faults.insert(0, Fault("row", f"has {count}, expected {self._width}"))
+        return fields, faults
 
 
 def storing_fault(column: str, text: str) -> Fault | None:

@@ -10,7 +10,7 @@ from typing import IO, NamedTuple
 
 from pipeline.errors import InputError
 from pipeline.ledger import ChunkPlan, LoadPlan
-from pipeline.records import DELIMITERS, BrokenRecordError, Record, records
+from pipeline.records import BrokenRecordError, Record, physical_lines, records
 from producer.sources import Source
 
 CHUNK_ROWS = 20_000  # default, for large files
@@ -18,6 +18,7 @@ CHUNK_BYTES = 1 << 20  # a chunk ends with the row that reaches this, whatever C
 SMALL_FILE_CHUNKS = 8  # a small file makes about this many chunks, so that workers have something to share
 SMALLEST_CHUNK = 500  # rows; fewer are not worth a chunk of their own
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+DELIMITERS = ",;\t"  # that a header may show
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,8 @@ def scan(source: Source, file: IO[bytes], chunk_rows: int | None) -> LoadPlan:
     fingerprint = hashlib.sha256(header.content)
     chunks = []
     try:
-        body = records(file, header.delimiter, header.line_count + 1)
+        lines, width = physical_lines(file), len(header.columns)
+        body = records(lines, header.delimiter, width, first_line=header.line_count + 1)
         for content, chunk in _chunks(body, header, _limits(file, chunk_rows)):
             fingerprint.update(content)
             chunks.append(chunk)
@@ -58,7 +60,7 @@ def _header(source: Source, file: IO[bytes]) -> Header:
     """Reads the header, and leaves the file where the first record after it begins."""
     content, line_count, record = b"", 0, b""
     try:
-        for record, lines in records(file, ","):
+        for record, lines in records(physical_lines(file), ",", width=None):
             content, line_count = content + record, line_count + lines
             if record.removeprefix(BYTE_ORDER_MARK).strip():
                 break

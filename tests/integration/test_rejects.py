@@ -22,8 +22,9 @@ GOOD = "Jean,Kerr,1901-02-03,Ayr\n"
 
 # What stands in the file, and the reasons for which it is rejected.
 DIRTY: list[tuple[bytes, str]] = [
-    (b"Jean,Kerr,1901-02-03\n", "row has not 4 fields, as the header has"),
-    (b"Jean,Kerr,1901-02-03,Ayr,more\n", "row has not 4 fields, as the header has"),
+    (b"Jean,Kerr,1901-02-03\n", "row has 3 fields, expected 4"),
+    (b"Jean,Kerr,1901-02-03,Ayr,more\n", "row has 5 fields, expected 4"),
+    (b'Jean,"Kerr,1901-02-03,Ayr\n', "row has an open quote that the next lines do not close properly"),
     (b",Kerr,1901-02-03,Ayr\n", "given_name is empty"),
     (b"Jean,  ,1901-02-03,Ayr\n", "family_name is empty"),
     (b"Jean,Kerr,,Ayr\n", "date_of_birth is empty"),

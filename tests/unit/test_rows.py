@@ -1,5 +1,7 @@
 """Rows out of the text of a chunk."""
 
+import pytest
+
 from pipeline.rows import Fault, SourceRow, SourceRows
 
 HEADER = ("a", "b")
@@ -28,9 +30,9 @@ def test_columns_come_in_the_order_asked_for() -> None:
 
 
 def test_a_row_of_another_width_has_no_fields() -> None:
-    wrong = (Fault("row", "has not 2 fields, as the header has"),)
+    narrow, wide = Fault("row", "has 1 field, expected 2"), Fault("row", "has 3 fields, expected 2")
     rows = [(row.fields, row.faults) for row in read("1\n1,2\n1,2,3\n")]
-    assert rows == [((), wrong), (("1", "2"), ()), ((), wrong)]
+    assert rows == [((), (narrow,)), (("1", "2"), ()), ((), (wide,))]
 
 
 def test_a_line_of_delimiters_is_a_row() -> None:
@@ -55,5 +57,42 @@ def test_bytes_that_are_not_utf8_in_an_ignored_column_are_no_fault() -> None:
 
 
 def test_text_after_a_closing_quote_is_a_fault() -> None:
-    faults = [[str(fault) for fault in row.faults] for row in read('"1"x,2\n"1","2"\n1"x,2\n')]
-    assert faults == [["row has text after a closing quote"], [], []]
+    faults = [[str(fault) for fault in row.faults] for row in read('"1"x,2\n"1","2"\n1"x,2\n"1"x,"2\n')]
+    assert faults == [["row has text after a closing quote"], [], [], ["row has text after a closing quote"]]
+    [row] = read('"1"x\n')
+    assert [str(fault) for fault in row.faults] == [
+        "row has 1 field, expected 2",
+        "row has text after a closing quote",
+    ]
+
+
+OPEN = (Fault("row", "has an open quote that the next lines do not close properly"),)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        pytest.param('"5"x,6\n', id="text after the closing quote"),
+        pytest.param('",5,6\n', id="another number of fields"),
+        pytest.param("5,6\n", id="no closing quote before the end of the chunk"),
+    ],
+)
+def test_a_malformed_row_of_several_lines_costs_its_first_line_alone(last: str) -> None:
+    first, good, *_ = read(f'1,"2\n3,4\n{last}')
+    assert first == SourceRow(11, 21, (), '1,"2', OPEN)
+    assert good == SourceRow(12, 22, ("3", "4"), "3,4")
+
+
+def test_a_well_formed_row_may_begin_inside_a_malformed_one() -> None:
+    rows = read('"x\n1,"2\n3\n"\n')
+    assert rows == [SourceRow(11, 21, (), '"x', OPEN), SourceRow(12, 22, ("1", "2\n3\n"), '1,"2\n3\n"')]
+
+
+def test_a_malformed_row_may_begin_where_the_last_one_was_seen_to_be_malformed() -> None:
+    rows = read('1,"2\n"x,"\n3,4\n"y\n')
+    assert [(row.line, row.raw, row.faults == OPEN) for row in rows] == [
+        (21, '1,"2', True),
+        (22, '"x,"', False),
+        (23, "3,4", False),
+        (24, '"y', True),
+    ]

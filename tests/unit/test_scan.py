@@ -1,13 +1,16 @@
 """The first pass over a file: what it plans, and what it refuses."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pipeline import records as records_module
 from pipeline.datasets.people import People
 from pipeline.errors import InputError
 from pipeline.ledger import LoadPlan
+from pipeline.records import LineFields
 from producer import scan as module
 from producer.sources import Source
 
@@ -105,6 +108,37 @@ def test_the_header_shows_the_delimiter(tmp_path: Path, delimiter: str) -> None:
     assert plan.columns == ("given_name", "family_name", "date_of_birth", "place_of_birth")
 
 
+def test_a_stray_quote_costs_its_own_line_alone(tmp_path: Path) -> None:
+    content = HEADER + rows(2) + 'Jean,"Kerr,1901-02-03,Ayr\n' + rows(55) + '"Jean",Kerr,1901-02-03,Ayr\n'
+    plan = scan(source(tmp_path, content), 20)
+    assert [(c.first_line, c.row_count) for c in plan.chunks] == [(2, 20), (22, 20), (42, 19)]
+
+
+def test_no_line_is_read_more_than_a_few_times_however_many_quotes_are_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each line opens a quoted field that goes on to the last one, so each could be the first of a record."""
+    line_reader, reads = records_module.line_reader, 0
+
+    def counting_reader(delimiter: str) -> Callable[[str], LineFields]:
+        line_fields = line_reader(delimiter)
+
+        def counted(line: str) -> LineFields:
+            nonlocal reads
+            reads += 1
+            return line_fields(line)
+
+        return counted
+
+    monkeypatch.setattr(records_module, "line_reader", counting_reader)
+    # Where the last line closes the quote, it ends a row of four fields that begins three lines before.
+    for end, row_count in (('"x"y\n', 30_003), ('"\n', 30_003 - 3 * 3)):
+        reads = 0
+        plan = scan(source(tmp_path, HEADER + ('a","b\n' * 10_000 + end) * 3), None)
+        assert plan.row_count == row_count
+        assert reads < 4 * row_count
+
+
 def test_header_case_spaces_and_order_make_no_difference_and_other_columns_are_said_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -137,6 +171,12 @@ def test_blocks_of_the_file_may_end_anywhere(tmp_path: Path, monkeypatch: pytest
         (HEADER + rows(2) + 'Jean,"Kerr\n' + rows(3), "line 4: a quote opens here and does not close until the end"),
         (HEADER + rows(2) + 'Jean,"' + rows(2**17), "line 4: a quote opens here and does not close within 1048576"),
         (HEADER + rows(2) + f"Jean,{'x' * 2**21}\n", "line 4: the row is longer than 1048576 bytes"),
+        (
+            HEADER.replace("name,f", 'name,"f') + rows(2**17),
+            "line 1: a quote opens here and does not close within 1048576",
+        ),
+        (HEADER.replace("\n", ',"note\n') + 'long"x\n', "line 1: a quote opens here and does not close properly"),
+        (HEADER.replace(",", "x" * 2**21), "line 1: the row is longer than 1048576 bytes; correct the header"),
         (HEADER.encode("utf-16"), "line 1: the file is UTF-16, not UTF-8; name it with --encoding utf-16"),
     ],
 )
