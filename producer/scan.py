@@ -4,13 +4,14 @@ import csv
 import hashlib
 import io
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
 from pipeline.errors import InputError
 from pipeline.ledger import ChunkPlan, LoadPlan
-from pipeline.records import BrokenRecordError, Record, physical_lines, records
+from pipeline.records import LONGEST_RECORD, BrokenRecordError, Record, physical_lines, records
 from producer.sources import Source
 
 CHUNK_ROWS = 20_000  # default, for large files
@@ -18,7 +19,10 @@ CHUNK_BYTES = 1 << 20  # a chunk ends with the row that reaches this, whatever C
 SMALL_FILE_CHUNKS = 8  # a small file makes about this many chunks, so that workers have something to share
 SMALLEST_CHUNK = 500  # rows; fewer are not worth a chunk of their own
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-DELIMITERS = ",;\t"  # that a header may show
+DELIMITERS = ",;\t|"  # that a header may show
+# Excel's first line `sep=;`: any ASCII character but a letter, a digit, a quote, a line end, and NUL, which PostgreSQL
+# cannot store.
+DELIMITER_LINE = re.compile(rb'("?)sep=((?![a-z0-9"\r\n])[\x01-\x7f])\1[\r\n]*', re.IGNORECASE)
 
 logger = logging.getLogger(__name__)
 
@@ -48,35 +52,73 @@ def scan(source: Source, file: IO[bytes], chunk_rows: int | None) -> LoadPlan:
 
 @dataclass(frozen=True)
 class Header:
-    """What stands before the first row: the names of the columns, and blank lines above them."""
+    """What stands before the first row: the names of the columns, and the preamble above them."""
 
     content: bytes
     line_count: int
     delimiter: str
     columns: tuple[str, ...]
+    fault: BrokenRecordError | None = None
+
+
+@dataclass(frozen=True)
+class Preamble:
+    """What stands above the header: a byte-order mark, a line `sep=;`, blank lines."""
+
+    content: bytes
+    line_count: int
+    delimiter: str | None  # as the line `sep=;` names it
+    next_line: bytes  # on which the header begins; empty at the end of the file
 
 
 def _header(source: Source, file: IO[bytes]) -> Header:
-    """Reads the header, and leaves the file where the first record after it begins."""
-    content, line_count, record = b"", 0, b""
-    try:
-        for record, lines in records(physical_lines(file), ",", width=None):
-            content, line_count = content + record, line_count + lines
-            if record.removeprefix(BYTE_ORDER_MARK).strip():
-                break
-        else:
-            raise InputError(f"{source.path}: the file is empty; its first line must name the columns")
-    except BrokenRecordError as error:
-        raise InputError(f"{source.path} line {error.line}: {error.fault}; correct the header") from error
-    file.seek(len(content))
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+    """Reads the header, and leaves the file where the first record after it begins.
+
+    Its delimiter is the one that a line `sep=;` names, else the one that makes the most columns.
+    """
+    preamble = _preamble(file)
+    if preamble.next_line.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError(f"{source.path} line 1: the file is UTF-16, not UTF-8; name it with --encoding utf-16")
-    text = record.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "backslashreplace").replace("\0", "\\x00")
-    delimiter = max(DELIMITERS, key=text.count)
+    if not preamble.next_line:
+        raise InputError(f"{source.path}: the file is empty; its first line must name the columns")
+    headers = [_header_with(delimiter, preamble, file) for delimiter in preamble.delimiter or DELIMITERS]
+    header = max(headers, key=lambda header: len(header.columns))
+    if header.fault:
+        raise InputError(f"{source.path} line {header.fault.line}: {header.fault.fault}; correct the header")
+    _check_columns(source, header.columns, header.line_count)
+    file.seek(len(header.content))
+    return header
+
+
+def _preamble(file: IO[bytes]) -> Preamble:
+    start = file.read(len(BYTE_ORDER_MARK))
+    content = bytearray(BYTE_ORDER_MARK if start == BYTE_ORDER_MARK else b"")
+    file.seek(len(content))
+    delimiter = None
+    line_count = 0
+    for line in physical_lines(file):
+        named = DELIMITER_LINE.fullmatch(line) if line_count == 0 else None
+        if named:
+            delimiter = named[2].decode()
+        elif not line.isspace():
+            return Preamble(bytes(content), line_count, delimiter, line)
+        content += line
+        line_count += 1
+    return Preamble(bytes(content), line_count, delimiter, b"")
+
+
+def _header_with(delimiter: str, preamble: Preamble, file: IO[bytes]) -> Header:
+    """The header, if this is the delimiter; if a record with it cannot be read, of the columns on its first line."""
+    file.seek(len(preamble.content))
+    fault = None
+    try:
+        record, line_count = next(records(physical_lines(file), delimiter, None, preamble.line_count + 1))
+    except BrokenRecordError as error:
+        record, line_count, fault = preamble.next_line[:LONGEST_RECORD], 1, error
+    text = record.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
     names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     columns = tuple(name.strip().lower() for name in names)
-    _check_columns(source, columns, line_count)
-    return Header(content, line_count, delimiter, columns)
+    return Header(preamble.content + record, preamble.line_count + line_count, delimiter, columns, fault)
 
 
 def _check_columns(source: Source, columns: tuple[str, ...], line: int) -> None:

@@ -87,6 +87,8 @@ ACCEPTED = {
     "header case and spaces": b" Given_Name ,FAMILY_NAME,date_of_birth, Place_of_birth\n" + GOOD.encode(),
     "semicolons": (HEADER + GOOD).replace(",", ";").encode(),
     "tabs": (HEADER + GOOD).replace(",", "\t").encode(),
+    "pipes": (HEADER + GOOD).replace(",", "|").encode(),
+    "a first line for Excel": b"sep=;\r\n" + (HEADER + GOOD).replace(",", ";").encode(),
     "spaces around fields": (HEADER + " Jean , Kerr,1901-02-03 ,Ayr \n").encode(),
 }  # fmt: skip
 

@@ -91,8 +91,8 @@ def check_blocks(read: SourceRows, found: list[SourceRow]) -> None:
 @settings(max_examples=1000, deadline=None)
 @given(
     body=st.lists(QUOTED_PIECES, max_size=30).map("".join),
-    delimiter=st.sampled_from(",;"),
-    width=st.integers(2, 4),
+    delimiter=st.sampled_from(",;| "),
+    width=st.integers(1, 4),
     chunk_rows=st.integers(1, 4),
     longest=st.sampled_from([10, 20, records_module.LONGEST_RECORD]),
 )
@@ -102,10 +102,10 @@ def test_first_pass_worker_and_check_find_the_rows_of_the_model(
     body: str, delimiter: str, width: int, chunk_rows: int, longest: int
 ) -> None:
     header, body = delimiter.join("abcd"[:width]) + "\n", body.replace(",", delimiter)
-    content = f"{header}{body}".encode()
+    content = f"sep={delimiter}\n{header}{body}".encode()
     with mock.patch.object(records_module, "LONGEST_RECORD", longest):
         try:
-            model = model_rows(body, delimiter, width, longest)
+            model = model_rows(body, delimiter, width, longest, first_line=3)
         except RefusedError as refused:
             with pytest.raises(
                 InputError, match=rf"people\.csv line {refused.line}: (a quote opens|the row is longer)"

@@ -100,12 +100,42 @@ def test_line_ends_and_byte_order_mark_make_no_difference(tmp_path: Path, end: s
     assert plan.columns == ("given_name", "family_name", "date_of_birth", "place_of_birth")
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_header_shows_the_delimiter(tmp_path: Path, delimiter: str) -> None:
-    content = HEADER.replace(",", delimiter) + f'"J,;\t"{delimiter}Kerr{delimiter}1901-02-03{delimiter}Ayr\n'
+    content = HEADER.replace(",", delimiter) + f'"J,;\t|"{delimiter}Kerr{delimiter}1901-02-03{delimiter}Ayr\n'
     plan = scan(source(tmp_path, content), chunk_rows=2)
     assert (plan.delimiter, plan.row_count) == (delimiter, 1)
     assert plan.columns == ("given_name", "family_name", "date_of_birth", "place_of_birth")
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize(
+    ("line", "delimiter"),
+    [("sep=;\n", ";"), ("SEP=,\r\n", ","), ('"sep=|"\n', "|"), ("sep=\t\r", "\t"), ("sep=^\n", "^"), ("Sep= \n", " ")],
+)
+def test_a_first_line_may_name_the_delimiter(tmp_path: Path, mark: bytes, line: str, delimiter: str) -> None:
+    content = mark + (line + (HEADER.replace("\n", ",note,a;b;c\n") + rows(1)).replace(",", delimiter)).encode()
+    plan = scan(source(tmp_path, content), 2)
+    assert plan.delimiter == delimiter
+    assert plan.columns[:5] == ("given_name", "family_name", "date_of_birth", "place_of_birth", "note")
+    assert [(c.first_row, c.row_count, c.first_line) for c in plan.chunks] == [(1, 1, 3)]
+    assert content[plan.chunks[0].byte_offset :] == rows(1).replace(",", delimiter).encode()
+    assert plan.sha256 == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "line", ["sep=\n", "sep=a\n", "sep=1\n", 'sep="\n', "sep=;;\n", "sep=\0\n", "sep=é\n", "\nsep=;\n"]
+)
+def test_any_other_first_line_names_no_delimiter(tmp_path: Path, line: str) -> None:
+    with pytest.raises(InputError, match=r"column 'given_name' is missing from the header"):
+        scan(source(tmp_path, line + HEADER.replace(",", ";")), 2)
+
+
+def test_a_quoted_name_in_the_header_may_hold_delimiters_and_line_ends(tmp_path: Path) -> None:
+    content = '\ufeff"Note,\nlong";"a,b,c,d"' + (",".join(["", HEADER]) + rows(2)).replace(",", ";")
+    plan = scan(source(tmp_path, content), 2)
+    assert plan.columns[:3] == ("note,\nlong", "a,b,c,d", "given_name")
+    assert [(c.first_line, c.row_count) for c in plan.chunks] == [(3, 2)]
 
 
 def test_a_stray_quote_costs_its_own_line_alone(tmp_path: Path) -> None:
