@@ -18,6 +18,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import encrypt_password
 
 from pipeline.errors import PipelineError, RetryLaterError, SettingsError
+from pipeline.lock_watch import LockWatch
 
 CONNECT_TIMEOUT = 10  # seconds
 # A server or a network that is gone without a word is noticed within about ten seconds. Milliseconds, else seconds.
@@ -35,11 +36,13 @@ FETCH_ROWS = 2_000  # rows that a report holds in memory at a time
 # memory, connections), 55 object not in the state needed (lock), 57 intervention (shutdown), 58 system.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 TRANSIENT_CLASSES = frozenset({"08", "25", "40", "53", "55", "57", "58"})
+LOCK_NOT_AVAILABLE = "55P03"
 
 HERE = Path(__file__).parent
 
 Row = tuple[Any, ...]
 _open: "WeakSet[Connection]" = WeakSet()
+_cut: "WeakSet[Connection]" = WeakSet()
 
 
 class ForeignKeyError(PipelineError):
@@ -94,34 +97,41 @@ class Database:
         state that another transaction sees if `snapshot` is what that has shared.
         Raises RetryLaterError when connection or server are at fault, PipelineError otherwise.
         """
-        try:
-            connection = self._connected()
-            connection.set_session(
-                isolation_level="REPEATABLE READ" if snapshot else "READ COMMITTED", readonly=bool(snapshot)
-            )
-            with connection.cursor() as cursor:
-                if isinstance(snapshot, str):
-                    _take_over(snapshot, cursor)
-                yield Transaction(connection, cursor)
-            connection.commit()
-        except psycopg2.Error as error:
-            self._roll_back()
-            raise translated(error) from None  # psycopg2's text can quote row contents
-        except BaseException:
-            self._roll_back()
-            raise
+        with self._session() as connection:
+            try:
+                connection.set_session(
+                    isolation_level="REPEATABLE READ" if snapshot else "READ COMMITTED", readonly=bool(snapshot)
+                )
+                with connection.cursor() as cursor:
+                    if isinstance(snapshot, str):
+                        _take_over(snapshot, cursor)
+                    yield Transaction(connection, cursor)
+                connection.commit()
+            except BaseException:
+                self._roll_back()
+                raise
 
     def run_script(self, path: Path) -> None:
         """Runs a file of statements that brings its own BEGIN and COMMIT."""
         try:
-            connection = self._connected()
-            connection.set_session(autocommit=True)
-            with connection.cursor() as cursor:
-                cursor.execute(path.read_text(encoding="utf-8"))
-        except psycopg2.Error as error:
-            raise translated(error) from error
+            with self._session() as connection:
+                connection.set_session(autocommit=True)
+                with connection.cursor() as cursor:
+                    cursor.execute(path.read_text(encoding="utf-8"))
         finally:
             self.close()  # a script that failed half-way leaves its transaction open
+
+    @contextmanager
+    def _session(self) -> Iterator[Connection]:
+        """The connection, with psycopg2's errors translated; another one looks which locks hold it up."""
+        connection = self._connected()
+        with LockWatch(self.another, connection.info.backend_pid) as locks:
+            try:
+                yield connection
+            except psycopg2.Error as error:
+                if connection in _cut:
+                    raise RetryLaterError(f"PostgreSQL at {self.address} did not answer in time{locks}") from None
+                raise translated(error, locks) from None  # psycopg2's text can quote row contents
 
     def close(self) -> None:
         if self._connection is not None:
@@ -138,11 +148,11 @@ class Database:
                     client_encoding="UTF8",  # whatever PGCLIENTENCODING, the role or the database say
                     **KEEPALIVE,
                 )
+                _open.add(connection)
                 self._check_encoding(connection)
                 with connection, connection.cursor() as cursor:
                     cursor.execute(_file_text(HERE / "sql" / "session.sql"))
                 self._connection = connection
-                _open.add(connection)
             except psycopg2.OperationalError as error:
                 reason = " ".join(str(error).split())
                 raise RetryLaterError(f"cannot connect to PostgreSQL at {self.address}: {reason}") from None
@@ -239,11 +249,12 @@ def cut_connections() -> None:
     Not by cancelling statements: that asks the server, which may be frozen, and libpq holds up all threads meanwhile.
     """
     for connection in _open.copy():
+        _cut.add(connection)
         with suppress(psycopg2.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as lifeline:
             lifeline.shutdown(socket.SHUT_RDWR)
 
 
-def translated(error: psycopg2.Error) -> PipelineError:
+def translated(error: psycopg2.Error, locks: LockWatch) -> PipelineError:
     """The project's error for psycopg2's: decided by type and SQLSTATE, never quoting row contents."""
     state = error.pgcode
     if state is None:  # the server did not answer: psycopg2 itself reports a lost connection
@@ -253,6 +264,8 @@ def translated(error: psycopg2.Error) -> PipelineError:
     about = f"PostgreSQL error {state} ({psycopg2.errors.lookup(state).__name__})"
     if error.diag.constraint_name:
         about += f" on {error.diag.constraint_name}"
+    if state == LOCK_NOT_AVAILABLE:
+        about += str(locks)
     if state[:2] in TRANSIENT_CLASSES:
         return RetryLaterError(about)
     if state == "23503":
