@@ -13,8 +13,9 @@ from pipeline.database import Database
 from pipeline.limits import RowLimit
 from pipeline.queue import ChunkQueue
 from pipeline.terminal import echo
-from pipeline.waiting import patiently
+from pipeline.waiting import Deadline, patiently
 
+REPORTS_TIMEOUT = 60.0  # seconds that writing reports may take at least, however short DRAIN_TIMEOUT is
 SUMMARY = "summary_output.json"
 EXAMPLES = """\b
 Examples:
@@ -47,12 +48,13 @@ def main(
     """
     check_writable(output)
     database = Database(database_url, "exporter")
-    database.check()
+    patiently(database.check)
     queue = ChunkQueue.at(redis_url)
     exported = None
     while exported is None:  # a new load may be sealed between the drain and the snapshot of the reports
         drain(database, queue, drain_timeout)
-        exported = patiently(lambda: export(database, output, max_rejects))
+        with Deadline(max(drain_timeout, REPORTS_TIMEOUT)) as deadline:
+            exported = patiently(lambda: export(database, output, max_rejects), deadline=deadline)
     _tell(exported, max_rejects, output / SUMMARY)
 
 

@@ -3,13 +3,14 @@
 import time
 from functools import partial
 
-from pipeline import ledger
+from pipeline import ledger, remedies
 from pipeline.database import Database
 from pipeline.errors import DrainTimeoutError, PipelineError
 from pipeline.ledger import LoadProgress, MissingChunk
 from pipeline.progress import Progress
 from pipeline.queue import ChunkQueue, QueueState
-from pipeline.waiting import START_WORKER, Lasting, WorkerWatch, patiently
+from pipeline.terminal import counted
+from pipeline.waiting import Deadline, WorkerWatch, patiently
 
 POLL_INTERVAL = 0.1  # seconds between looks at ledger and queue
 MISSING_GRACE = 5.0  # seconds that a missing chunk may be neither under way nor committed
@@ -20,20 +21,25 @@ def drain(database: Database, queue: ChunkQueue, timeout: float) -> None:
 
     Rides over servers that are away for a while. Raises PipelineError naming chunk and reason if a chunk
     failed every time, or if chunks are neither committed nor under way; DrainTimeoutError after `timeout`
-    seconds.
+    seconds, also if a server does not answer.
     """
-    waited, stuck, workers = Lasting(), Stuck(), WorkerWatch()
-    loads, missing = _look(database)
+    with Deadline(timeout) as deadline:
+        _drain(database, queue, deadline)
+
+
+def _drain(database: Database, queue: ChunkQueue, deadline: Deadline) -> None:
+    stuck, workers = Stuck(), WorkerWatch()
+    loads, missing = _look(database, deadline)
     with Progress("loading", sum(load.row_count for load in loads), _committed_rows(loads)) as bar:
         while missing or not loads:
-            state = patiently(queue.state)
+            state = patiently(queue.state, deadline=deadline)
             if chunks := stuck.look(missing, state):
-                raise PipelineError(_why(chunks, queue, state))
+                raise PipelineError(_stuck_reason(chunks, queue, state, deadline))
             workers.look(state.workers)
-            if waited.seconds(True) >= timeout:
-                raise DrainTimeoutError(_timed_out(timeout, loads, missing, state))
+            if not deadline.left:
+                raise DrainTimeoutError(_timed_out(deadline.seconds, loads, missing, state))
             time.sleep(POLL_INTERVAL)
-            loads, missing = _look(database)
+            loads, missing = _look(database, deadline)
             bar.set(_committed_rows(loads))
 
 
@@ -55,32 +61,34 @@ def _committed_rows(loads: list[LoadProgress]) -> int:
     return sum(load.committed_rows for load in loads)
 
 
-def _look(database: Database) -> tuple[list[LoadProgress], list[MissingChunk]]:
+def _look(database: Database, deadline: Deadline) -> tuple[list[LoadProgress], list[MissingChunk]]:
     def attempt() -> tuple[list[LoadProgress], list[MissingChunk]]:
         with database.transaction(snapshot=True) as tx:
             return ledger.progress(tx), ledger.missing_chunks(tx)
 
-    return patiently(attempt)
+    return patiently(attempt, deadline=deadline)
 
 
-def _why(stuck: list[MissingChunk], queue: ChunkQueue, state: QueueState) -> str:
-    """Why they are stuck: one that has failed comes first, others are lost."""
+def _stuck_reason(stuck: list[MissingChunk], queue: ChunkQueue, state: QueueState, deadline: Deadline) -> str:
+    """Why chunks are stuck: one that has failed comes first, others are lost."""
+    again = remedies.current.produce_again
     for chunk in stuck:
         if chunk.job_id in state.failed:
-            reason = patiently(partial(queue.failure, chunk.job_id))
-            return f"{chunk} failed every time: {reason}; mend the cause, then run the producer again"
-    return f"{_these(stuck)} neither committed nor on the queue; the producer queues what is missing: run it again"
+            reason = patiently(partial(queue.failure, chunk.job_id), deadline=deadline)
+            return f"{chunk} failed every time: {reason}; correct the cause, then {again}"
+    return f"{_describe_missing(stuck)} neither committed nor on the queue; {again}, which queues what is missing"
 
 
 def _timed_out(timeout: float, loads: list[LoadProgress], missing: list[MissingChunk], state: QueueState) -> str:
     waited = f"DRAIN_TIMEOUT: not done after {timeout:g} s"
     if not loads:
         return f"{waited}: the ledger holds no load; run the producer"
+    chunks = _describe_missing(missing)
     if not state.workers:
-        return f"{waited}: {_these(missing)} missing and no worker is running; {START_WORKER}"
-    return f"{waited}: {_these(missing)} missing with {state.workers} workers running; wait longer or see their logs"
+        return f"{waited}: {chunks} missing and no worker is running; {remedies.current.start_worker}"
+    return f"{waited}: {chunks} missing with {counted(state.workers, 'worker')} running; wait longer or see their logs"
 
 
-def _these(missing: list[MissingChunk]) -> str:
+def _describe_missing(missing: list[MissingChunk]) -> str:
     more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
     return f"{missing[0]}{more} {'are' if more else 'is'}"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.ledger import LoadProgress
+from pipeline.terminal import counted
 
 NAMED_AT_MOST = 10  # loads or files that a list for people names
 
@@ -16,11 +17,6 @@ def account(loads: Sequence[LoadProgress]) -> list[str]:
     if len(notable) > NAMED_AT_MOST:
         lines.append(f"and {len(notable) - NAMED_AT_MOST:,} more files with rejected, deleted or missing rows")
     return [*lines, str(_sum(loads))]
-
-
-def counted(number: int, noun: str) -> str:
-    """Such as 1 chunk, or 8 chunks."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """What all commands have in common: their settings, their errors in one line, their exit codes."""
 
 import logging
+import math
 import signal
 import sys
 import traceback
@@ -15,10 +16,12 @@ from pipeline.database import cut_connections
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.limits import RowLimit
 from pipeline.terminal import echo
+from pipeline.waiting import limit_waits
 
 INTERRUPTED = 130  # exit code
 EXIT_CODES: dict[int, int] = {signal.SIGTERM: 0, signal.SIGINT: INTERRUPTED}  # when told to stop
 PROBLEMS_FOUND = 3  # exit code
+LONGEST_WAIT = 1_000_000_000  # seconds
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -90,13 +93,24 @@ queue_limit = setting(
     metavar="CHUNKS",
     help="Chunks that may wait on the queue; the producer pauses at this number.",
 )
+
+
+def _limit_waits(context: click.Context, parameter: click.Parameter, seconds: float) -> float:
+    if math.isnan(seconds):
+        raise click.BadParameter("nan is not a number of seconds.", context, parameter)
+    limit_waits(seconds)
+    return seconds
+
+
 drain_timeout = setting(
     "--drain-timeout",
     "DRAIN_TIMEOUT",
-    type=click.FloatRange(min=0),
+    type=click.FloatRange(min=0, max=LONGEST_WAIT),
     default=3600,
+    callback=_limit_waits,
     metavar="SECONDS",
-    help="How long the exporter waits for the loads to be complete, and the producer for room on the queue.",
+    help="How long the exporter waits for the loads to be complete, the producer for room on the queue, and both"
+    " for a server that does not answer.",
 )
 
 

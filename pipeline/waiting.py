@@ -1,39 +1,102 @@
-"""Waiting: for servers that are away, for workers that are not there; never without saying so, and never for ever."""
+"""Waiting: for servers that are away or frozen, for workers that are not there; always with a limit, and logged."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import chain, repeat
+from types import TracebackType
 from typing import TypeVar
 
-from pipeline.errors import RetryLaterError
+from pipeline import remedies
+from pipeline.database import cut_connections
+from pipeline.errors import DrainTimeoutError, RetryLaterError
+from pipeline.watcher import Watcher
 
 PAUSES = (0.1, 0.3, 1.0, 2.0, 4.0)  # seconds, growing, between attempts; the last one again and again
-PATIENCE = 60.0  # seconds for which producer and exporter go on while a server is away
-NO_WORKER_WARNING = 3.0  # seconds without a worker until it is said
-START_WORKER = "start one with `python -m worker` or `docker-compose up -d worker`"
+PATIENCE = 60.0  # seconds for which an operation is retried while a server is away
+CUT_GRACE = 2.0  # seconds after a deadline for waits that watch the clock; their messages say more
+CUT_INTERVAL = 1.0  # seconds
+NO_WORKER_WARNING = 3.0  # seconds without a worker until a warning is logged
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
+_limit = math.inf  # seconds
+
+
+def limit_waits(seconds: float) -> None:
+    """From now on no retried operation of this process takes longer: DRAIN_TIMEOUT."""
+    global _limit
+    _limit = seconds
+
+
+class Deadline:
+    """The end of a wait, as a context manager around it.
+
+    After it, calls that PostgreSQL has not answered are cut off: a frozen server does not end them. A RetryLaterError
+    that leaves the block after the deadline becomes a DrainTimeoutError.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds; 0 when the deadline has passed."""
+        return max(0.0, self._end - time.monotonic())
+
+    def __enter__(self) -> "Deadline":
+        _watcher.add(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _watcher.remove(self)
+        if isinstance(error, RetryLaterError) and not self.left:
+            raise DrainTimeoutError(
+                f"DRAIN_TIMEOUT: not done after {self.seconds:g} s: {error}; run it again when the server answers"
+            ) from error
+
+    def cut_if_over(self) -> None:
+        if time.monotonic() >= self._end + CUT_GRACE:
+            with suppress(Exception):  # sets that another thread changes meanwhile
+                cut_connections()
+
+
+_watcher = Watcher(Deadline.cut_if_over, CUT_INTERVAL)
+
 
 def patiently(
-    attempt: Callable[[], T], *, seconds: float = PATIENCE, sleep: Callable[[float], None] | None = None
+    attempt: Callable[[], T],
+    *,
+    seconds: float = PATIENCE,
+    sleep: Callable[[float], None] | None = None,
+    deadline: Deadline | None = None,
 ) -> T:
-    """What `attempt` returns, made again after growing pauses while the surroundings are at fault.
+    """What `attempt` returns, retried after growing pauses when it raises RetryLaterError.
 
-    Raises its RetryLaterError if they still are after so many seconds of pauses.
+    Raises the last RetryLaterError when so many seconds have passed, attempts included, or DrainTimeoutError at
+    the limit of this process. With a deadline that is the limit, and raising the error is up to its block.
     """
-    left = seconds
+    if deadline is None:
+        with Deadline(_limit) as own:
+            return patiently(attempt, seconds=seconds, sleep=sleep, deadline=own)
+    start = time.monotonic()
     for pause in chain(PAUSES, repeat(PAUSES[-1])):
         try:
             return attempt()
         except RetryLaterError as error:
-            if left <= 0:
-                raise RetryLaterError(f"{error}; not mended within {seconds:g} s of trying again") from error
+            passed = time.monotonic() - start
+            if not deadline.left:
+                raise
+            if passed >= seconds:
+                raise RetryLaterError(f"{error}; retried for {passed:.0f} s") from error
             logger.warning("%s; trying again in %.1f s", error, pause)
-        (sleep or time.sleep)(pause)
-        left -= pause
+        (sleep or time.sleep)(min(pause, deadline.left))
     raise AssertionError("the pauses have no end")
 
 
@@ -50,7 +113,7 @@ class Lasting:
 
 
 class WorkerWatch:
-    """Says once that no worker is running, when that has been so for a few seconds."""
+    """Logs one warning when no worker has been running for a few seconds."""
 
     def __init__(self) -> None:
         self._without = Lasting()
@@ -59,4 +122,4 @@ class WorkerWatch:
     def look(self, workers: int) -> None:
         if self._without.seconds(not workers) >= NO_WORKER_WARNING and not self._said:
             self._said = True
-            logger.warning("no worker is running; %s", START_WORKER)
+            logger.warning("no worker is running; %s", remedies.current.start_worker)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from pipeline import command, ledger
-from pipeline.account import NAMED_AT_MOST, account, counted, listed
+from pipeline.account import NAMED_AT_MOST, account, listed
 from pipeline.database import Database
 from pipeline.datasets import DATASETS
 from pipeline.errors import SettingsError
@@ -18,7 +18,7 @@ from pipeline.forgetting import forget
 from pipeline.ledger import LoadProgress
 from pipeline.limits import RowLimit
 from pipeline.queue import ChunkQueue
-from pipeline.terminal import echo
+from pipeline.terminal import counted, echo
 from pipeline.waiting import patiently
 from producer.encodings import Encodings
 from producer.preview import Limits, RefusedVersionError
@@ -83,14 +83,14 @@ def main(
     database = Database(database_url, "producer")
     if forgotten:
         _check_alone("--forget", files, name, dry_run or forget_missing)
-        database.check()
+        patiently(database.check)
         _forget(database, ChunkQueue.at(redis_url), forgotten)
         return
     sources = find_sources(data, files, name)
     encodings = Encodings.parse(encoding)
     encodings.check(source.name for source in sources)
     limits = Limits(max_rejects, max_shrink, allow_empty)
-    database.check()
+    patiently(database.check)
     missing = [] if files else _missing(database, {source.name for source in sources})
     if not files:
         _warn_of_left_over(data)

@@ -2,9 +2,11 @@
 
 import time
 
+from pipeline import remedies
 from pipeline.errors import DrainTimeoutError
 from pipeline.queue import ChunkQueue
-from pipeline.waiting import START_WORKER, Lasting, WorkerWatch, patiently
+from pipeline.terminal import counted
+from pipeline.waiting import Deadline, Lasting, WorkerWatch, patiently
 
 ROOM_POLL = 0.05  # seconds between looks at a full queue
 WORKERS_POLL = 1.0  # seconds between looks for workers while it is full
@@ -25,19 +27,28 @@ class Room:
 
     def wait(self, *, is_waited_for: bool) -> None:
         """Returns when there is room for a chunk; raises DrainTimeoutError if there is none in time."""
-        full, looked = Lasting(), Lasting()
+        looked = Lasting()
         headroom = 0
-        while patiently(self._queue.length) >= self._limit + headroom:
-            if is_waited_for and not headroom:  # workers hold chunks that they may put back
-                headroom = self._limit + patiently(self._queue.state).workers
-                continue
-            if looked.seconds(True) >= WORKERS_POLL:
-                looked = Lasting()
-                self._workers.look(patiently(self._queue.state).workers)
-            if full.seconds(True) >= self._timeout:
-                raise DrainTimeoutError(
-                    f"DRAIN_TIMEOUT: {self._limit} chunks wait on the queue, and there was no room for"
-                    f" {self._timeout:g} s; if no worker is running, {START_WORKER}; then run the producer again:"
-                    " it goes on"
-                )
-            time.sleep(ROOM_POLL)
+        with Deadline(self._timeout) as deadline:
+            while patiently(self._queue.length, deadline=deadline) >= self._limit + headroom:
+                if is_waited_for and not headroom:  # workers hold chunks that they may put back
+                    headroom = self._limit + self._running_workers(deadline)
+                    continue
+                if looked.seconds(True) >= WORKERS_POLL:
+                    looked = Lasting()
+                    self._workers.look(self._running_workers(deadline))
+                if not deadline.left:
+                    raise DrainTimeoutError(self._timed_out(self._running_workers(deadline)))
+                time.sleep(ROOM_POLL)
+
+    def _running_workers(self, deadline: Deadline) -> int:
+        return patiently(self._queue.state, deadline=deadline).workers
+
+    def _timed_out(self, workers: int) -> str:
+        running = counted(workers, "worker") if workers else "no worker"
+        remedy = "see the workers' logs" if workers else remedies.current.start_worker
+        return (
+            f"DRAIN_TIMEOUT: no room on the queue for {self._timeout:g} s: QUEUE_LIMIT is"
+            f" {counted(self._limit, 'chunk')}, and {running} {'are' if workers > 1 else 'is'} running; {remedy};"
+            f" then {remedies.current.produce_again}: it goes on"
+        )

@@ -15,7 +15,6 @@ from pipeline.ledger import Claim, Counts
 from pipeline.rows import SourceRows
 from pipeline.waiting import patiently
 
-PATIENCE = 15.0  # seconds for which a chunk is tried again here, before it goes back on the queue
 PAUSE_STEP = 0.1  # seconds within which a pause ends when the worker is told to stop
 OUT_OF_ORDER_PAUSE = 0.05  # seconds before the chunk goes back; what it waits for may be next on the queue
 
@@ -39,7 +38,7 @@ class ChunkLoader:
         such chunk, and PipelineError when this text can never be loaded.
         """
         try:
-            patiently(lambda: self._attempt(load, number, text), seconds=PATIENCE, sleep=self._pause)
+            patiently(lambda: self._attempt(load, number, text), sleep=self._pause)
         except OutOfOrderError:
             self._pause(OUT_OF_ORDER_PAUSE)
             raise

@@ -81,11 +81,12 @@ class ChunkQueue:
         ended = threading.Event()
 
         def say_so() -> None:
-            while True:
+            while not ended.is_set():
                 with suppress(redis.RedisError):  # Redis is away; what is put there waits as well
                     self.connection.set(PRODUCING_KEY, 1, ex=PRODUCING_TTL)
-                if ended.wait(PRODUCING_INTERVAL):
-                    return
+                ended.wait(PRODUCING_INTERVAL)
+            with suppress(redis.RedisError):
+                self.connection.delete(PRODUCING_KEY)  # another producer that is alive says so again
 
         thread = threading.Thread(target=say_so, daemon=True)
         thread.start()
@@ -93,9 +94,7 @@ class ChunkQueue:
             yield
         finally:
             ended.set()
-            thread.join(PRODUCING_INTERVAL)
-            with suppress(redis.RedisError):
-                self.connection.delete(PRODUCING_KEY)  # another producer that is alive says so again
+            thread.join(PRODUCING_INTERVAL)  # no longer: a frozen Redis would hold up the end
 
     @translating()
     def length(self) -> int:

@@ -12,7 +12,7 @@ from redis.retry import Retry
 from pipeline.errors import PipelineError, RetryLaterError, SettingsError
 
 CONNECT_TIMEOUT = 5  # seconds
-ANSWER_TIMEOUT = 15  # seconds until a server that does not answer counts as lost; longer than a worker's wait for a job
+ANSWER_TIMEOUT = 8  # seconds until a server that does not answer counts as lost; longer than a worker's wait for a job
 RETRIES = 3  # of each command, within about 1.5 s, when the connection was lost; a stop must not take longer than 10 s
 
 # The server cannot serve now, and the same command can succeed later.
@@ -27,7 +27,9 @@ TRANSIENT = (
 def connected(url: str) -> "Redis":
     """A connection to the server at `url`; raises SettingsError, naming REDIS_URL, if it cannot be reached."""
     try:
-        with Redis.from_url(url, socket_connect_timeout=CONNECT_TIMEOUT, retry=None) as probe:
+        with Redis.from_url(
+            url, socket_connect_timeout=CONNECT_TIMEOUT, socket_timeout=ANSWER_TIMEOUT, retry=None
+        ) as probe:
             probe.ping()
     except ValueError:
         raise SettingsError("REDIS_URL is not a Redis URL; it looks like redis://:password@host:6379/0") from None
@@ -47,7 +49,8 @@ def connected(url: str) -> "Redis":
         socket_timeout=ANSWER_TIMEOUT,
         socket_keepalive=True,
         health_check_interval=10,
-        retry=Retry(ExponentialBackoff(cap=1, base=0.1), retries=RETRIES),
+        # not after a timeout: a frozen server would hold up each command for four of them
+        retry=Retry(ExponentialBackoff(cap=1, base=0.1), RETRIES, supported_errors=(redis.ConnectionError,)),
     )
 
 

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,18 @@ class OwnServers:
             process.kill()
         server = processes[0]
         wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+
+    @contextmanager
+    def frozen(self, processes: list[psutil.Process]) -> Iterator[None]:
+        """Servers that accept connections, by their kernel, and do not answer."""
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
 
     def stop(self) -> None:
         self.valkey.stop()

@@ -121,7 +121,7 @@ def test_a_redis_that_was_emptied_is_filled_again_by_the_producer(run: Run) -> N
     exporter = run.export()
     out, err = exporter.communicate(timeout=60)
     assert exporter.returncode == 1, err
-    assert "neither committed nor on the queue; the producer queues what is missing: run it again" in err
+    assert "neither committed nor on the queue; run the producer again, which queues what is missing" in err
     assert "people.csv chunk" in err
     assert "wrote" not in out
     run.finish(run.produce(), run.export())

@@ -64,7 +64,7 @@ def test_missing_chunks_that_are_nowhere_are_an_error_that_names_the_remedy(
         drain(sealed.database, sealed.queue, timeout=30)
     assert str(lost.value) == (
         "people.csv chunk 1 (rows 1 to 2) and 1 more are neither committed nor on the queue;"
-        " the producer queues what is missing: run it again"
+        " run the producer again, which queues what is missing"
     )
     sealed.load()
     drain(sealed.database, sealed.queue, timeout=0)

@@ -1,18 +1,44 @@
 """Waiting that ends, and says what it waits for."""
 
+from collections.abc import Callable
+
 import pytest
 
-from pipeline.errors import PipelineError, RetryLaterError
-from pipeline.waiting import patiently
+from pipeline import waiting
+from pipeline.errors import DrainTimeoutError, PipelineError, RetryLaterError
+from pipeline.waiting import Deadline, patiently
 
 
-def failing(times: int, error: PipelineError):
-    """A function that raises so many times before it returns its number of calls."""
+class Clock:
+    """Time that passes only in pauses, and in attempts that take some."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.pauses: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(round(seconds, 3))
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(waiting, "time", clock)
+    return clock
+
+
+def failing(clock: Clock, error: PipelineError, *, times: int = 99, seconds: float = 0) -> Callable[[], int]:
+    """A function that takes so long and raises so many times before it returns its number of calls."""
     calls = 0
 
     def attempt() -> int:
         nonlocal calls
         calls += 1
+        clock.now += seconds
         if calls <= times:
             raise error
         return calls
@@ -20,19 +46,43 @@ def failing(times: int, error: PipelineError):
     return attempt
 
 
-def test_what_the_surroundings_are_at_fault_for_is_tried_again_after_growing_pauses() -> None:
-    pauses: list[float] = []
-    assert patiently(failing(6, RetryLaterError("away")), sleep=pauses.append) == 7
-    assert pauses == [0.1, 0.3, 1.0, 2.0, 4.0, 4.0]
+def test_a_transient_error_is_retried_after_growing_pauses(clock: Clock) -> None:
+    assert patiently(failing(clock, RetryLaterError("away"), times=6)) == 7
+    assert clock.pauses == [0.1, 0.3, 1.0, 2.0, 4.0, 4.0]
 
 
-def test_patience_has_an_end_that_names_the_fault() -> None:
-    pauses: list[float] = []
-    with pytest.raises(RetryLaterError, match=r"^away; not mended within 10 s of trying again$"):
-        patiently(failing(99, RetryLaterError("away")), seconds=10, sleep=pauses.append)
-    assert 10 <= sum(pauses) <= 14
+def test_retrying_ends_by_the_clock_with_an_error_that_names_the_fault(clock: Clock) -> None:
+    with pytest.raises(RetryLaterError, match=r"^away; retried for 11 s$"):
+        patiently(failing(clock, RetryLaterError("away")), seconds=10)
+    assert clock.pauses == [0.1, 0.3, 1.0, 2.0, 4.0, 4.0]
 
 
-def test_other_errors_are_not_tried_again() -> None:
+def test_the_time_that_attempts_take_counts(clock: Clock) -> None:
+    with pytest.raises(RetryLaterError, match=r"^frozen; retried for 45 s$"):
+        patiently(failing(clock, RetryLaterError("frozen"), seconds=15), seconds=45)
+    assert clock.pauses == [0.1, 0.3]
+
+
+def test_other_errors_are_not_retried(clock: Clock) -> None:
     with pytest.raises(PipelineError, match="broken"):
-        patiently(failing(1, PipelineError("broken")), sleep=lambda _: None)
+        patiently(failing(clock, PipelineError("broken"), times=1))
+    assert clock.pauses == []
+
+
+def test_retrying_ends_at_a_deadline_which_names_the_fault(clock: Clock) -> None:
+    with pytest.raises(DrainTimeoutError) as timed_out, Deadline(2) as deadline:
+        patiently(failing(clock, RetryLaterError("away")), deadline=deadline)
+    assert str(timed_out.value) == "DRAIN_TIMEOUT: not done after 2 s: away; run it again when the server answers"
+    assert clock.pauses == [0.1, 0.3, 1.0, 0.6]
+
+
+def test_retrying_ends_at_the_limit_of_the_process(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "_limit", 1.0)
+    with pytest.raises(DrainTimeoutError, match=r"^DRAIN_TIMEOUT: not done after 1 s: away; "):
+        patiently(failing(clock, RetryLaterError("away")))
+    assert clock.pauses == [0.1, 0.3, 0.6]
+
+
+def test_other_errors_pass_a_deadline_unchanged(clock: Clock) -> None:
+    with pytest.raises(PipelineError, match=r"^broken$"), Deadline(0):
+        patiently(failing(clock, PipelineError("broken")))

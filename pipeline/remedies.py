@@ -1,0 +1,23 @@
+"""What the user does next, in the words of the command that the user ran."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Remedies:
+    """Ends of messages, each an instruction."""
+
+    produce_again: str
+    start_worker: str
+
+
+STAGE_BY_STAGE = Remedies(
+    produce_again="run the producer again",
+    start_worker="start one with `python -m worker` or `docker-compose up -d worker`",
+)
+PIPELINE_RUN = Remedies(
+    produce_again="run it again",
+    start_worker="the run replaces workers that end; the lines above say why they ended",
+)
+
+current = STAGE_BY_STAGE  # a process that `pipeline run` starts sets the other
