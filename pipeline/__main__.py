@@ -10,7 +10,7 @@ from pipeline.database import Database
 from pipeline.errors import SettingsError
 from pipeline.limits import RowLimit
 from pipeline.schema import apply_schema, let_stages_log_in
-from pipeline.terminal import echo
+from pipeline.terminal import counted, echo
 
 EXAMPLES = """\b
 Examples:
@@ -26,9 +26,13 @@ def state_option(function: command.F) -> command.F:
     )(function)
 
 
-@click.group()
-def cli() -> None:
+@click.group(invoke_without_command=True)
+@click.pass_context
+def cli(context: click.Context) -> None:
     """CSV files to PostgreSQL through a Redis queue: every row accounted for, none lost, none doubled."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+        context.exit(command.USAGE)
 
 
 @cli.command(epilog=EXAMPLES)
@@ -125,7 +129,7 @@ def check(files: tuple[Path, ...], name: str | None, data: Path, encoding: tuple
         for problem in problems(data, path, name, Encodings.parse(encoding)):
             echo(problem)
             count += 1
-        logging.getLogger("pipeline").info("%s: %s", path, f"{count} problems" if count else "in order")
+        logging.getLogger("pipeline").info("%s: %s", path, counted(count, "problem") if count else "in order")
         found += count
     return command.PROBLEMS_FOUND if found else 0
 

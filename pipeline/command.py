@@ -2,10 +2,12 @@
 
 import logging
 import math
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -19,7 +21,8 @@ from pipeline.terminal import echo
 from pipeline.waiting import limit_waits
 
 INTERRUPTED = 130  # exit code
-EXIT_CODES: dict[int, int] = {signal.SIGTERM: 0, signal.SIGINT: INTERRUPTED}  # when told to stop
+TERMINATED = 143  # exit code
+USAGE = 2  # exit code
 PROBLEMS_FOUND = 3  # exit code
 LONGEST_WAIT = 1_000_000_000  # seconds
 
@@ -182,19 +185,22 @@ def logging_arguments() -> list[str]:
     return ["--log-format", meta["log_format"], *(["--debug"] if meta["debug"] else [])]
 
 
-def run(command: click.Command, name: str, *, ends_in_time: bool = False) -> NoReturn:
+def run(command: click.Command, name: str, *, ends_in_time: bool = False, sigterm_code: int = TERMINATED) -> NoReturn:
     """Runs a command to its end and exits with the code that the README states for each outcome.
 
     With `ends_in_time` the process ends a few seconds after it was told to stop, whatever it waits for.
+    `sigterm_code` is the exit code for SIGTERM: 0 for a worker, which is done when it is told to stop.
     """
+    exit_codes: dict[int, int] = {signal.SIGTERM: sigterm_code, signal.SIGINT: INTERRUPTED}
     try:
-        stop.listen(cut_connections, EXIT_CODES if ends_in_time else None)
+        stop.listen(cut_connections, exit_codes if ends_in_time else None)
         code = _exit_code(command, name)
         stop.hear_no_more()
     except stop.Stopped as stopped:
-        code = EXIT_CODES[stopped.number]
+        code = exit_codes[stopped.number]
         if stopped.number == signal.SIGINT:
-            echo("", err=True)  # below the ^C that the terminal shows
+            if _log_format() == "text":
+                echo("", err=True)  # below the ^C that the terminal shows
             _fail("interrupted; run it again to go on", code, stopped)
         else:
             logging.getLogger("pipeline").info("told to stop; run it again to go on")
@@ -207,7 +213,7 @@ def _exit_code(command: click.Command, name: str) -> int:
     try:
         return command.main(prog_name=name, standalone_mode=False, max_content_width=100) or 0
     except click.ClickException as error:
-        return _fail(" ".join(error.format_message().split()), 2, error)
+        return _fail(" ".join(error.format_message().split()), USAGE, error)
     except PipelineError as error:
         return _fail(str(error), error.exit_code, error)
     except Exception as error:
@@ -215,7 +221,20 @@ def _exit_code(command: click.Command, name: str) -> int:
 
 
 def _fail(message: str, code: int, error: BaseException) -> int:
-    if "--debug" in sys.argv:
+    debug = "--debug" in sys.argv
+    if _log_format() == "json":
+        logs.configure("json", debug=debug)
+        logging.getLogger("pipeline").error(message, exc_info=error if debug else None)
+        return code
+    if debug:
         echo(*"".join(traceback.format_exception(error)).rstrip().split("\n"), err=True)
     echo(f"error: {message}", err=True)
     return code
+
+
+def _log_format() -> str:
+    """The form of error lines, also before click has read the command line, or when it cannot."""
+    for argument, value in pairwise([*sys.argv, ""]):
+        if "--log-format" in (argument, argument.partition("=")[0]):
+            return argument.partition("=")[2] or value
+    return os.environ.get("LOG_FORMAT", "text")

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from pipeline import stages
 from pipeline.database import Database
+from pipeline.errors import SettingsError
 from pipeline.schema import apply_schema
+from pipeline.waiting import patiently
 
 
 def run(state: Path | None, workers: int, environment: Mapping[str, str], options: Sequence[str]) -> int:
@@ -14,9 +17,11 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
 
     DATABASE_URL and REDIS_URL in `environment` name the servers; where one is not set, embedded servers
     with their state in `state` (default: the project's) are started for the run. All stages get `options`.
-    Raises PipelineError if one of the two was killed.
+    Raises SettingsError before anything is started or loaded, PipelineError if a stage was killed, or workers again
+    and again.
     """
     stages.read_modules()
+    _check_settings(environment)
     with ExitStack() as stack:
         settings = dict(environment)
         if not {"DATABASE_URL", "REDIS_URL"} <= settings.keys():
@@ -25,8 +30,22 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
             embedded = stack.enter_context(servers.running(state or servers.default_state()))
             settings.setdefault("DATABASE_URL", embedded.database_url)
             settings.setdefault("REDIS_URL", embedded.redis_url)
-        apply_schema(Database(settings["DATABASE_URL"], "schema"))
+        patiently(partial(apply_schema, Database(settings["DATABASE_URL"], "schema")))
         crew = stack.enter_context(stages.Crew(settings, options))
-        for _ in range(workers):
-            crew.start("worker")
+        crew.start_workers(workers)
         return crew.outcome("producer") or crew.outcome("exporter")
+
+
+def _check_settings(environment: Mapping[str, str]) -> None:
+    """Raises SettingsError for what producer or exporter would refuse."""
+    from exporter.export import check_writable  # read while the process of the stages reads the same modules
+    from exporter.rejects import MaxRejects
+    from producer.sources import find_sources
+
+    find_sources(Path(environment["DATA_DIR"]), ())
+    check_writable(Path(environment["OUTPUT_DIR"]))
+    try:
+        if "MAX_REJECTS" in environment:
+            MaxRejects.parse(environment["MAX_REJECTS"])
+    except ValueError as error:
+        raise SettingsError(f"MAX_REJECTS: {error}") from None

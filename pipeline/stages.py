@@ -1,4 +1,7 @@
-"""Stages as processes of this machine: each does what `python -m` does with it, and ends with its parent."""
+"""Stages as processes of this machine: each does what `python -m` does with it, and ends with its parent.
+
+Workers that end while another stage runs are replaced.
+"""
 
 import logging
 import multiprocessing
@@ -8,17 +11,28 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from types import TracebackType
+from typing import cast
 
 from setproctitle import setproctitle
 
-from pipeline import command, stop
+from pipeline import command, remedies, stop
+from pipeline.command import USAGE
 from pipeline.errors import PipelineError, SettingsError
+from pipeline.terminal import counted
 
+WORKER = "worker"
+ENDS_PER_WORKER = 3  # on average; with more of them within END_WINDOW the run gives up
+END_WINDOW = (
+    30.0  # seconds, in which a chunk that ends every worker does so three times; in the end it counts as failed
+)
 STOP_TIMEOUT = 10.0  # seconds that stages have to stop before they are killed
 SERVER_LOST = 255  # exit code that multiprocessing makes up when the process that stages are forked from has ended
 
@@ -47,6 +61,23 @@ def read_modules() -> None:
         raise SettingsError(f"cannot start processes: {error}; TMPDIR names the folder of the socket needed") from error
 
 
+@dataclass(frozen=True)
+class Member:
+    """A process of a stage."""
+
+    process: BaseProcess
+    ended: Connection  # at its end when the process has ended, even if the process that it was forked from has too
+
+    @property
+    def is_running(self) -> bool:
+        return self.process.pid is not None and not self.ended.poll()
+
+    def kill(self, number: int) -> None:
+        """Sends a signal. Not by multiprocessing, for which a process ends with the one that it was forked from."""
+        with suppress(ProcessLookupError):
+            os.kill(cast(int, self.process.pid), number)
+
+
 class Crew:
     """Stages that run; at the end of the block all are told to stop, at once, and killed if they do not."""
 
@@ -54,33 +85,61 @@ class Crew:
         """`settings` are added to the environment variables of each stage, `options` make up its command line."""
         self._settings = settings
         self._options = options
-        self._members: list[BaseProcess] = []
+        self._members: list[Member] = []
+        self._workers: list[Member] = []
+        self._worker_ends: list[float] = []  # times of the latest
 
-    def start(self, stage: str) -> BaseProcess:
+    def start_workers(self, count: int) -> None:
+        self._workers = [self._start(WORKER) for _ in range(count)]
+
+    def outcome(self, stage: str) -> int:
+        """Runs a stage to its end, and replaces workers that end meanwhile; returns its exit code.
+
+        Returns that of a worker whose settings are wrong. Raises PipelineError if the stage was ended by a signal,
+        if workers end again and again, or if the process that all are forked from has ended.
+        """
+        member = self._start(stage)
+        while (code := member.process.exitcode) is None:
+            wait([each.process.sentinel for each in (member, *self._workers)])
+            for number, worker in enumerate(self._workers):
+                if worker.process.exitcode == USAGE:
+                    return USAGE
+                if worker.process.exitcode is not None:
+                    self._workers[number] = self._replacement(worker)
+        _check_server(code)
+        if code < 0:
+            raise PipelineError(f"the {stage} {_describe_end(code)}; run it again to go on")
+        return code
+
+    def _start(self, stage: str) -> Member:
+        ended, alive = processes.Pipe(duplex=False)
         # Daemons: if this process ends in between, it tells them to stop, and does not just wait for them.
         process = processes.Process(
-            target=_become, name=stage, args=(stage, self._settings, self._options), daemon=True
+            target=_become, name=stage, args=(stage, self._settings, self._options, alive), daemon=True
         )
-        self._members.append(process)
+        self._members.append(member := Member(process, ended))
         try:
-            with stop.held():  # half of what a stage is to do would be an error of the process that it is forked from
+            with alive, stop.held():  # a stage told half of what to do would show an error of the fork server
                 process.start()
         except (EOFError, OSError) as error:
             raise PipelineError(f"the {stage} cannot be started: {error or type(error).__name__}") from error
-        return process
+        return member
 
-    def outcome(self, stage: str) -> int:
-        """Runs a stage to its end; returns its exit code. Raises PipelineError if it did not end by itself."""
-        process = self.start(stage)
-        process.join()
-        code = process.exitcode or 0
-        if code == SERVER_LOST:
-            raise PipelineError(f"the process that the {stage} was forked from has ended; run it again to go on")
-        if code < 0:
+    def _replacement(self, worker: Member) -> Member:
+        """A new worker in place of one that ended, unless they end too often."""
+        code = worker.process.exitcode or 0
+        _check_server(code)
+        self._members.remove(worker)
+        now = time.monotonic()
+        self._worker_ends = [moment for moment in self._worker_ends if now - moment < END_WINDOW] + [now]
+        if len(self._worker_ends) > ENDS_PER_WORKER * len(self._workers):
             raise PipelineError(
-                f"the {stage} was ended by signal {-code} ({signal.strsignal(-code)}); run it again to go on"
+                f"{counted(len(self._worker_ends), 'worker')} ended within {END_WINDOW:g} s; the last one"
+                f" {_describe_end(code)}; correct what ends them (see the lines above, and the system's log if memory"
+                " ran out: fewer --workers need less), then run it again to go on"
             )
-        return code
+        logger.warning("a worker (process %d) %s; another one is started", worker.process.pid, _describe_end(code))
+        return self._start(WORKER)
 
     def __enter__(self) -> "Crew":
         return self
@@ -88,25 +147,43 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        running = [process for process in self._members if process.is_alive()]
-        for process in running:
-            process.terminate()
+        running = [member for member in self._members if member.is_running]
+        for member in running:
+            member.kill(signal.SIGTERM)
         deadline = time.monotonic() + STOP_TIMEOUT
-        for process in running:
-            process.join(max(0.0, deadline - time.monotonic()))
-            if process.is_alive():
-                logger.warning("the %s did not stop within %g s and is killed", process.name, STOP_TIMEOUT)
-                process.kill()
-                process.join()
+        for member in running:
+            if not member.ended.poll(max(0.0, deadline - time.monotonic())):
+                logger.warning("the %s did not stop within %g s and is killed", member.process.name, STOP_TIMEOUT)
+                member.kill(signal.SIGKILL)
+            member.process.join()
 
 
-def _become(stage: str, settings: Mapping[str, str], options: Sequence[str]) -> None:
+def _check_server(code: int) -> None:
+    if code == SERVER_LOST:
+        raise PipelineError("the process that the stages are forked from has ended; run it again to go on")
+
+
+def _describe_end(code: int) -> str:
+    if code < 0:
+        return f"was ended by signal {-code} ({signal.strsignal(-code)})"
+    return f"ended with exit code {code}"
+
+
+def _become(
+    stage: str,
+    settings: Mapping[str, str],
+    options: Sequence[str],
+    alive: Connection,  # noqa: ARG001 (held until the kernel closes it, when the process has ended)
+) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, stop.SIGNALS)  # Ctrl-C is for the run, which tells its stages by SIGTERM
     threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
     setproctitle(f"pipeline {stage}")
     os.environ.update(settings)
     sys.argv = [stage, *options]
-    command.run(import_module(f"{stage}.__main__").main, f"python -m {stage}", ends_in_time=True)
+    remedies.current = remedies.PIPELINE_RUN
+    sigterm_code = 0 if stage == WORKER else command.TERMINATED
+    main = import_module(f"{stage}.__main__").main
+    command.run(main, f"python -m {stage}", ends_in_time=True, sigterm_code=sigterm_code)
 
 
 def _end_with(parent: BaseProcess) -> None:

@@ -44,4 +44,4 @@ def main(burst: bool, database_url: str, redis_url: str) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main, "python -m worker", ends_in_time=True)
+    command.run(main, "python -m worker", ends_in_time=True, sigterm_code=0)

@@ -219,7 +219,7 @@ def test_a_timed_out_wait_exits_4(commands: Commands, pipeline: Pipeline) -> Non
     assert "DRAIN_TIMEOUT: not done after 0.2 s" in ended.stderr
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 @pytest.mark.parametrize("stage", ["producer", "exporter"])
 def test_a_waiting_stage_stops_when_told(
     commands: Commands, pipeline: Pipeline, stage: str, number: int, code: int

@@ -1,11 +1,14 @@
 """The settings of the real commands: checked at start, named with their remedy when wrong, shown by --help."""
 
 import json
+import os
 import re
+import sys
+from pathlib import Path
 
 import pytest
 
-from tests.conftest import PLACES, Commands, Pipeline
+from tests.conftest import PLACES, Commands, Pipeline, start_process
 
 WRONG_PASSWORD = re.compile(r"//(.*):.*@")
 
@@ -68,7 +71,7 @@ def test_a_database_without_tables_is_named_with_the_remedy(commands: Commands, 
         tx.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     ended = commands.run("worker")
     assert ended.returncode == 2
-    assert "create them with `pipeline schema`" in ended.stderr
+    assert "`pipeline schema` creates them" in ended.stderr
     assert commands.run("pipeline", "schema").returncode == 0
     assert commands.run("worker", "--burst").returncode == 0
 
@@ -78,6 +81,61 @@ def test_log_lines_can_be_json(commands: Commands) -> None:
     entries = [json.loads(line) for line in ended.stderr.splitlines()]
     assert [entry["message"] for entry in entries] == ["worker ready"]
     assert {"time", "level", "logger", "message"} == entries[0].keys()
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({"DATA_DIR": "/nowhere"}, "DATA_DIR: no folder '/nowhere'"),
+        ({"OUTPUT_DIR": "/nowhere"}, "OUTPUT_DIR: no folder '/nowhere'"),
+        ({"OUTPUT_DIR": "/dev/fd"}, "OUTPUT_DIR: cannot write into '/dev/fd'"),
+        ({"MAX_REJECTS": "5x"}, "MAX_REJECTS: "),
+        ({"DRAIN_TIMEOUT": "nan"}, "nan is not a number of seconds"),
+    ],
+)
+def test_a_run_refuses_wrong_settings_before_servers_start(
+    pipeline: Pipeline, tmp_path: Path, settings: dict[str, str], names: str
+) -> None:
+    pipeline.write(places=PLACES)
+    state = tmp_path / "state"
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    folders = {"DATA_DIR": str(pipeline.data), "OUTPUT_DIR": str(pipeline.data), "PIPELINE_STATE": str(state)}
+    run = start_process([sys.executable, "-m", "pipeline", "run"], kept | folders | settings)
+    _, err = run.communicate(timeout=30)
+    assert run.returncode == 2, err
+    assert names in err
+    assert not state.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["producer", "--log-format", "json", "--bogus"],
+        ["producer", "--log-format=json", "--queue-limit", "many"],
+        ["exporter", "--log-format", "json", "--output", "/nowhere"],
+        ["pipeline", "run", "--log-format", "json", "--data", "/nowhere"],
+    ],
+)
+def test_error_lines_can_be_json(commands: Commands, arguments: list[str]) -> None:
+    ended = commands.run(*arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    [entry] = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert {"time", "level", "logger", "message"} == entry.keys()
+    assert (entry["level"], entry["logger"]) == ("error", "pipeline")
+    assert re.search("--bogus|QUEUE_LIMIT|/nowhere", entry["message"])
+
+
+def test_the_traceback_of_an_error_line_is_part_of_its_json(commands: Commands) -> None:
+    ended = commands.run("exporter", "--output", "/nowhere", "--debug", LOG_FORMAT="json")
+    [entry] = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert entry["traceback"].startswith("Traceback (most recent call last):\n")
+
+
+def test_the_pipeline_command_alone_prints_its_help(commands: Commands) -> None:
+    ended = commands.run("pipeline")
+    assert (ended.returncode, ended.stderr) == (2, "")
+    assert ended.stdout.startswith("Usage: pipeline [OPTIONS] [COMMAND]")
+    assert "  run " in ended.stdout
 
 
 @pytest.mark.parametrize("command", ["producer", "worker", "exporter", "pipeline run"])

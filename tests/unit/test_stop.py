@@ -69,7 +69,7 @@ def ended(tmp_path: Path) -> Ended:
     return run
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize(("situation", "printed"), [("in_callback", ""), ("held", "whole\n"), ("in_exec", "")])
 def test_a_signal_is_answered_in_the_same_way_whatever_it_meets(
     ended: Ended, situation: str, printed: str, number: int, code: int
@@ -83,4 +83,4 @@ def test_a_signal_is_answered_in_the_same_way_whatever_it_meets(
 def test_a_second_signal_is_not_heard_also_where_handlers_have_been_put_back(ended: Ended) -> None:
     """As a worker does, which has handlers of its own while it works."""
     process = ended("twice", signal.SIGTERM)
-    assert (process.returncode, process.stdout, process.stderr) == (0, "", "")
+    assert (process.returncode, process.stdout, process.stderr) == (143, "", "")

@@ -1,0 +1,67 @@
+"""`pipeline run` as a process, and the processes of its stages."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import psutil
+import pytest
+
+from tests.conftest import Commands, Pipeline, generate, start_process, wait_until
+
+LOADING = ["pipeline producer", "pipeline worker", "pipeline worker"]
+StartRun = Callable[..., "subprocess.Popen[str]"]
+
+
+def title(process: psutil.Process) -> str:
+    return " ".join(process.cmdline()).strip()
+
+
+def stages_of(run: "subprocess.Popen[str]") -> list[psutil.Process]:
+    """The run's descendants that are stages, in the order of their names."""
+    stages = {}
+    for child in psutil.Process(run.pid).children(recursive=True):
+        try:
+            stages[child] = title(child)
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+    return sorted((stage for stage, name in stages.items() if name in LOADING), key=stages.__getitem__)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@pytest.fixture
+def start(commands: Commands, pipeline: Pipeline) -> Iterator[StartRun]:
+    """Starts a run that takes a while, in a process group of its own, as a shell does."""
+    generate(pipeline.data, people=20_000)
+    command = [sys.executable, "-m", "pipeline", "run", "--data", str(pipeline.data), "--queue-limit", "1"]
+    started = []
+
+    def start(chunk_rows: int = 10) -> "subprocess.Popen[str]":
+        options = ["--chunk-rows", str(chunk_rows)]
+        started.append(start_process([*command, *options], commands.services.environment, own_group=True))
+        return started[-1]
+
+    yield start
+    for run in started:
+        with suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
+        run.communicate()
+
+
+@pytest.fixture
+def run(start: StartRun, pipeline: Pipeline) -> "subprocess.Popen[str]":
+    """A run in which the producer waits for room on the queue, and workers load."""
+    run = start()
+    committed = "SELECT count(*) > 3 FROM load_chunks WHERE committed_at IS NOT NULL"
+    wait_until(lambda: [title(stage) for stage in stages_of(run)] == LOADING)
+    wait_until(lambda: pipeline.rows(committed) == [(True,)])
+    return run
