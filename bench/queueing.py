@@ -7,6 +7,7 @@ queue. Waits with the chunks in memory until a line comes from standard input.
 import os
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 from pipeline.datasets.people import People
 from pipeline.ledger import MissingChunk
@@ -28,7 +29,7 @@ def chunks(path: Path) -> list[tuple[MissingChunk, str]]:
 
 
 def main() -> None:
-    queue = ChunkQueue.at(os.environ["REDIS_URL"])
+    queue = ChunkQueue.at(os.environ["REDIS_URL"], "chunks", str(uuid4()))
     to_queue = chunks(Path(sys.argv[1]) / "people.csv")
     taken = []
     print("ready", flush=True)
@@ -36,7 +37,7 @@ def main() -> None:
     for chunk, text in to_queue:
         queue.length()  # the producer asks before each chunk
         queue.put(chunk, text)
-    queue.work(lambda _load, number, _text: taken.append(number), burst=True)
+    queue.work(lambda _load, number, _text, _installation: taken.append(number), burst=True)
     if len(taken) != len(to_queue):
         raise SystemExit(f"{len(taken)} of {len(to_queue)} chunks came off the queue")
 

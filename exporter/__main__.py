@@ -11,7 +11,6 @@ from pipeline import command
 from pipeline.account import account
 from pipeline.database import Database
 from pipeline.limits import RowLimit
-from pipeline.queue import ChunkQueue
 from pipeline.terminal import echo
 from pipeline.waiting import Deadline, patiently
 
@@ -33,6 +32,7 @@ logger = logging.getLogger("exporter")
 @command.max_rejects
 @command.database_url()
 @command.redis_url()
+@command.queue_name
 @command.logging_options
 def main(
     output: Path,
@@ -40,6 +40,7 @@ def main(
     max_rejects: RowLimit | None,
     database_url: str,
     redis_url: str,
+    queue_name: str,
 ) -> None:
     """Wait until all loads are complete, then write every report.
 
@@ -48,8 +49,7 @@ def main(
     """
     check_writable(output)
     database = Database(database_url, "exporter")
-    patiently(database.check)
-    queue = ChunkQueue.at(redis_url)
+    queue = command.queue_of(database, redis_url, queue_name)
     exported = None
     while exported is None:  # a new load may be sealed between the drain and the snapshot of the reports
         drain(database, queue, drain_timeout)

@@ -55,6 +55,7 @@ def cli(context: click.Context) -> None:
 @command.allow_empty
 @command.database_url(required=False)
 @command.redis_url(required=False)
+@command.queue_name
 @state_option
 @command.logging_options
 def run(
@@ -70,6 +71,7 @@ def run(
     allow_empty: bool,
     database_url: str | None,
     redis_url: str | None,
+    queue_name: str,
     state: Path | None,
 ) -> int:
     """Load the CSV files of the data folder and write the reports.
@@ -91,6 +93,7 @@ def run(
         "ALLOW_EMPTY": allow_empty,
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
+        "QUEUE_NAME": queue_name,
     }
     environment = {name: str(value) for name, value in settings.items() if value is not None}
     return whole.run(state, workers, environment, command.logging_arguments())

@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import re
 import signal
 import sys
 import traceback
@@ -13,12 +14,13 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from pipeline import credentials, logs, stop
-from pipeline.database import cut_connections
+from pipeline import credentials, ledger, logs, stop
+from pipeline.database import Database, cut_connections
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.limits import RowLimit
+from pipeline.queue import ChunkQueue
 from pipeline.terminal import echo
-from pipeline.waiting import limit_waits
+from pipeline.waiting import limit_waits, patiently
 
 INTERRUPTED = 130  # exit code
 TERMINATED = 143  # exit code
@@ -66,6 +68,34 @@ def _url(
         help=f"{server}, such as {example}; else read from the file that {variable}_FILE names."
         + ("  [required]" if required else "  [default: embedded]"),
     )
+
+
+def _checked_queue_name(context: click.Context, parameter: click.Parameter, name: str) -> str:
+    if not re.fullmatch("[A-Za-z0-9_-]{1,64}", name):
+        message = f"'{name}' is not a name of 1 to 64 letters, digits, _ and -"
+        raise click.BadParameter(message, ctx=context, param=parameter)
+    return name
+
+
+queue_name = setting(
+    "--queue-name",
+    "QUEUE_NAME",
+    default="chunks",
+    callback=_checked_queue_name,
+    metavar="NAME",
+    help="Name of the queue in Redis. Databases that share a Redis need a queue each.",
+)
+
+
+def queue_of(database: Database, redis_url: str, name: str) -> ChunkQueue:
+    """The queue of a database's chunks; raises SettingsError if one of the servers cannot be used."""
+
+    def installation() -> str:
+        with database.transaction() as tx:
+            return ledger.installation(tx)
+
+    patiently(database.check)
+    return ChunkQueue.at(redis_url, name, patiently(installation))
 
 
 def folder(flag: str, variable: str, default: str | None, text: str) -> Callable[[F], F]:

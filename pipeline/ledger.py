@@ -137,6 +137,11 @@ class LoadProgress:
         )
 
 
+def installation(tx: Transaction) -> str:
+    """The id of the database: no other has it, unless it is a copy."""
+    return str(tx.value(SQL / "installation.sql"))
+
+
 def known_sources(tx: Transaction) -> dict[str, KnownSource]:
     """The sources that have a load, by name. Without a lock: one may have another load a moment later."""
     return {name: KnownSource(*known) for name, *known in tx.rows(SQL / "known_sources.sql")}

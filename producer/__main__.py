@@ -56,6 +56,7 @@ logger = logging.getLogger("producer")
 @command.drain_timeout
 @command.database_url()
 @command.redis_url()
+@command.queue_name
 @command.logging_options
 def main(
     files: tuple[Path, ...],
@@ -73,6 +74,7 @@ def main(
     drain_timeout: float,
     database_url: str,
     redis_url: str,
+    queue_name: str,
 ) -> None:
     """Queue what the database lacks of the CSV FILEs (default: all of the data folder).
 
@@ -83,8 +85,7 @@ def main(
     database = Database(database_url, "producer")
     if forgotten:
         _check_alone("--forget", files, name, dry_run or forget_missing)
-        patiently(database.check)
-        _forget(database, ChunkQueue.at(redis_url), forgotten)
+        _forget(database, command.queue_of(database, redis_url, queue_name), forgotten)
         return
     sources = find_sources(data, files, name)
     encodings = Encodings.parse(encoding)
@@ -100,7 +101,7 @@ def main(
                 echo(str(outlook), *outlook.commonest_reasons())
             _warn_of_missing(missing)
             return
-        queue = ChunkQueue.at(redis_url)
+        queue = command.queue_of(database, redis_url, queue_name)
         if forget_missing and missing:
             _forget(database, queue, [source for source, _ in missing])
         else:

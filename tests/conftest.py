@@ -20,7 +20,7 @@ import psycopg2
 import pytest
 import redis
 
-from pipeline import PROJECT
+from pipeline import PROJECT, ledger
 from pipeline.database import Database
 from pipeline.embedded import servers as embedded
 from pipeline.limits import RowLimit
@@ -80,6 +80,12 @@ def services(servers: embedded.Servers) -> Iterator[Services]:
         cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def queue_of(services: Services, name: str = "chunks") -> ChunkQueue:
+    """The queue of the test's database, over a connection of its own."""
+    with Database(services.database_url, "tests").transaction() as tx:
+        return ChunkQueue.at(services.redis_url, name, ledger.installation(tx))
+
+
 def _administration(url: str):
     connection = psycopg2.connect(url)
     connection.autocommit = True
@@ -103,7 +109,7 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         self.database = Database(self.services.database_url, "tests")
-        self.queue = ChunkQueue.at(self.services.redis_url)
+        self.queue = queue_of(self.services)
         self.loader = ChunkLoader(Database(self.services.database_url, "tests"))
 
     def write(self, **files: str) -> None:

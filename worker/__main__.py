@@ -7,7 +7,6 @@ import click
 
 from pipeline import command, stop
 from pipeline.database import Database
-from pipeline.queue import ChunkQueue
 from worker.load import ChunkLoader
 
 EXAMPLES = """\b
@@ -28,15 +27,15 @@ logger = logging.getLogger("worker")
 @click.option("--burst", is_flag=True, help="End when the queue is empty, instead of waiting for more.")
 @command.database_url()
 @command.redis_url()
+@command.queue_name
 @command.logging_options
-def main(burst: bool, database_url: str, redis_url: str) -> None:
+def main(burst: bool, database_url: str, redis_url: str, queue_name: str) -> None:
     """Load chunks until told to stop. Start as many workers as you like, on any machine.
 
     SIGTERM and Ctrl-C end it after the chunk in hand.
     """
     database = Database(database_url, "worker")
-    database.check()
-    queue = ChunkQueue.at(redis_url)
+    queue = command.queue_of(database, redis_url, queue_name)
     gc.set_threshold(GC_THRESHOLD)
     logger.info("worker ready")
     queue.work(ChunkLoader(database, stop.requested).load_chunk, burst=burst)

@@ -10,7 +10,7 @@ from pipeline import ledger
 from pipeline.database import Database, ForeignKeyError, Transaction
 from pipeline.datasets import DATASETS
 from pipeline.datasets.dataset import Dataset, Rejected, copy_field
-from pipeline.errors import OutOfOrderError, PipelineError, PutBackError, RetryLaterError
+from pipeline.errors import OutOfOrderError, PipelineError, PutBackError, RefusedJobError, RetryLaterError
 from pipeline.ledger import Claim, Counts
 from pipeline.rows import SourceRows
 from pipeline.waiting import patiently
@@ -30,15 +30,16 @@ class ChunkLoader:
         self._stop = stop or threading.Event()
         self._datasets = new_datasets()
 
-    def load_chunk(self, load: int, number: int, text: str) -> None:
+    def load_chunk(self, load: int, number: int, text: str, installation: str | None = None) -> None:
         """Loads a chunk exactly once, however often, late or concurrently it is delivered.
 
-        Raises RetryLaterError when the surroundings are still at fault after many attempts, PutBackError when
-        the chunk has to wait for others or the worker is told to stop, RefusedJobError when the ledger has no
-        such chunk, and PipelineError when this text can never be loaded.
+        `installation` is the id of the database that the chunk belongs to, unless the job does not say.
+        Raises RetryLaterError when the same transient error came at every attempt, PutBackError when the
+        chunk has to wait for others or the worker is told to stop, RefusedJobError when the chunk is not in
+        this database, and PipelineError when this text can never be loaded.
         """
         try:
-            patiently(lambda: self._attempt(load, number, text), sleep=self._pause)
+            patiently(lambda: self._attempt(load, number, text, installation), sleep=self._pause)
         except OutOfOrderError:
             self._pause(OUT_OF_ORDER_PAUSE)
             raise
@@ -50,15 +51,16 @@ class ChunkLoader:
                 raise PutBackError("the worker is told to stop")
             time.sleep(min(left, PAUSE_STEP))
 
-    def _attempt(self, load: int, number: int, text: str) -> None:
+    def _attempt(self, load: int, number: int, text: str, installation: str | None) -> None:
         try:
-            self._load(load, number, text)
+            self._load(load, number, text, installation)
         except ForeignKeyError as error:
             self._datasets = new_datasets()
             raise RetryLaterError(f"what rows refer to is not what it was when looked up: {error}") from error
 
-    def _load(self, load: int, number: int, text: str) -> None:
+    def _load(self, load: int, number: int, text: str, installation: str | None) -> None:
         with self._database.transaction() as tx:
+            self._check_installation(tx, installation)
             claimed = ledger.claim(tx, load, number)
             if claimed is None:
                 logger.debug("load %d chunk %d: committed already or superseded; nothing to do", load, number)
@@ -68,6 +70,15 @@ class ChunkLoader:
             counts = Counts(stored.inserted, stored.updated, stored.unchanged, len(stored.rejected), stored.deleted)
             ledger.record(tx, claimed, counts)
         logger.debug("%s chunk %d committed: %s", claimed.source, number, counts)
+
+    def _check_installation(self, tx: Transaction, installation: str | None) -> None:
+        own = ledger.installation(tx)
+        if installation not in (None, own):
+            raise RefusedJobError(
+                f"the chunk belongs to the database with id {installation}, and this worker loads into"
+                f" {self._database.address}, which has id {own}; give each database a queue of its own with"
+                " QUEUE_NAME, then run the producer again"
+            )
 
 
 def new_datasets() -> dict[str, Dataset]:

@@ -14,6 +14,7 @@ from typing import Any
 import redis
 from redis import Redis
 from rq import Retry
+from rq.defaults import RQ_KEY_PREFIX
 from rq.exceptions import DuplicateJobError, StopRequested
 from rq.job import Job
 from rq.results import Result
@@ -26,7 +27,6 @@ from pipeline.queue.rq_queue import Chunks
 from pipeline.queue.server import connected, translating
 from pipeline.queue.worker import ChunkWorker
 
-PRODUCING_KEY = "pipeline:producing"
 PRODUCING_TTL = 10  # seconds after which a producer that says nothing is gone
 PRODUCING_INTERVAL = 2.0  # seconds between its saying so
 LONGEST_WIP = 3600  # seconds ahead of now; an execution that ends later is not a worker's
@@ -42,26 +42,31 @@ logger = logging.getLogger(__name__)
 class QueueState:
     """What Redis knew at one moment."""
 
-    under_way: frozenset[str]  # job ids that are queued, handed over to a worker, or being loaded
-    failed: frozenset[str]  # job ids in the FailedJobRegistry
+    under_way: frozenset[str]  # job_id of chunks that are queued, handed over to a worker, or being loaded
+    failed: frozenset[str]  # job_id of chunks whose jobs are in the FailedJobRegistry
     producing: bool  # whether a producer is still queueing, as far as Redis knows
     workers: int
 
 
 class ChunkQueue:
-    """The queue of chunks. One queue only: a worker on two queues can lose a job between them.
+    """The queue of a database's chunks. One queue only: a worker on two queues can lose a job between them.
 
+    The id of a job is the id of the database, which keeps databases that share a Redis apart, and the chunk's job_id.
+    Jobs of earlier versions have the chunk's job_id alone; they count as this database's.
     All methods raise RetryLaterError if Redis does not serve now.
     """
 
-    def __init__(self, connection: "Redis") -> None:
+    def __init__(self, connection: "Redis", name: str, installation: str) -> None:
+        """`installation` is the id of the database."""
         self.connection = connection
-        self._chunks = Chunks(connection=connection)
+        self._chunks = Chunks(name, connection=connection)
+        self._prefix = f"{installation}-"
+        self._producing_key = f"{RQ_KEY_PREFIX}:producing:{name}"
 
     @classmethod
-    def at(cls, url: str) -> "ChunkQueue":
+    def at(cls, url: str, name: str, installation: str) -> "ChunkQueue":
         """The queue on the server at `url`; raises SettingsError, naming REDIS_URL, if it cannot be reached."""
-        return cls(connected(url))
+        return cls(connected(url), name, installation)
 
     @translating()
     def put(self, chunk: MissingChunk, text: str) -> None:
@@ -83,10 +88,10 @@ class ChunkQueue:
         def say_so() -> None:
             while not ended.is_set():
                 with suppress(redis.RedisError):  # Redis is away; what is put there waits as well
-                    self.connection.set(PRODUCING_KEY, 1, ex=PRODUCING_TTL)
+                    self.connection.set(self._producing_key, 1, ex=PRODUCING_TTL)
                 ended.wait(PRODUCING_INTERVAL)
             with suppress(redis.RedisError):
-                self.connection.delete(PRODUCING_KEY)  # another producer that is alive says so again
+                self.connection.delete(self._producing_key)  # another producer that is alive says so again
 
         thread = threading.Thread(target=say_so, daemon=True)
         thread.start()
@@ -113,23 +118,24 @@ class ChunkQueue:
             pipe.lrange(queue.intermediate_queue_key, 0, -1)
             pipe.zrangebyscore(queue.started_job_registry.key, "-inf", time.time() + LONGEST_WIP)
             pipe.zrange(queue.failed_job_registry.key, 0, -1)
-            pipe.pttl(PRODUCING_KEY)  # negative: no such key, or one without an end
+            pipe.pttl(self._producing_key)  # negative: no such key, or one without an end
             pipe.smembers(WORKERS_BY_QUEUE_KEY % queue.name)
             *under_way, failed, producing, worker_keys = pipe.execute()
         return QueueState(
             # entries of the StartedJobRegistry are job id and execution id with a colon between them
-            under_way=frozenset(_text(entry).partition(":")[0] for entries in under_way for entry in entries),
-            failed=frozenset(map(_text, failed)),
+            under_way=frozenset(self._chunk_id(entry).partition(":")[0] for entries in under_way for entry in entries),
+            failed=frozenset(map(self._chunk_id, failed)),
             producing=producing > 0,
             workers=int(self.connection.exists(*worker_keys)) if worker_keys else 0,
         )
 
     @translating()
     def failure(self, job_id: str) -> str:
-        """The last line of what a failed job reported."""
+        """The last line of what the failed job of a chunk reported."""
         connection: Any = self.connection
-        try:  # not RQ's way, which would unpickle: whoever can forge a job can forge its result
-            [(_, fields)] = connection.xrevrange(Result.get_key(job_id), count=1)
+        try:  # not RQ's way, which would unpickle: who can forge a job can forge its result
+            results = (connection.xrevrange(Result.get_key(name), count=1) for name in self._job_ids(job_id))
+            [(_, fields)] = next(filter(None, results), [])
             reason = zlib.decompressobj().decompress(b64decode(fields[b"exc_string"]), LONGEST_REASON)
             return reason.decode(errors="replace").strip().splitlines()[-1][:LONGEST_SHOWN]
         except (redis.ResponseError, ValueError, KeyError, IndexError, zlib.error):
@@ -153,7 +159,8 @@ class ChunkQueue:
         queue = self._chunks
         present = job_ids & (self.state().under_way | self.state().failed)
         for job_id in present:
-            self.connection.lrem(queue.key, 0, job_id)
+            for name in self._job_ids(job_id):
+                self.connection.lrem(queue.key, 0, name)
         in_hand = present & self.state().under_way
         for job_id in present - in_hand:
             self._discard(job_id)
@@ -188,7 +195,7 @@ class ChunkQueue:
         job = self._chunks.create_job(
             TASK,
             kwargs={"load": chunk.load, "number": chunk.plan.number, "text": text},
-            job_id=chunk.job_id,
+            job_id=self._prefix + chunk.job_id,
             description=str(chunk),
             timeout=CHUNK_TIMEOUT,
             result_ttl=0,
@@ -202,10 +209,15 @@ class ChunkQueue:
 
     def _discard(self, job_id: str) -> None:
         with self.connection.pipeline(transaction=True) as pipe:
-            pipe.delete(Job.key_for(job_id), Result.get_key(job_id))
-            pipe.zrem(self._chunks.failed_job_registry.key, job_id)
+            for name in self._job_ids(job_id):
+                pipe.delete(Job.key_for(name), Result.get_key(name))
+                pipe.zrem(self._chunks.failed_job_registry.key, name)
             pipe.execute()
 
+    def _job_ids(self, job_id: str) -> tuple[str, str]:
+        """The ids that the job of a chunk can have: with the database's, and of an earlier version."""
+        return self._prefix + job_id, job_id
 
-def _text(entry: bytes) -> str:
-    return entry.decode(errors="replace")
+    def _chunk_id(self, entry: bytes) -> str:
+        """The chunk's job_id, from the id of its job; what is another database's stays as it is."""
+        return entry.decode(errors="replace").removeprefix(self._prefix)

@@ -14,11 +14,13 @@ from rq.job import Job
 
 from pipeline.errors import PutBackError, RefusedJobError
 
-QUEUE_NAME = "chunks"
 TASK = "load_chunk"  # the one function that a job may name
 # What the producer writes: the task, no instance, no positional arguments, these two, and a text.
 CALL = re.compile(rb'\["load_chunk", null, \[\], \{"load": (\d{1,18}), "number": (\d{1,9}), "text": (?=")')
 CALL_END = b"}]"
+# A job's id begins with the id of the database that the chunk belongs to; jobs of earlier versions have none.
+INSTALLATION = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-")
+NAME = re.compile(rb"[A-Za-z0-9_-]{1,64}")  # of a queue
 RETRIES = 5  # of a chunk, by RQ, before it is put into the FailedJobRegistry
 CHUNK_TIMEOUT = 300  # seconds that one attempt at a chunk may take
 FAILURE_TTL = 7 * 24 * 3600  # seconds that a failed job is kept
@@ -42,7 +44,8 @@ TAKEN_OVER = frozenset(
 )
 SET_FOR_ALL = frozenset({"data", "origin", "timeout", "result_ttl", "failure_ttl", "retry_intervals", "exc_info"})
 
-LoadChunk = Callable[[int, int, str], None]  # load, chunk number, text of the rows
+# Load, chunk number, text of the rows, and the database that they belong to (None: the job does not say).
+LoadChunk = Callable[[int, int, str, str | None], None]
 
 
 class ChunkJob(Job):
@@ -65,9 +68,15 @@ class ChunkJob(Job):
         except ValueError as error:
             raise RefusedJobError(f"job {self.id} is refused: {error}") from None
 
+    @property
+    def installation(self) -> str | None:
+        """The id of the database that the job belongs to, or None if the job does not say."""
+        found = INSTALLATION.match(self.id)
+        return found[1] if found else None
+
     def _execute(self) -> None:
         try:
-            self.task(*self.arguments())
+            self.task(*self.arguments(), self.installation)
         except RefusedJobError:
             self.retries_left = 0
             raise
@@ -96,7 +105,8 @@ class ChunkJob(Job):
         except Exception as error:
             self.fault = f"it cannot be read ({type(error).__name__})"
             super().restore({"data": b""})
-        self.origin = QUEUE_NAME
+        origin = fields.get("origin", b"")
+        self.origin = origin.decode() if NAME.fullmatch(origin) else ""  # a job taken from a queue gets that one's
         self.timeout = CHUNK_TIMEOUT
         self.result_ttl = 0  # the ledger holds the outcome; memory must not grow with finished jobs
         self.failure_ttl = FAILURE_TTL

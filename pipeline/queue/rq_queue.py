@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 from redis import Redis
 from rq import Queue
-from rq.exceptions import StopRequested
+from rq.exceptions import NoSuchJobError, StopRequested
 from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job, JobStatus
 from rq.job_lifecycle import record_job_failure
 from rq.results import Result
 from rq.serializers import JSONSerializer
 
-from pipeline.queue.job import QUEUE_NAME, ChunkJob
+from pipeline.queue.job import ChunkJob
 
 MAINTENANCE_LOCK = 5  # seconds that one worker at a time has for maintenance; RQ's 899 outlive a killed holder
 JOB_ID = re.compile(rb"[A-Za-z0-9_-]{1,200}")
@@ -32,7 +32,7 @@ class Chunks(Queue):
     Always of ChunkJobs and of JSON, whatever it is asked for: RQ's default would unpickle.
     """
 
-    def __init__(self, name: str = QUEUE_NAME, connection: "Redis | None" = None, **options: Any) -> None:
+    def __init__(self, name: str, connection: "Redis | None" = None, **options: Any) -> None:
         options |= {"job_class": ChunkJob, "serializer": JSONSerializer}
         super().__init__(name, connection=connection, **options)
 
@@ -67,7 +67,20 @@ class Chunks(Queue):
         if taken is None:
             connection, queue_key, job_id = arguments
             _drop(connection, queue_key, job_id.encode())
-        return taken
+            return None
+        job, queue = taken
+        job.origin = queue.name  # whatever the job says
+        return job, queue
+
+    def fetch_job(self, job_id: str) -> Job | None:
+        """A job of this queue, whatever the job itself says; None if there is no such job."""
+        try:
+            job = self.job_class.fetch(job_id, connection=self.connection, serializer=self.serializer)
+        except NoSuchJobError:
+            self.remove(job_id)
+            return None
+        job.origin = self.name
+        return job
 
     def acquire_maintenance_lock(self) -> bool:
         key = self.registry_cleaning_key

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import PLACES, Commands, Pipeline, start_process
 
+STAGES = ("producer", "worker", "exporter")
 WRONG_PASSWORD = re.compile(r"//(.*):.*@")
 
 
@@ -45,6 +46,7 @@ WRONG_PASSWORD = re.compile(r"//(.*):.*@")
             ["REDIS_URL", "unknown parameter"],
         ),
         ("worker", {"REDIS_URL": "wrong password"}, 2, ["REDIS_URL", "correct the setting"]),
+        *((stage, {"QUEUE_NAME": "a:b"}, 2, ["QUEUE_NAME", "'a:b'", "letters"]) for stage in STAGES),
     ],
 )
 def test_a_wrong_setting_gets_an_error_that_names_it_and_the_remedy(

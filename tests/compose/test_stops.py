@@ -12,6 +12,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from pipeline import ledger
+from pipeline.database import Database
 from pipeline.queue import ChunkQueue
 from tests.compose.conftest import PEOPLE, Stack, docker, leftovers, log
 from tests.conftest import expected_people, generate, wait_until
@@ -78,7 +80,8 @@ def test_docker_stop_of_producer_and_workers_in_mid_load_loses_nothing(stack: St
 
 def test_docker_stop_ends_a_producer_that_waits_for_room(stack: Stack, stopped_workers: list[str]) -> None:
     generate(stack.data, PEOPLE, seed=3)
-    queue = ChunkQueue.at(stack.redis_url)
+    with Database(stack.database_url, "tests").transaction() as tx:
+        queue = ChunkQueue.at(stack.redis_url, "chunks", ledger.installation(tx))
     with running(stack, "producer", QUEUE_LIMIT="1") as producer:
         wait_until(lambda: queue.length() == 1)
         docker("stop", producer)

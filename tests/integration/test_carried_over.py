@@ -22,7 +22,9 @@ def people(names: str) -> str:
 
 def queued(pipeline: Pipeline) -> list[int]:
     """The numbers of the chunks of people that are on the queue."""
-    jobs = [job for job in Chunks(connection=pipeline.queue.connection).get_jobs() if isinstance(job, ChunkJob)]
+    jobs = [
+        job for job in Chunks("chunks", connection=pipeline.queue.connection).get_jobs() if isinstance(job, ChunkJob)
+    ]
     return sorted(job.arguments()[1] for job in jobs if (job.description or "").startswith("people"))
 
 

@@ -21,6 +21,7 @@ from tests.conftest import (
     generate,
     held,
     named,
+    queue_of,
     wait_until,
 )
 from worker.load import ChunkLoader
@@ -35,7 +36,7 @@ def test_two_producers_at_once_queue_each_chunk_once(pipeline: Pipeline) -> None
 
     def produce_at_once() -> None:
         database = Database(pipeline.services.database_url, "tests")
-        queue = ChunkQueue.at(pipeline.services.redis_url)
+        queue = queue_of(pipeline.services)
         sources = find_sources(pipeline.data, ())
         barrier.wait()
         produce(sources, database, queue, chunk_rows=10, queue_limit=1000)
@@ -199,9 +200,8 @@ def test_a_text_of_other_surrogates_for_the_same_bytes_is_the_same_text(pipeline
 
 
 def test_people_are_not_rejected_while_their_places_are_still_being_loaded(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline,
 ) -> None:
-    monkeypatch.setattr("worker.load.OUT_OF_ORDER_PAUSE", 0.01)
     pipeline.write(places=PLACES, people=PEOPLE)
     pipeline.produce()
     key = "rq:queue:chunks"

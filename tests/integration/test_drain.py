@@ -9,8 +9,7 @@ from exporter import drain as module
 from exporter.drain import drain
 from pipeline.database import Database
 from pipeline.errors import DrainTimeoutError, PipelineError
-from pipeline.queue import ChunkQueue
-from tests.conftest import PEOPLE, PLACES, Pipeline
+from tests.conftest import PEOPLE, PLACES, Pipeline, queue_of
 
 JOBS = "rq:queue:chunks"
 
@@ -35,7 +34,7 @@ def test_the_drain_waits_for_a_commit_that_comes_after_the_queue_is_empty(sealed
     drained = threading.Event()
 
     def wait() -> None:
-        drain(Database(sealed.services.database_url, "exporter"), ChunkQueue.at(sealed.services.redis_url), 30)
+        drain(Database(sealed.services.database_url, "exporter"), queue_of(sealed.services), 30)
         drained.set()
 
     exporter = threading.Thread(target=wait)

@@ -71,7 +71,7 @@ def test_rejected_rows_come_back_after_places_that_came_while_their_chunk_was_be
 
 def chunk_on_queue(pipeline: Pipeline) -> tuple[int, int, str]:
     """Load, number and text of the one chunk on the queue, which it takes off."""
-    [job] = Chunks(connection=pipeline.queue.connection).get_jobs()
+    [job] = Chunks("chunks", connection=pipeline.queue.connection).get_jobs()
     assert isinstance(job, ChunkJob)
     pipeline.queue.connection.delete("rq:queue:chunks", job.key)
     return job.arguments()

@@ -11,7 +11,7 @@ from pipeline.ledger import LoadPlan
 from pipeline.schema import apply_schema
 from producer.scan import scan
 from producer.sources import find_sources
-from tests.conftest import PEOPLE, PLACES, Pipeline, Services, at_once
+from tests.conftest import PEOPLE, PLACES, Pipeline, Services, at_once, queue_of
 
 EARLIER_SCHEMA = Path(__file__).parent / "earlier" / "schema.sql"  # of version 0.1.0
 
@@ -39,6 +39,7 @@ def test_an_earlier_database_is_brought_up_to_date_without_losing_a_row(pipeline
     assert len(people) == 4
 
     assert apply_schema(pipeline.database)
+    pipeline.queue = queue_of(pipeline.services)  # only now has the database an id
     assert pipeline.people() == people
     assert [result.queued_chunks for result in pipeline.produce()] == [0, 0]
     contradicting = PLACES.replace("Ayrshire", "Strathclyde")

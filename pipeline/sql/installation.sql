@@ -1,0 +1,2 @@
+-- Returns the id of this database.
+SELECT id::text FROM installation;
