@@ -24,7 +24,7 @@ from pipeline import stop
 from pipeline.ledger import MissingChunk
 from pipeline.queue.job import CHUNK_TIMEOUT, RETRIES, TASK, LoadChunk
 from pipeline.queue.rq_queue import Chunks
-from pipeline.queue.server import connected, translating
+from pipeline.queue.server import connected, translating, warn_about_eviction
 from pipeline.queue.worker import ChunkWorker
 
 PRODUCING_TTL = 10  # seconds after which a producer that says nothing is gone
@@ -65,8 +65,13 @@ class ChunkQueue:
 
     @classmethod
     def at(cls, url: str, name: str, installation: str) -> "ChunkQueue":
-        """The queue on the server at `url`; raises SettingsError, naming REDIS_URL, if it cannot be reached."""
-        return cls(connected(url), name, installation)
+        """The queue on the server at `url`; raises SettingsError, naming REDIS_URL, if it cannot be reached.
+
+        Warns of a server that may evict what is on the queue.
+        """
+        connection = connected(url)
+        warn_about_eviction(connection)
+        return cls(connection, name, installation)
 
     @translating()
     def put(self, chunk: MissingChunk, text: str) -> None:

@@ -1,7 +1,9 @@
 """The Redis server: how it is reached, and its errors translated."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import redis
@@ -22,6 +24,9 @@ TRANSIENT = (
     redis.exceptions.OutOfMemoryError,
     redis.exceptions.ReadOnlyError,
 )
+
+
+logger = logging.getLogger(__name__)
 
 
 def connected(url: str) -> "Redis":
@@ -52,6 +57,21 @@ def connected(url: str) -> "Redis":
         # not after a timeout: a frozen server would hold up each command for four of them
         retry=Retry(ExponentialBackoff(cap=1, base=0.1), RETRIES, supported_errors=(redis.ConnectionError,)),
     )
+
+
+def warn_about_eviction(connection: "Redis") -> None:
+    """Says, with the remedy, that the server may evict queued chunks; nothing if it does not permit INFO."""
+    try:
+        memory: Any = connection.info("memory")
+    except redis.RedisError:
+        return
+    policy = memory.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction" and memory.get("maxmemory"):
+        logger.warning(
+            "REDIS_URL: Redis may drop chunks from the queue when its memory is full: maxmemory-policy is '%s';"
+            " set it to noeviction",
+            policy,
+        )
 
 
 def answers(url: str) -> bool:

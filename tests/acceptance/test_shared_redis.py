@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -13,6 +14,7 @@ from pipeline.database import Database
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, Services, queue_of, with_path
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
+EVICTION = "Redis may drop chunks from the queue when its memory is full: maxmemory-policy is 'allkeys-lru'"
 RULE = ("resetchannels", "~rq:*", "+@all", "-@dangerous", "+info")
 
 
@@ -89,6 +91,42 @@ def test_a_chunk_of_another_database_is_refused_by_name(pipeline: Pipeline, othe
     other.queue = queue_of(other.services, "other")
     other.load()
     assert other.counts("places.csv")["inserted"] == 3
+
+
+@contextmanager
+def configured(connection: redis.Redis, **settings: str) -> Iterator[None]:
+    """The server with other settings for the length of the block."""
+    names = {name.replace("_", "-"): value for name, value in settings.items()}
+    before = {name: connection.config_get(name)[name] for name in names}
+    for name, value in names.items():
+        connection.config_set(name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            connection.config_set(name, value)
+
+
+@pytest.mark.parametrize("stage", ["producer", "worker --burst", "exporter"])
+def test_a_redis_that_may_evict_chunks_is_warned_about_once(commands: Commands, pipeline: Pipeline, stage: str) -> None:
+    pipeline.load(places=PLACES)
+    folders = {"DATA_DIR": str(pipeline.data), "OUTPUT_DIR": str(pipeline.data)}
+    with configured(pipeline.queue.connection, maxmemory="1gb", maxmemory_policy="allkeys-lru"):
+        ended = commands.run(*stage.split(), **folders)
+    assert ended.returncode == 0, ended.stderr
+    [line] = [line for line in ended.stderr.splitlines() if EVICTION in line]
+    assert line.endswith("; set it to noeviction")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"maxmemory": "1gb", "maxmemory_policy": "noeviction"}, {"maxmemory": "0", "maxmemory_policy": "allkeys-lru"}],
+)
+def test_a_redis_that_evicts_nothing_is_not_warned_about(
+    commands: Commands, pipeline: Pipeline, settings: dict[str, str]
+) -> None:
+    with configured(pipeline.queue.connection, **settings):
+        assert "maxmemory" not in commands.run("worker", "--burst").stderr
 
 
 @pytest.fixture
