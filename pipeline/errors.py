@@ -1,5 +1,10 @@
 """The project's errors: the class says what the caller does, the message what the user does."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.ledger import MissingChunk
+
 
 class PipelineError(Exception):
     """Stop: what happened, where, the value, the remedy, in one or two lines."""
@@ -36,7 +41,15 @@ class PutBackError(PipelineError):
 
 
 class OutOfOrderError(PutBackError):
-    """What the chunk refers to is still being loaded."""
+    """Put the chunk back on the queue until another chunk is committed."""
+
+    def __init__(self, chunk: str, waits_for: "MissingChunk") -> None:
+        super().__init__(f"{chunk} waits for {waits_for}")
+        self.waits_for = waits_for
+
+
+class BlockedError(PipelineError):
+    """Record the chunk as failed, without retries: the chunk that it waits for has failed or is lost."""
 
 
 class RefusedJobError(PipelineError):

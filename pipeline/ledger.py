@@ -160,7 +160,7 @@ def chunks(tx: Transaction, load: int) -> list[tuple[ChunkPlan, int | None]]:
 
 def missing_chunks(tx: Transaction, loads: list[int] | None = None) -> list[MissingChunk]:
     """The chunks that are not committed yet, of some loads or of all current ones, in order."""
-    return list(starmap(_chunk, tx.rows(SQL / "missing_chunks.sql", loads=loads)))
+    return _missing(tx, loads=loads)
 
 
 def all_chunks(tx: Transaction, source_ids: list[int]) -> list[MissingChunk]:
@@ -196,19 +196,19 @@ def claim(tx: Transaction, load: int, number: int) -> Claim | None:
     return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest) if is_to_load else None
 
 
-def is_loading(tx: Transaction, datasets: tuple[str, ...]) -> bool:
-    """Whether a current load of one of these datasets is incomplete."""
-    return bool(tx.value(SQL / "is_loading.sql", datasets=list(datasets)))
+def first_missing(tx: Transaction, datasets: tuple[str, ...]) -> MissingChunk | None:
+    """The first chunk of the current loads of these datasets that is not committed yet; None: all are complete."""
+    return next(iter(_missing(tx, datasets=list(datasets), limit=1)), None)
+
+
+def first_missing_before(tx: Transaction, claimed: Claim) -> MissingChunk | None:
+    """The first chunk of the same load, before the claimed one, that is not committed yet."""
+    return next(iter(_missing(tx, loads=[claimed.load], before=claimed.number, limit=1)), None)
 
 
 def rejected_kinds(tx: Transaction, limit: int) -> list[tuple[str, int]]:
     """The commonest kinds of faults among the rejected rows, each with its number of rows."""
     return [(kind, count) for kind, count in tx.rows(SQL / "rejected_kinds.sql", limit=limit)]
-
-
-def is_preceded(tx: Transaction, claimed: Claim) -> bool:
-    """Whether a chunk before this one, of the same load, is not committed yet."""
-    return bool(tx.value(SQL / "is_preceded.sql", load=claimed.load, number=claimed.number))
 
 
 def record(tx: Transaction, claimed: Claim, counts: Counts) -> None:
@@ -227,3 +227,14 @@ def record(tx: Transaction, claimed: Claim, counts: Counts) -> None:
 
 def _chunk(load: int, source: str, reopened: int, job_group: str | None, *plan: Any) -> MissingChunk:
     return MissingChunk(load, source, reopened, job_group, ChunkPlan(*plan))
+
+
+def _missing(
+    tx: Transaction,
+    loads: list[int] | None = None,
+    datasets: list[str] | None = None,
+    before: int | None = None,
+    limit: int | None = None,
+) -> list[MissingChunk]:
+    conditions = {"loads": loads, "datasets": datasets, "before": before, "limit": limit}
+    return list(starmap(_chunk, tx.rows(SQL / "missing_chunks.sql", **conditions)))

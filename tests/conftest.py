@@ -30,6 +30,7 @@ from producer.preview import Limits
 from producer.produce import Produced, produce
 from producer.sources import find_sources
 from worker.load import ChunkLoader
+from worker.order import InOrder
 
 PLACES = "city,county,country\nAyr,Ayrshire,Scotland\nCork,Cork,Ireland\nTenby,Pembrokeshire,Wales\n"
 PEOPLE = (
@@ -123,7 +124,7 @@ class Pipeline:
 
     def work(self) -> None:
         """Loads what is on the queue, as one worker that then ends."""
-        self.queue.work(self.loader.load_chunk, burst=True)
+        self.queue.work(InOrder(self.loader.load_chunk, self.queue).load_chunk, burst=True)
 
     def load(self, chunk_rows: int | None = None, **files: str) -> None:
         """Writes files, produces and works, and checks that every row is accounted for."""

@@ -8,6 +8,7 @@ import click
 from pipeline import command, stop
 from pipeline.database import Database
 from worker.load import ChunkLoader
+from worker.order import InOrder
 
 EXAMPLES = """\b
 Examples:
@@ -38,7 +39,8 @@ def main(burst: bool, database_url: str, redis_url: str, queue_name: str) -> Non
     queue = command.queue_of(database, redis_url, queue_name)
     gc.set_threshold(GC_THRESHOLD)
     logger.info("worker ready")
-    queue.work(ChunkLoader(database, stop.requested).load_chunk, burst=burst)
+    loader = ChunkLoader(database, stop.requested)
+    queue.work(InOrder(loader.load_chunk, queue, stop.requested).load_chunk, burst=burst)
     logger.debug("worker stopped")
 
 

@@ -10,13 +10,12 @@ from pipeline import ledger
 from pipeline.database import Database, ForeignKeyError, Transaction
 from pipeline.datasets import DATASETS
 from pipeline.datasets.dataset import Dataset, Rejected, copy_field
-from pipeline.errors import OutOfOrderError, PipelineError, PutBackError, RefusedJobError, RetryLaterError
+from pipeline.errors import PipelineError, PutBackError, RefusedJobError, RetryLaterError
 from pipeline.ledger import Claim, Counts
 from pipeline.rows import SourceRows
 from pipeline.waiting import patiently
 
 PAUSE_STEP = 0.1  # seconds within which a pause ends when the worker is told to stop
-OUT_OF_ORDER_PAUSE = 0.05  # seconds before the chunk goes back; what it waits for may be next on the queue
 
 logger = logging.getLogger(__name__)
 
@@ -34,15 +33,11 @@ class ChunkLoader:
         """Loads a chunk exactly once, however often, late or concurrently it is delivered.
 
         `installation` is the id of the database that the chunk belongs to, unless the job does not say.
-        Raises RetryLaterError when the same transient error came at every attempt, PutBackError when the
-        chunk has to wait for others or the worker is told to stop, RefusedJobError when the chunk is not in
-        this database, and PipelineError when this text can never be loaded.
+        Raises RetryLaterError when the same transient error came at every attempt, OutOfOrderError when the
+        chunk has to wait for another, PutBackError when the worker is told to stop, RefusedJobError when the
+        chunk is not in this database, and PipelineError when this text can never be loaded.
         """
-        try:
-            patiently(lambda: self._attempt(load, number, text, installation), sleep=self._pause)
-        except OutOfOrderError:
-            self._pause(OUT_OF_ORDER_PAUSE)
-            raise
+        patiently(lambda: self._attempt(load, number, text, installation), sleep=self._pause)
 
     def _pause(self, seconds: float) -> None:
         end = time.monotonic() + seconds

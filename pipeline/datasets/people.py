@@ -124,8 +124,8 @@ class People(Dataset):
         if self._is_preview:
             self._place_ids = {city: str(place_id) for city, place_id in tx.rows(HERE / "place_ids_previewed.sql")}
             return
-        if ledger.is_loading(tx, self.refers_to):
-            raise OutOfOrderError(f"{claimed.source} names places that are not known, and places are being loaded")
+        if waits_for := ledger.first_missing(tx, self.refers_to):
+            raise OutOfOrderError(f"{claimed.source} chunk {claimed.number}", waits_for)
         self._place_ids = {city: str(place_id) for city, place_id in tx.rows(HERE / "place_ids.sql")}
 
 

@@ -34,8 +34,8 @@ class Places(Dataset):
 
         Chunks of a load follow each other in order, so that the earlier row wins however many workers run.
         """
-        if ledger.is_preceded(tx, claimed):
-            raise OutOfOrderError(f"{claimed.source} chunk {claimed.number} waits for the chunks before it")
+        if waits_for := ledger.first_missing_before(tx, claimed):
+            raise OutOfOrderError(f"{claimed.source} chunk {claimed.number}", waits_for)
         resolved = self.resolve(tx, claimed, rows)
         position = {"source_id": claimed.source_id, "load": claimed.load, "is_last": claimed.last_row is None}
         return self._merge(tx, resolved, claimed.row_count, HERE / "places_merge.sql", **position)

@@ -1,7 +1,8 @@
 """The only package that speaks Redis and RQ: chunks go onto the queue, workers take them off."""
 
 from pipeline.queue.chunk_queue import ChunkQueue, QueueState
+from pipeline.queue.job import LoadChunk
 from pipeline.queue.rq_queue import Chunks
 from pipeline.queue.server import answers
 
-__all__ = ["ChunkQueue", "Chunks", "QueueState", "answers"]
+__all__ = ["ChunkQueue", "Chunks", "LoadChunk", "QueueState", "answers"]

@@ -135,6 +135,11 @@ class ChunkQueue:
         )
 
     @translating()
+    def bring_forward(self, chunk: MissingChunk) -> bool:
+        """Makes a chunk that waits on the queue the next one to be taken; returns whether it waits there."""
+        return any(map(self._chunks.bring_forward, self._job_ids(chunk.job_id)))
+
+    @translating()
     def failure(self, job_id: str) -> str:
         """The last line of what the failed job of a chunk reported."""
         connection: Any = self.connection

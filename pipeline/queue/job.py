@@ -12,7 +12,7 @@ from rq.exceptions import NoSuchJobError, StopRequested
 from rq.executions import Execution, ExecutionRegistry
 from rq.job import Job
 
-from pipeline.errors import PutBackError, RefusedJobError
+from pipeline.errors import BlockedError, RefusedJobError
 
 TASK = "load_chunk"  # the one function that a job may name
 # What the producer writes: the task, no instance, no positional arguments, these two, and a text.
@@ -24,6 +24,7 @@ NAME = re.compile(rb"[A-Za-z0-9_-]{1,64}")  # of a queue
 RETRIES = 5  # of a chunk, by RQ, before it is put into the FailedJobRegistry
 CHUNK_TIMEOUT = 300  # seconds that one attempt at a chunk may take
 FAILURE_TTL = 7 * 24 * 3600  # seconds that a failed job is kept
+BLOCKED_TTL = 24 * 3600  # seconds that a job is kept that failed only because another chunk failed
 LONGEST_DATA = 16 << 20  # bytes; the text of a chunk is at most 2 MiB, and JSON can make six bytes of one
 
 # The fields of a job's hash that are taken over, and those that each job has but that are set here for all.
@@ -80,8 +81,9 @@ class ChunkJob(Job):
         except RefusedJobError:
             self.retries_left = 0
             raise
-        except PutBackError:
-            self.retries_left = (self.retries_left or 0) + 1  # RQ takes one off when it queues the job again
+        except BlockedError:
+            self.retries_left = 0
+            self.failure_ttl = BLOCKED_TTL
             raise
 
     def refresh(self) -> None:

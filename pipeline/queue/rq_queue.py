@@ -6,6 +6,7 @@ import time
 from typing import Any, ClassVar
 
 from redis import Redis
+from redis.client import Pipeline
 from rq import Queue
 from rq.exceptions import NoSuchJobError, StopRequested
 from rq.intermediate_queue import IntermediateQueue
@@ -22,6 +23,11 @@ EXECUTION = re.compile(rb"[A-Za-z0-9_-]{1,200}:[A-Za-z0-9_-]{1,200}")  # job id 
 
 FAILURES_KEPT = 64  # failed jobs; the producer brings the chunks of others back as well
 PUT_BACK = "if redis.call('LREM', KEYS[1], 1, ARGV[1]) > 0 then redis.call('RPUSH', KEYS[2], ARGV[1]) end"
+BRING_FORWARD = """
+local found = redis.call('LREM', KEYS[1], 1, ARGV[1])
+if found > 0 then redis.call('LPUSH', KEYS[1], ARGV[1]) end
+return found
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -120,8 +126,19 @@ class Chunks(Queue):
         else:
             _drop(self.connection, self.key, job_id)
 
+    def bring_forward(self, job_id: str) -> bool:
+        """Makes a job that is on the queue the next one to be taken; returns whether it is on the queue."""
+        return bool(self.connection.eval(BRING_FORWARD, 1, self.key, job_id))
+
+    def requeue(self, job: Job, pipeline: "Pipeline") -> None:
+        """Puts a job back on the queue as if no worker had taken it; all its retries are left."""
+        self._enqueue_job(job, pipeline=pipeline)
+
     def forget_oldest_failures(self) -> None:
-        """Keeps the latest failed jobs alone: each has its rows, and memory must not grow with their number."""
+        """Keeps the 64 failed jobs that expire last: each has its rows, and memory must not grow with their number.
+
+        Jobs that failed because of another one expire before that one.
+        """
         connection: Any = self.connection
         registry = self.failed_job_registry.key
         for entry in connection.zrange(registry, 0, -FAILURES_KEPT - 1):

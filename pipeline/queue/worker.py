@@ -91,12 +91,20 @@ class ChunkWorker(SimpleWorker):
             self._queue.free(job.id)  # the job waits in the intermediate list, and comes again
             raise
 
+    def _finalize_failure(self, job: Job, queue: Queue, execution: Execution, exc_info: Any) -> None:
+        """Records a failure; a job that is only put back on the queue counts as no failure of job or worker."""
+        if not isinstance(exc_info[1], PutBackError):
+            super()._finalize_failure(job, queue, execution, exc_info)
+            return
+        logger.info("%s goes back on the queue: %s", job.description, exc_info[1])
+        with self.connection.pipeline() as pipeline:
+            self.cleanup_execution(job, pipeline, execution)
+            self._queue.requeue(job, pipeline)
+            pipeline.execute()
+
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """Says in one line what failed and what happens next. RQ would log the rows along with it."""
         error = exc_info[1]
-        if isinstance(error, PutBackError):
-            logger.info("%s goes back on the queue: %s", job.description, error)
-            return
         if isinstance(error, RefusedJobError):
             next_step = "it is recorded in the FailedJobRegistry and not tried again"
         elif job.retries_left:

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline import PROJECT
 from pipeline.database import Database
+from pipeline.queue.job import RETRIES
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, expected_people, generate, held, wait_until
 
 EXERCISE = os.environ.get("EXERCISE_DIR")
@@ -172,20 +173,25 @@ def test_a_producer_killed_half_way_goes_on_when_started_again(commands: Command
 
 
 def test_people_whose_places_are_still_being_loaded_lose_no_retries(commands: Commands, pipeline: Pipeline) -> None:
-    """More turns than there are retries, while the only chunk of places is off the queue."""
+    """More turns than there are attempts, while a producer has yet to queue the only chunk of places."""
     pipeline.write(places=PLACES, people=PEOPLE)
     pipeline.produce()
-    places = pipeline.queue.connection.lpop("rq:queue:chunks")
-    worker = commands.start("worker")
+    places, people = pipeline.queue.connection.lrange("rq:queue:chunks", 0, -1)
+    pipeline.queue.connection.lpop("rq:queue:chunks")
+    enqueued = set()
 
     def turns() -> int:
-        keys = pipeline.queue.connection.smembers("rq:workers")
-        return sum(int(pipeline.queue.connection.hget(key, "failed_job_count") or 0) for key in keys)
+        enqueued.add(pipeline.queue.connection.hget(b"rq:job:" + people, "enqueued_at"))
+        return len(enqueued)
 
-    wait_until(lambda: turns() >= 8)
-    assert pipeline.people() == []
-    pipeline.queue.connection.rpush("rq:queue:chunks", places)
-    assert commands.run("exporter", OUTPUT_DIR=str(pipeline.data)).returncode == 0
+    with pipeline.queue.producing():
+        worker = commands.start("worker")
+        wait_until(lambda: turns() > RETRIES + 2)
+        assert pipeline.people() == []
+        pipeline.queue.connection.rpush("rq:queue:chunks", places)
+        assert commands.run("exporter", OUTPUT_DIR=str(pipeline.data)).returncode == 0
+    shown = commands.run("rq.cli", "info", "--url", commands.services.redis_url).stdout
+    assert "jobs: 2 finished, 0 failed" in shown
     worker.terminate()
     worker.wait(10)
     assert len(pipeline.people()) == 4

@@ -57,14 +57,29 @@ def test_a_chunk_that_fails_every_time_is_named_and_taken_up_by_rq_requeue_or_th
     run.stop_workers()
 
 
-def test_places_that_had_failed_find_room_beside_the_people_who_wait_for_them(run: Run) -> None:
+def test_people_fail_along_with_their_places_and_all_are_taken_up_by_the_producer(run: Run) -> None:
+    """They keep neither the producer waiting for room nor a worker busy."""
     with run.pipeline.database.transaction() as tx:
         tx.run("ALTER TABLE places ADD CONSTRAINT forbidden CHECK (false)")
     run.start_workers()
-    assert run.produce(DRAIN_TIMEOUT="3").wait(60) == 4  # people fill the queue, and go round on it
+    assert run.produce().wait(60) == 0
+    exporter = run.export()
+    _, err = exporter.communicate(timeout=60)
+    assert exporter.returncode == 1, err
+    assert "places.csv chunk 1 (rows 1 to 113) failed every time" in err
+    assert "23514 (CheckViolation) on forbidden" in err
+    wait_until(lambda: not run.pipeline.queue.state().under_way)
     with run.pipeline.database.transaction() as tx:
         tx.run("ALTER TABLE places DROP CONSTRAINT forbidden")
     run.finish(run.produce(), run.export())
+    run.check_first_load()
+
+
+def test_places_that_were_lost_find_room_although_people_who_wait_for_them_fill_the_queue(run: Run) -> None:
+    assert run.produce(DRAIN_TIMEOUT="1").wait(60) == 4  # no worker is running
+    assert run.redis.lpop(JOBS)
+    run.start_workers()
+    run.finish(run.produce(QUEUE_LIMIT="4", DRAIN_TIMEOUT="30"), run.export())
     run.check_first_load()
 
 

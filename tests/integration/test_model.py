@@ -132,9 +132,8 @@ def carried_over() -> Iterator[list[int]]:
 @example(steps=[("people", [ATLANTEAN], 12, 5, 2, False, 1), ("people", [], 12, 0, 2, True, 1)])
 @example(steps=[("people", [ATLANTEAN], 0, 0, 1, False, 1), ("people", [], 0, 0, 1, True, 1)])
 def test_whatever_comes_the_tables_hold_what_the_model_says(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, carried_over: list[int], steps: list
+    pipeline: Pipeline, carried_over: list[int], steps: list
 ) -> None:
-    monkeypatch.setattr("worker.load.OUT_OF_ORDER_PAUSE", 0)
     pipeline.limits = ANY_VERSION
     empty(pipeline)
     deliveries = Deliveries(pipeline)

@@ -22,6 +22,10 @@ def jobs(queue: ChunkQueue, name: str = "chunks") -> list[ChunkJob]:
     return Chunks(name, connection=queue.connection).get_jobs()
 
 
+def chunk(number: int) -> MissingChunk:
+    return MissingChunk(3, "people.csv", 0, ChunkPlan(number, number, 1, number, 0, 20, "ab" * 32))
+
+
 def put_as_before(queue: ChunkQueue, text: str) -> str:
     """Queues a chunk as versions did whose jobs did not say which database they belong to; returns the job's id."""
     queue.put(CHUNK, text)
@@ -88,8 +92,18 @@ def test_chunks_of_two_databases_on_one_queue_are_not_taken_for_each_other(queue
 def test_a_job_of_an_earlier_version_counts_as_its_chunk(queue: ChunkQueue) -> None:
     put_as_before(queue, "Jean,Kerr\n")
     assert queue.state().under_way == {CHUNK.job_id}
+    assert queue.bring_forward(CHUNK)
     [job] = jobs(queue)
     assert (job.installation, job.arguments()) == (None, (3, 2, "Jean,Kerr\n"))
+
+
+def test_a_chunk_that_is_brought_forward_is_the_next_one(queue: ChunkQueue) -> None:
+    for number in (1, 2, 3):
+        queue.put(chunk(number), "Jean,Kerr\n")
+    assert queue.bring_forward(chunk(3))
+    assert [job.arguments()[1] for job in jobs(queue)] == [3, 1, 2]
+    assert not queue.bring_forward(chunk(4))
+    assert queue.length() == 3
 
 
 def test_all_keys_begin_with_the_prefix_of_rq(queue: ChunkQueue) -> None:

@@ -1,0 +1,132 @@
+"""Chunks that wait for others: behind what they wait for, at no cost, and not for ever."""
+
+import pytest
+from rq import Worker
+
+from exporter import drain as exporter_drain
+from exporter.drain import drain
+from pipeline.errors import PipelineError
+from tests.conftest import PEOPLE, PLACES, Pipeline, expected_people, generate, held
+
+JOBS = "rq:queue:chunks"
+CAUSE = "PostgreSQL error 23514 (CheckViolation) on forbidden"
+
+
+def forbid(pipeline: Pipeline, condition: str) -> None:
+    """Rows of places that do not meet the condition cannot be stored."""
+    with pipeline.database.transaction() as tx:
+        tx.run(f"ALTER TABLE places ADD CONSTRAINT forbidden CHECK ({condition})")
+
+
+def permit(pipeline: Pipeline) -> None:
+    with pipeline.database.transaction() as tx:
+        tx.run("ALTER TABLE places DROP CONSTRAINT forbidden")
+
+
+def failures(pipeline: Pipeline) -> dict[str, str]:
+    """The reason of each failed chunk, by the chunk as it is named in messages."""
+    reasons = {}
+    for entry in pipeline.queue.connection.zrange("rq:failed:chunks", 0, -1):
+        description = pipeline.queue.connection.hget(b"rq:job:" + entry, "description")
+        job_id = entry.decode().partition("-load-")[2]
+        reasons[description.decode()] = pipeline.queue.failure(f"load-{job_id}")
+    return reasons
+
+
+def attempts(log: str, chunk: str) -> int:
+    return log.count(f"{chunk} failed after")
+
+
+def test_chunks_that_wait_for_a_failed_one_fail_once_and_name_it(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(exporter_drain, "MISSING_GRACE", 0.2)
+    forbid(pipeline, "false")
+    pipeline.write(places=PLACES, people=PEOPLE)
+    pipeline.produce(chunk_rows=2)
+    pipeline.work()
+    reason = "which failed: pipeline.errors.PipelineError: " + CAUSE
+    waits = f"waits for places.csv chunk 1 (rows 1 to 2), {reason}; correct the cause, then run the producer again"
+    assert failures(pipeline) == {
+        "places.csv chunk 1 (rows 1 to 2)": f"pipeline.errors.PipelineError: {CAUSE}",
+        "places.csv chunk 2 (rows 3 to 3)": f"pipeline.errors.BlockedError: places.csv chunk 2 {waits}",
+        "people.csv chunk 1 (rows 1 to 2)": f"pipeline.errors.BlockedError: people.csv chunk 1 {waits}",
+        "people.csv chunk 2 (rows 3 to 4)": f"pipeline.errors.BlockedError: people.csv chunk 2 {waits}",
+    }
+    assert attempts(caplog.text, "places.csv chunk 1 (rows 1 to 2)") == 6
+    for chunk in ("places.csv chunk 2 (rows 3 to 3)", "people.csv chunk 1 (rows 1 to 2)"):
+        assert attempts(caplog.text, chunk) == 1
+    with pytest.raises(PipelineError, match=r"^places.csv chunk 1 \(rows 1 to 2\) failed every time: "):
+        drain(pipeline.database, pipeline.queue, timeout=30)
+    permit(pipeline)
+    pipeline.load()
+    assert len(pipeline.people()) == 4
+    assert pipeline.queue.state().failed == frozenset()
+
+
+def test_a_chunk_that_waits_for_a_lost_one_fails_with_the_remedy(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.order.LOST_AFTER", 0.2)
+    pipeline.write(places=PLACES, people=PEOPLE)
+    pipeline.produce()
+    pipeline.queue.connection.lpop(JOBS)
+    pipeline.work()
+    assert failures(pipeline) == {
+        "people.csv chunk 1 (rows 1 to 4)": "pipeline.errors.BlockedError: people.csv chunk 1 waits for places.csv"
+        " chunk 1 (rows 1 to 3), which is neither committed nor on the queue; run the producer again"
+    }
+    pipeline.load()
+    assert len(pipeline.people()) == 4
+    assert pipeline.queue.state().failed == frozenset()
+
+
+def test_the_failure_that_others_come_from_is_kept_however_many_there_are(pipeline: Pipeline) -> None:
+    forbid(pipeline, "false")
+    generate(pipeline.data, people=100)
+    pipeline.produce(chunk_rows=1)
+    pipeline.work()
+    pipeline.work()  # a worker that starts removes the failed jobs that are too many
+    kept = failures(pipeline)
+    assert len(kept) == 64
+    assert "places.csv chunk 1 (rows 1 to 1)" in kept
+    permit(pipeline)
+    pipeline.load()
+    assert held(pipeline) == expected_people(pipeline.data)
+
+
+def test_a_chunk_that_is_put_back_leaves_no_trace_of_a_failure(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.write(places=PLACES, people=PEOPLE)
+    pipeline.produce()
+    places, people = pipeline.queue.connection.lrange(JOBS, 0, -1)
+    pipeline.queue.connection.delete(JOBS)
+    pipeline.queue.connection.rpush(JOBS, people, places)
+    counts: list[tuple[int, int]] = []
+    register_death = Worker.register_death
+
+    def noting_counts(worker: Worker) -> None:
+        worker.refresh()
+        counts.append((worker.successful_job_count, worker.failed_job_count))
+        register_death(worker)
+
+    monkeypatch.setattr("rq.worker.BaseWorker.register_death", noting_counts)
+    pipeline.work()
+    assert counts == [(2, 0)]
+    assert len(pipeline.people()) == 4
+    assert pipeline.queue.connection.keys("rq:results:*") == []
+
+
+def test_chunks_of_places_in_the_worst_order_are_loaded_without_pauses(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "pipeline.queue.worker")
+    generate(pipeline.data, people=10)
+    pipeline.produce(chunk_rows=5)
+    entries = pipeline.queue.connection.lrange(JOBS, 0, -1)
+    pipeline.queue.connection.delete(JOBS)
+    pipeline.queue.connection.rpush(JOBS, *reversed(entries))
+    pipeline.work()
+    pipeline.check_reconciliation()
+    assert caplog.text.count("goes back on the queue") <= len(entries)
