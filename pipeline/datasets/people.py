@@ -15,6 +15,7 @@ from pipeline.rows import Fault, SourceRow, SourceRows
 HERE = Path(__file__).parent
 REMEMBERED = 100_000  # texts; names repeat, and are checked once
 NEW_PLACE = "0"  # in a preview, the id of a place that is not in the table yet
+LONGEST_REMEMBERED = 50  # characters; longer names are rare, and memory must not grow with the width of a field
 TABLE_COLUMNS = ("source_id", "row_number", "given_name", "family_name", "date_of_birth", "place_id")
 
 
@@ -151,15 +152,20 @@ def good_days(texts: Sequence[str]) -> Sequence[str]:
 
 
 class Remembered(dict[str, str]):
-    """What a function says of a text, asked once for each of the last texts; a dictionary, since that is fastest."""
+    """What a function says of a text, asked once for each of the last short texts.
+
+    A dictionary, since that is fastest.
+    """
 
     def __init__(self, function: Callable[[str], str]) -> None:
         self._function = function
 
     def __missing__(self, text: str) -> str:
-        if len(self) >= REMEMBERED:
-            self.clear()
-        value = self[text] = self._function(text)
+        value = self._function(text)
+        if len(text) <= LONGEST_REMEMBERED:
+            if len(self) >= REMEMBERED:
+                self.clear()
+            self[text] = value
         return value
 
 

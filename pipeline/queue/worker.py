@@ -20,7 +20,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import now
 
-from pipeline.errors import PutBackError, RefusedJobError
+from pipeline.errors import BlockedError, PutBackError, RefusedJobError
 from pipeline.queue.job import ChunkJob, LoadChunk
 from pipeline.queue.rq_queue import Chunks
 
@@ -105,7 +105,7 @@ class ChunkWorker(SimpleWorker):
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """Says in one line what failed and what happens next. RQ would log the rows along with it."""
         error = exc_info[1]
-        if isinstance(error, RefusedJobError):
+        if isinstance(error, RefusedJobError | BlockedError):
             next_step = "it is recorded in the FailedJobRegistry and not tried again"
         elif job.retries_left:
             next_step = f"it will be tried again ({job.retries_left} tries left)"

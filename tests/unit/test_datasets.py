@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.datasets import DATASETS
 from pipeline.datasets.dataset import LONGEST_TEXT, clean, copy_field
-from pipeline.datasets.people import People, date_fault
+from pipeline.datasets.people import People, Remembered, date_fault, good_text
 from pipeline.rows import Fault
 
 
@@ -79,3 +79,10 @@ def test_what_copy_would_take_as_its_own_is_escaped() -> None:
 
 def test_places_come_before_the_people_who_refer_to_them() -> None:
     assert [dataset.name for dataset in DATASETS] == ["places", "people"]
+
+
+def test_only_short_texts_are_remembered_so_that_memory_does_not_grow_with_the_width_of_a_field() -> None:
+    remembered = Remembered(good_text)
+    for text, good in (("Jean", "Jean"), (" Siân ", "Siân"), ("x" * 200, "x" * 200), ("x" * 500_000, "")):
+        assert remembered[text] == good
+    assert remembered.keys() == {"Jean", " Siân "}
