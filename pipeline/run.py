@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pipeline import stages
 from pipeline.database import Database
-from pipeline.errors import SettingsError
 from pipeline.schema import apply_schema
 from pipeline.waiting import patiently
 
@@ -39,13 +38,7 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
 def _check_settings(environment: Mapping[str, str]) -> None:
     """Raises SettingsError for what producer or exporter would refuse."""
     from exporter.export import check_writable  # read while the process of the stages reads the same modules
-    from exporter.rejects import MaxRejects
     from producer.sources import find_sources
 
     find_sources(Path(environment["DATA_DIR"]), ())
     check_writable(Path(environment["OUTPUT_DIR"]))
-    try:
-        if "MAX_REJECTS" in environment:
-            MaxRejects.parse(environment["MAX_REJECTS"])
-    except ValueError as error:
-        raise SettingsError(f"MAX_REJECTS: {error}") from None

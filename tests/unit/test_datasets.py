@@ -61,13 +61,15 @@ def test_what_a_terminal_would_obey_is_shown_as_digits() -> None:
     assert "\x1b" not in str(Fault("born", "is not a date", "\x1b[2J"))
 
 
-@pytest.mark.parametrize("name", ["people.csv", "people-2.csv", "people-.csv", "people/a b.csv"])
+@pytest.mark.parametrize(
+    "name", ["people.csv", "People-2.CSV", "people-.csv", "people/a b.csv", "people/2024/01/q1.csv"]
+)
 def test_a_dataset_can_be_several_files(name: str) -> None:
     assert People.holds(name)
 
 
 @pytest.mark.parametrize(
-    "name", ["people_by_county.csv", "people.txt", "xpeople.csv", "people/a/b.csv", "people-/x.csv"]
+    "name", ["people_by_county.csv", "people.txt", "xpeople.csv", "x/people/b.csv", "people-/x.csv"]
 )
 def test_other_files_hold_no_people(name: str) -> None:
     assert not People.holds(name)

@@ -17,7 +17,7 @@ TAKEN = "rq:queue:chunks:intermediate"
 
 
 def chunk(number: int) -> MissingChunk:
-    return MissingChunk(1, "places.csv", 0, ChunkPlan(number, number, 1, number, 0, 20, "ab" * 32))
+    return MissingChunk(1, "places.csv", 0, None, ChunkPlan(number, number, 1, number, 0, 20, "ab" * 32))
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pipeline.queue import ChunkQueue, Chunks
 from pipeline.queue.job import ChunkJob
 
 DATABASE, OTHER_DATABASE = "0a" * 4 + "-1b2c-4d5e-8f90-" + "0a" * 6, "ff" * 4 + "-1b2c-4d5e-8f90-" + "ff" * 6
-CHUNK = MissingChunk(3, "people.csv", 0, ChunkPlan(2, 11, 10, 12, 400, 20, "ab" * 32))
+CHUNK = MissingChunk(3, "people.csv", 0, None, ChunkPlan(2, 11, 10, 12, 400, 20, "ab" * 32))
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def jobs(queue: ChunkQueue, name: str = "chunks") -> list[ChunkJob]:
 
 
 def chunk(number: int) -> MissingChunk:
-    return MissingChunk(3, "people.csv", 0, ChunkPlan(number, number, 1, number, 0, 20, "ab" * 32))
+    return MissingChunk(3, "people.csv", 0, None, ChunkPlan(number, number, 1, number, 0, 20, "ab" * 32))
 
 
 def put_as_before(queue: ChunkQueue, text: str) -> str:
