@@ -6,10 +6,13 @@ from pathlib import Path
 import click
 
 from exporter.drain import drain
-from exporter.export import Exported, check_writable, export, table
+from exporter.export import Exported, export, table
+from exporter.output import check_writable
+from exporter.report import check_sources, find_reports
 from pipeline import command
 from pipeline.account import account
 from pipeline.database import Database
+from pipeline.errors import PipelineError
 from pipeline.limits import RowLimit
 from pipeline.terminal import echo
 from pipeline.waiting import Deadline, patiently
@@ -28,6 +31,7 @@ logger = logging.getLogger("exporter")
 
 @click.command(epilog=EXAMPLES)
 @command.folder("--output", "OUTPUT_DIR", "data", "Folder that the reports are written into.")
+@command.data_dir
 @command.drain_timeout
 @command.max_rejects
 @command.database_url()
@@ -36,6 +40,7 @@ logger = logging.getLogger("exporter")
 @command.logging_options
 def main(
     output: Path,
+    data: Path,
     drain_timeout: float,
     max_rejects: RowLimit | None,
     database_url: str,
@@ -45,17 +50,28 @@ def main(
     """Wait until all loads are complete, then write every report.
 
     Reports are the files of exporter/reports; each is replaced whole or not at all. If no load has changed
-    since they were written, they stay; remove one of them to have all written anew.
+    since they were written, they stay; remove one of them to have all written again. No report may be
+    called what the producer would read from the data folder.
     """
     check_writable(output)
+    reports = find_reports(output, data)
     database = Database(database_url, "exporter")
     queue = command.queue_of(database, redis_url, queue_name)
+    with database.transaction() as tx:
+        check_sources(tx, reports)
     exported = None
     while exported is None:  # a new load may be sealed between the drain and the snapshot of the reports
         drain(database, queue, drain_timeout)
         with Deadline(max(drain_timeout, REPORTS_TIMEOUT)) as deadline:
-            exported = patiently(lambda: export(database, output, max_rejects), deadline=deadline)
+            exported = patiently(lambda: export(database, reports, output, max_rejects), deadline=deadline)
     _tell(exported, max_rejects, output / SUMMARY)
+    for failure in exported.failures:
+        logger.error("%s", failure)
+    if exported.failures:
+        raise PipelineError(
+            f"{len(exported.failures)} of {len(reports)} reports failed; the others are written:"
+            " correct the queries named above, and run it again"
+        )
 
 
 def _tell(exported: Exported, limit: RowLimit | None, summary: Path) -> None:

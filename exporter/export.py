@@ -1,9 +1,9 @@
-"""Reports: each a file `NAME.json.sql` or `NAME.csv.sql`, whose query makes `NAME.json` or `NAME.csv`."""
+"""From complete loads to files: every report, all from one snapshot."""
 
 import io
 import json
 import os
-import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,106 +15,136 @@ from typing import IO
 
 from exporter import stamp
 from exporter.cells import write_csv
+from exporter.output import replace, temporary_folder
 from exporter.rejects import check_rejects
+from exporter.report import Report, check_sources, unterminated
 from pipeline import ledger
 from pipeline.database import Database, Transaction
-from pipeline.errors import PipelineError, SettingsError
+from pipeline.errors import QueryError, RetryLaterError, SettingsError
 from pipeline.ledger import LoadProgress
 from pipeline.limits import RowLimit
 from pipeline.terminal import printable
 
-REPORTS = Path(__file__).parent / "reports"
 CONNECTIONS = 4  # that make reports at the same time
 COMMONEST = 3  # kinds of faults that the exporter names
+BEFORE_QUERY, AFTER_QUERY = (Path(__file__).parent / "json_report.sql").read_text(encoding="utf-8").split("{query}")
+JSON_RULE = "a JSON report's query returns one row with one column"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A report that cannot be made, and why."""
+
+    report: Report
+    error: QueryError
+
+    def __str__(self) -> str:
+        if self.error.position is None:
+            return f"{self.report.path.name}: {self.error}"
+        before = self.report.query[: self.error.position - 1]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        return f"{self.report.path.name} line {line}, column {column}: {self.error}"
 
 
 @dataclass(frozen=True)
 class Exported:
     """The reports, and what became of the rows that they are about."""
 
-    files: list[Path]  # by name
+    files: list[Path]  # written, by name
+    failures: list[Failure]  # reports that were not
     up_to_date_since: datetime | None  # when they were written before, if nothing has changed since
     loads: list[LoadProgress]
     rejected_kinds: list[tuple[str, int]]  # the commonest, each with its number of rows
 
 
-def export(database: Database, output: Path, max_rejects: RowLimit | None = None) -> Exported | None:
-    """Writes every report into `output`, all from one snapshot, unless they are up to date there.
+def export(
+    database: Database, reports: Sequence[Report], output: Path, max_rejects: RowLimit | None = None
+) -> Exported | None:
+    """Writes the reports into `output`, all from one snapshot, unless they are up to date there.
 
     None, and nothing written, if the snapshot holds a load that is not complete. The files are replaced
     after all of them were written and synced: a reader never sees half of one, and an error (SettingsError
-    if the folder is at fault, TooManyRejectsError) leaves the previous ones.
+    if the folder is at fault or a report has a source's name, TooManyRejectsError) leaves the previous ones. A report
+    whose query fails leaves its own previous file, and is written again next time.
     """
-    queries = sorted(REPORTS.glob("*.sql"))
-    files = [output / query.stem for query in queries]
+    files = [output / report.name for report in reports]
     try:
-        with tempfile.TemporaryDirectory(dir=output, prefix=".reports-") as folder:
+        with temporary_folder(output) as folder:
             with database.transaction(snapshot=True) as tx:
+                check_sources(tx, reports)
                 if ledger.missing_chunks(tx):
                     return None
                 loads = ledger.progress(tx)
                 if max_rejects:
                     check_rejects(loads, max_rejects)
                 kinds = ledger.rejected_kinds(tx, COMMONEST)
-                made_from = stamp.origin(tx, queries)
+                made_from = stamp.origin(tx, reports)
                 if since := stamp.written_at(output, made_from, files):
-                    return Exported(files, since, loads, kinds)
-                write = partial(_write, database, tx.shared_snapshot(), Path(folder))
+                    return Exported(files, [], since, loads, kinds)
+                write = partial(_write, database, tx.shared_snapshot(), folder)
                 with ThreadPoolExecutor(CONNECTIONS) as threads:
-                    finished = list(threads.map(write, queries))
-            finished.append(stamp.write(Path(folder), made_from, finished))  # last: it vouches for the others
-            for path in finished:
-                path.replace(output / path.name)
-            return Exported(files, None, loads, kinds)
+                    outcomes = list(threads.map(write, reports))
+            failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+            written = [outcome for outcome in outcomes if isinstance(outcome, Path)]
+            _replace(folder, written, failures, made_from, output)
+            return Exported([output / path.name for path in written], failures, None, loads, kinds)
     except OSError as error:
         raise SettingsError(
             f"OUTPUT_DIR: cannot write into '{output}': {error.strerror}; the previous reports are as they were"
         ) from error
 
 
-def check_writable(output: Path) -> None:
-    """Raises SettingsError, naming OUTPUT_DIR, if reports cannot be written there."""
-    if not output.is_dir():
-        raise SettingsError(f"OUTPUT_DIR: no folder '{output}'; create it or correct the setting")
+def _replace(folder: Path, written: list[Path], failures: list[Failure], made_from: str, output: Path) -> None:
+    """Moves the reports written in `folder` into `output`, with a stamp that vouches for them unless one is missing."""
+    owned = {stamp.NAME, *stamp.written_names(output)}
+    if failures:
+        earlier = [output / failure.report.name for failure in failures]
+        left = [path for path in earlier if path.name in owned and path.is_file()]
+        last = stamp.write(folder, None, [*written, *left])
+    else:
+        last = stamp.write(folder, made_from, written)
+    replace([*written, last], output, owned)  # the stamp last, since it vouches for the others
+
+
+def _write(database: Database, snapshot: str, folder: Path, report: Report) -> Path | Failure:
+    path = folder / report.name
     try:
-        with tempfile.TemporaryFile(dir=output):
-            pass
-    except OSError as error:
-        raise SettingsError(
-            f"OUTPUT_DIR: cannot write into '{output}': {error.strerror}; correct its rights or the setting"
-        ) from error
-
-
-def _write(database: Database, snapshot: str, folder: Path, query: Path) -> Path:
-    path = folder / query.stem
-    with (
-        closing(database.another()) as connection,
-        connection.transaction(snapshot=snapshot) as tx,
-        path.open("x", encoding="utf-8", newline="") as file,
-    ):
-        if path.suffix == ".json":
-            _write_json(tx, query, file)
-        elif path.suffix == ".csv":
-            _write_csv(tx, query, file)
-        else:
-            raise PipelineError(f"{query.name}: a report is called NAME.json.sql or NAME.csv.sql")
-        file.flush()
-        os.fsync(file.fileno())
+        with (
+            closing(database.another()) as connection,
+            connection.transaction(snapshot=snapshot) as tx,
+            path.open("xb") as file,
+        ):
+            write = _write_json if path.suffix == ".json" else _write_csv
+            write(tx, report, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except QueryError as error:
+        return Failure(report, error)
+    except RetryLaterError as error:
+        raise RetryLaterError(f"{report.path.name}: {error}") from error
     return path
 
 
-def _write_json(tx: Transaction, query: Path, file: IO[str]) -> None:
-    """The query's one value, of type json, without spaces and with its characters as they are."""
-    rows = tx.rows(query)
-    if len(rows) != 1 or len(rows[0]) != 1:
-        raise PipelineError(f"{query.name}: a JSON report's query returns one row with one column of type json")
-    json.dump(rows[0][0], file, ensure_ascii=False, separators=(",", ":"))
+def _write_json(tx: Transaction, report: Report, file: IO[bytes]) -> None:
+    """The query's one value, as PostgreSQL writes it."""
+    columns, _ = tx.stream(report.query)
+    if len(columns) != 1:
+        raise QueryError(f"returns {len(columns)} columns; {JSON_RULE}")
+    _, pieces = tx.stream(unterminated(report.query), BEFORE_QUERY, AFTER_QUERY)
+    for first, piece in pieces:
+        if first == 1 and file.tell():
+            raise QueryError(f"returns more than one row; {JSON_RULE}")
+        file.write(piece)
+    if not file.tell():
+        raise QueryError(f"returns no row; {JSON_RULE}")
 
 
-def _write_csv(tx: Transaction, query: Path, file: IO[str]) -> None:
+def _write_csv(tx: Transaction, report: Report, file: IO[bytes]) -> None:
     """A header and the query's rows; lines end with a newline alone."""
-    names, rows = tx.stream(query)
-    write_csv(file, chain([names], rows))
+    names, rows = tx.stream(report.query)
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    write_csv(text, chain([names], rows))
+    text.detach()
 
 
 def table(summary: Path) -> str:

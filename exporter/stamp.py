@@ -1,4 +1,4 @@
-"""Says of what the reports in a folder were made, as a hidden file beside them: whether they are up to date."""
+"""A hidden file next to the reports: what an exporter has written, and of what, so whether it is up to date."""
 
 import hashlib
 import json
@@ -7,26 +7,32 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from exporter.report import Report
 from pipeline import database
 from pipeline.database import Transaction
 
 NAME = ".reports.json"
 HERE = Path(__file__).parent
-CODE = (*sorted(HERE.glob("*.py")), Path(database.__file__))  # what turns rows into files
+CODE = (*sorted(HERE.glob("*.py")), *sorted(HERE.glob("*.sql")), Path(database.__file__))  # what turns rows into files
+LONGEST = 1 << 20  # bytes of a stamp
 
 
-def origin(tx: Transaction, queries: Iterable[Path]) -> str:
+def origin(tx: Transaction, reports: Iterable[Report]) -> str:
     """A digest of all that reports are made from: what the ledger says of the tables, the queries, and the code.
 
     Each load, reopened chunk or forgotten source makes it another, and each database has its own, since the
     ledger knows every commit to the microsecond. Of tables that somebody changes by hand it knows nothing.
     """
-    files = [(path.name, _digest(path)) for path in (*CODE, *queries)]
-    return hashlib.sha256(json.dumps([tx.value(HERE / "ledger_state.sql"), files]).encode()).hexdigest()
+    files = [(path.name, _digest(path)) for path in CODE]
+    queries = [(report.path.name, report.query) for report in reports]
+    return hashlib.sha256(json.dumps([tx.value(HERE / "ledger_state.sql"), files, queries]).encode()).hexdigest()
 
 
-def write(folder: Path, made_from: str, reports: Iterable[Path]) -> Path:
-    """Writes the stamp of these files, as they are now, into `folder`, and syncs it."""
+def write(folder: Path, made_from: str | None, reports: Iterable[Path]) -> Path:
+    """Writes the stamp of these files, as they are now, into `folder`, and syncs it.
+
+    Without `made_from` it says whose files they are, and never that they are up to date.
+    """
     path = folder / NAME
     with path.open("xb") as file:
         file.write(_stamp(made_from, reports))
@@ -38,7 +44,7 @@ def write(folder: Path, made_from: str, reports: Iterable[Path]) -> Path:
 def written_at(folder: Path, made_from: str, reports: Sequence[Path]) -> datetime | None:
     """When these files were written; None unless all of them are as they would be made now.
 
-    The stamp in `folder` is not parsed: it is, byte by byte, the one that they would get, or counts for nothing.
+    The stamp in `folder` is, byte by byte, the one that they would get, or counts for nothing.
     """
     path = folder / NAME
     try:
@@ -53,7 +59,19 @@ def written_at(folder: Path, made_from: str, reports: Sequence[Path]) -> datetim
         return None
 
 
-def _stamp(made_from: str, reports: Iterable[Path]) -> bytes:
+def written_names(folder: Path) -> frozenset[str]:
+    """The names of the files in `folder` that an exporter has written; none if the stamp is not one."""
+    path = folder / NAME
+    try:
+        if not path.is_file():
+            return frozenset()
+        with path.open("rb") as file:
+            return frozenset({NAME, *json.loads(file.read(LONGEST))["reports"]})
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return frozenset()
+
+
+def _stamp(made_from: str | None, reports: Iterable[Path]) -> bytes:
     digests = {path.name: _digest(path) for path in reports}
     return json.dumps({"made_from": made_from, "reports": digests}, indent=2).encode()
 

@@ -17,7 +17,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import encrypt_password
 
-from pipeline.errors import PipelineError, RetryLaterError, SettingsError
+from pipeline.errors import PipelineError, QueryError, RetryLaterError, SettingsError
 from pipeline.lock_watch import LockWatch
 
 CONNECT_TIMEOUT = 10  # seconds
@@ -30,6 +30,7 @@ KEEPALIVE: dict[str, Any] = {
 }
 COPY_BLOCK = 1 << 16  # bytes sent at a time
 FETCH_ROWS = 2_000  # rows that a report holds in memory at a time
+DECLARE = "DECLARE report NO SCROLL CURSOR FOR "
 
 # SQLSTATE classes in which the surroundings are at fault and the same statement can succeed later:
 # 08 connection, 25 transaction state lost, 40 rollback (serialization, deadlock), 53 resources (disk,
@@ -204,18 +205,27 @@ class Transaction:
         row = self.row(statement, **parameters)
         return None if row is None else row[0]
 
-    def stream(self, statement: Path | str) -> tuple[list[str], Iterator[Row]]:
-        """Names of the columns, and the rows, of which only a few are in memory at a time."""
-        cursor = self._connection.cursor("report")
-        cursor.itersize = FETCH_ROWS
-        cursor.execute(_text(statement))
-        first = cursor.fetchmany(FETCH_ROWS)
-        names = [column.name for column in cursor.description or ()]
+    def stream(self, query: str, before: str = "", after: str = "") -> tuple[list[str], Iterator[Row]]:
+        """Names of the columns of a query, and its rows, of which only a few are in memory at a time.
+
+        The query runs when the first row is asked for. `before` and `after` complete its text. There is one stream
+        at a time: a new one ends the one before. Raises QueryError if the query is wrong, from here or from the rows.
+        """
+        offset = len(DECLARE + before)
+        with _query_errors(offset):
+            self._cursor.execute("CLOSE ALL")
+            self._cursor.execute(f"{DECLARE}{before}{query}{after}")
+            self._cursor.execute("FETCH 0 FROM report")
+        names = [column.name for column in self._cursor.description or ()]
 
         def rows() -> Iterator[Row]:
-            with cursor:
-                yield from first
-                yield from cursor
+            more = True
+            while more:
+                with _query_errors(offset):
+                    self._cursor.execute(f"FETCH {FETCH_ROWS} FROM report")
+                    fetched = self._cursor.fetchall()
+                yield from fetched
+                more = len(fetched) == FETCH_ROWS
 
         return names, rows()
 
@@ -254,7 +264,7 @@ def cut_connections() -> None:
             lifeline.shutdown(socket.SHUT_RDWR)
 
 
-def translated(error: psycopg2.Error, locks: LockWatch) -> PipelineError:
+def translated(error: psycopg2.Error, locks: LockWatch | None = None) -> PipelineError:
     """The project's error for psycopg2's: decided by type and SQLSTATE, never quoting row contents."""
     state = error.pgcode
     if state is None:  # the server did not answer: psycopg2 itself reports a lost connection
@@ -264,7 +274,7 @@ def translated(error: psycopg2.Error, locks: LockWatch) -> PipelineError:
     about = f"PostgreSQL error {state} ({psycopg2.errors.lookup(state).__name__})"
     if error.diag.constraint_name:
         about += f" on {error.diag.constraint_name}"
-    if state == LOCK_NOT_AVAILABLE:
+    if state == LOCK_NOT_AVAILABLE and locks:
         about += str(locks)
     if state[:2] in TRANSIENT_CLASSES:
         return RetryLaterError(about)
@@ -273,6 +283,22 @@ def translated(error: psycopg2.Error, locks: LockWatch) -> PipelineError:
     if state[:2] not in ("22", "23"):  # data and integrity errors quote values in their text
         about += f": {error.diag.message_primary}"
     return PipelineError(about)
+
+
+@contextmanager
+def _query_errors(offset: int) -> Iterator[None]:
+    """Raises QueryError, or RetryLaterError for a transient error; a query begins `offset` characters into its text."""
+    try:
+        yield
+    except psycopg2.Error as error:
+        found = translated(error)
+        if isinstance(found, RetryLaterError):
+            raise found from None
+        position = int(error.diag.statement_position or 0) - offset
+        raise QueryError(str(found), position if position > 0 else None) from None
+    except ValueError:  # its text can quote row contents
+        message = "a value that Python cannot represent, such as a date before the year 1; cast it to text"
+        raise QueryError(message) from None
 
 
 def is_storable(text: str) -> bool:

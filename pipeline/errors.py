@@ -32,6 +32,14 @@ class DrainTimeoutError(PipelineError):
     exit_code = 4
 
 
+class QueryError(PipelineError):
+    """Go on without this report: its query is wrong, or one of its values cannot be computed."""
+
+    def __init__(self, message: str, position: int | None = None) -> None:
+        super().__init__(message)
+        self.position = position  # character of the query, from 1, if PostgreSQL knows
+
+
 class RetryLaterError(PipelineError):
     """Try the same again after a pause: the surroundings are at fault, not the rows."""
 

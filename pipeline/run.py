@@ -37,8 +37,11 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
 
 def _check_settings(environment: Mapping[str, str]) -> None:
     """Raises SettingsError for what producer or exporter would refuse."""
-    from exporter.export import check_writable  # read while the process of the stages reads the same modules
+    from exporter.output import check_writable  # read while the process of the stages reads the same modules
+    from exporter.report import find_reports
     from producer.sources import find_sources
 
-    find_sources(Path(environment["DATA_DIR"]), ())
-    check_writable(Path(environment["OUTPUT_DIR"]))
+    data, output = Path(environment["DATA_DIR"]), Path(environment["OUTPUT_DIR"])
+    find_sources(data, ())
+    check_writable(output)
+    find_reports(output, data)

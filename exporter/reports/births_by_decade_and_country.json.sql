@@ -10,10 +10,10 @@ WITH born_in_place AS (   -- counted before the joins: places are few
     JOIN counties ON counties.id = places.county_id
     JOIN countries ON countries.id = counties.country_id
     GROUP BY decade, countries.name
-), decades AS (
-    SELECT decade, json_object_agg(country, people ORDER BY country COLLATE "C") AS countries
+), decades AS (   -- as text, since json_object_agg would put spaces
+    SELECT decade, string_agg(format('%s:%s', to_json(country), people), ',' ORDER BY country COLLATE "C") AS countries
     FROM born_in_country
     GROUP BY decade
 )
-SELECT coalesce(json_object_agg(decade, countries ORDER BY decade), '{}')
+SELECT format('{%s}', string_agg(format('"%s":{%s}', decade, countries), ',' ORDER BY decade))::json
 FROM decades;

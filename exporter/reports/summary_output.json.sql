@@ -11,5 +11,8 @@ WITH born_in_place AS (   -- counted before the joins: places are few
     JOIN countries ON countries.id = counties.country_id
     GROUP BY countries.name
 )
-SELECT coalesce(json_object_agg(country, people ORDER BY people DESC, country COLLATE "C"), '{}')
+SELECT format(
+    '{%s}',
+    string_agg(format('%s:%s', to_json(country), people), ',' ORDER BY people DESC, country COLLATE "C")
+)::json   -- json_object_agg would put spaces
 FROM born_in_country;

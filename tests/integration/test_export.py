@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import shutil
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -13,31 +12,16 @@ from typing import Any
 import pytest
 
 from exporter import export as module
-from exporter.export import export, table
+from exporter.export import table
 from pipeline.database import Database
-from pipeline.errors import PipelineError, RetryLaterError, SettingsError
+from pipeline.errors import RetryLaterError, SettingsError
 from tests.conftest import PEOPLE, PLACES, Pipeline, expected_people, generate, wait_until
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    folder = tmp_path / "output"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of reports that a test may add to."""
-    folder = tmp_path / "reports"
-    shutil.copytree(module.REPORTS, folder)
-    monkeypatch.setattr(module, "REPORTS", folder)
-    return folder
+from tests.integration.conftest import write_reports
 
 
 def test_the_shipped_reports_say_what_the_files_say(pipeline: Pipeline, output: Path) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
-    exported = export(pipeline.database, output)
+    exported = write_reports(pipeline.database, output)
     assert exported is not None
     content = {path.name: path.read_text(encoding="utf-8") for path in exported.files}
     loads = content.pop("loads.csv").splitlines()
@@ -67,7 +51,7 @@ def test_the_summary_of_generated_people_is_the_one_counted_without_the_pipeline
 ) -> None:
     generate(pipeline.data, people=3_000)
     pipeline.load()
-    export(pipeline.database, output)
+    write_reports(pipeline.database, output)
     expected = (pipeline.data / "sample_output.json").read_bytes()
     assert (output / "summary_output.json").read_bytes() == expected
     decades = json.loads((output / "births_by_decade_and_country.json").read_text())
@@ -78,7 +62,7 @@ def test_the_summary_of_generated_people_is_the_one_counted_without_the_pipeline
 
 def test_ties_are_in_order_of_name_and_nobody_gives_an_empty_object(pipeline: Pipeline, output: Path) -> None:
     pipeline.load(places=PLACES, people=PEOPLE.splitlines()[0] + "\n")
-    export(pipeline.database, output)
+    write_reports(pipeline.database, output)
     assert (output / "summary_output.json").read_bytes() == b"{}"
     assert (output / "people_by_county.csv").read_bytes() == b"country,county,people\n"
 
@@ -87,9 +71,9 @@ def test_a_report_is_one_file(pipeline: Pipeline, output: Path, reports: Path) -
     (reports / "oldest.csv.sql").write_text("SELECT given_name, date_of_birth FROM people ORDER BY 2, 1 LIMIT 1")
     (reports / "cities.json.sql").write_text("SELECT json_agg(city ORDER BY city) FROM places")
     pipeline.load(places=PLACES, people=PEOPLE)
-    export(pipeline.database, output)
+    write_reports(pipeline.database, output)
     assert (output / "oldest.csv").read_bytes() == b"given_name,date_of_birth\nJean,1901-02-03\n"
-    assert (output / "cities.json").read_bytes() == b'["Ayr","Cork","Tenby"]'
+    assert (output / "cities.json").read_bytes() == b'["Ayr", "Cork", "Tenby"]'
 
 
 # What stands in a file, and what a report shows of it: no program that begins a cell there computes it.
@@ -136,7 +120,7 @@ def test_no_text_of_a_csv_report_is_a_formula_and_all_else_is_as_it_is(
     rows = [[text, "Kerr", "1901-02-03", "Ayr"] for text in CELLS for _ in range(2)]
     places = csv_of([["city", "county", "country"], ["Ayr", "=1", "@A1"]])
     pipeline.load(places=places, people=csv_of([header, *rows]))
-    export(pipeline.database, output)
+    write_reports(pipeline.database, output)
     more_than_once = {given_name: rest for given_name, *rest in cells_of(output / "people_recorded_more_than_once.csv")}
     assert more_than_once.keys() == set(CELLS.values())
     assert {tuple(rest[:-1]) for rest in more_than_once.values()} == {("Kerr", "1901-02-03", "Ayr", "2")}
@@ -154,7 +138,7 @@ def test_the_raw_text_of_rejected_rows_is_no_formula_either(pipeline: Pipeline, 
     pipeline.write(**{"people-=1+1": text, "people-;=1": text})
     pipeline.produce()
     pipeline.work()
-    export(pipeline.database, output)
+    write_reports(pipeline.database, output)
     shown = ["'=1;'+1;'-1;'@A1;x", "'\t'=1;;;;", "Jean;Kerr;1901-02-03;Ayr", '"\r\'=1";;;;x']
     rejected = cells_of(output / "rejected_rows.csv")
     assert [(row[0], row[-1]) for row in rejected] == [
@@ -173,7 +157,7 @@ def test_people_whose_hashes_are_the_same_are_told_apart(pipeline: Pipeline, out
     header, *_ = PEOPLE.splitlines()
     twice = f"Jean,Kerr,1901-02-04,{first}"
     pipeline.load(people="\n".join([header, twice, f"Jean,Kerr,1901-02-03,{last}", twice]))
-    export(pipeline.database, output)
+    write_reports(pipeline.database, output)
     report = cells_of(output / "people_recorded_more_than_once.csv")
     assert report == [["Jean", "Kerr", "1901-02-04", first, "2", "people.csv row 1; people.csv row 3"]]
 
@@ -197,7 +181,7 @@ def test_all_reports_of_a_run_read_one_snapshot(
         return write(*arguments)
 
     monkeypatch.setattr(module, "_write", insert_before)
-    export(Database(pipeline.services.database_url, "exporter"), output)
+    write_reports(Database(pipeline.services.database_url, "exporter"), output)
     assert len(pipeline.people()) == 4 + len(list(reports.iterdir()))
     assert (output / "zz_last.json").read_text() == "4"
     assert (output / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
@@ -209,7 +193,7 @@ def test_the_snapshot_lasts_as_long_as_the_slowest_report(pipeline: Pipeline, ou
     database = Database(pipeline.services.database_url, "exporter")
     with database.transaction() as tx:
         tx.run("SET idle_in_transaction_session_timeout = '200ms'")
-    exported = export(database, output)
+    exported = write_reports(database, output)
     assert exported is not None
     assert {path.name for path in exported.files} == {path.name for path in output.iterdir()} - {".reports.json"}
 
@@ -226,7 +210,7 @@ def test_a_snapshot_that_is_lost_is_a_reason_to_try_again(pipeline: Pipeline, ou
     with ThreadPoolExecutor(1) as thread:
         cutting = thread.submit(wait_until, lambda: pipeline.rows(cut) == [(True,)])
         with pytest.raises(RetryLaterError, match="shared its snapshot has ended"):
-            export(Database(pipeline.services.database_url, "exporter"), output)
+            write_reports(Database(pipeline.services.database_url, "exporter"), output)
         cutting.result()
 
 
@@ -234,35 +218,14 @@ def test_an_incomplete_load_gives_no_report(pipeline: Pipeline, output: Path) ->
     pipeline.load(places=PLACES)
     pipeline.write(people=PEOPLE)
     pipeline.produce()
-    assert export(pipeline.database, output) is None
+    assert write_reports(pipeline.database, output) is None
     assert list(output.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "query", "message"),
-    [
-        ("zz.csv.sql", "SELECT 1 / 0", "DivisionByZero"),
-        ("zz.json.sql", "SELECT 1, 2", "one row with one column"),
-        ("zz.xml.sql", "SELECT 1", "NAME.json.sql or NAME.csv.sql"),
-    ],
-)
-def test_a_report_that_fails_leaves_all_previous_files(
-    pipeline: Pipeline, output: Path, reports: Path, name: str, query: str, message: str
-) -> None:
-    pipeline.load(places=PLACES, people=PEOPLE)
-    export(pipeline.database, output)
-    before = {path: path.read_bytes() for path in output.iterdir()}
-    pipeline.load(people=PEOPLE.replace("Tenby", "Ayr"))
-    (reports / name).write_text(query)
-    with pytest.raises(PipelineError, match=message):
-        export(pipeline.database, output)
-    assert {path: path.read_bytes() for path in output.iterdir()} == before
 
 
 def test_a_folder_that_vanished_is_an_error(pipeline: Pipeline, output: Path) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
     with pytest.raises(SettingsError, match="OUTPUT_DIR: cannot write into"):
-        export(pipeline.database, output / "gone")
+        write_reports(pipeline.database, output / "gone")
 
 
 def test_the_table_shows_each_country_with_its_count(tmp_path: Path) -> None:

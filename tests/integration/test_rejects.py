@@ -9,6 +9,7 @@ import pytest
 
 from exporter.export import export
 from exporter.rejects import TooManyRejectsError
+from exporter.report import find_reports
 from pipeline.errors import InputError, OutOfOrderError, SettingsError
 from pipeline.limits import RowLimit
 from producer.content import Contents
@@ -235,13 +236,13 @@ def test_more_rejects_than_allowed_leave_the_reports_as_they_were(pipeline: Pipe
     bad = "Jean,Kerr,never,Ayr\n"
     pipeline.load(places=PLACES, people=HEADER + GOOD * 15 + bad * 2)  # 2 of 20 rows
     for enough in ("2", "10%", "100%"):
-        exported = export(pipeline.database, tmp_path, RowLimit.parse(enough))
+        exported = export(pipeline.database, find_reports(tmp_path, tmp_path), tmp_path, RowLimit.parse(enough))
         assert exported is not None
         assert exported.rejected_kinds == [("date_of_birth is not a date (YYYY-MM-DD)", 2)]
     before = (tmp_path / "summary_output.json").stat().st_mtime_ns
     for too_few in ("1", "9.9%", "0"):
         with pytest.raises(TooManyRejectsError) as refused:
-            export(pipeline.database, tmp_path, RowLimit.parse(too_few))
+            export(pipeline.database, find_reports(tmp_path, tmp_path), tmp_path, RowLimit.parse(too_few))
         assert refused.value.exit_code == 3
         assert "2 of 20 rows are rejected" in str(refused.value)
     assert (tmp_path / "summary_output.json").stat().st_mtime_ns == before

@@ -11,6 +11,7 @@ import pytest
 from psycopg2.errors import InsufficientPrivilege
 
 from exporter.export import export
+from exporter.report import find_reports
 from pipeline.database import Database
 from pipeline.embedded.servers import Servers
 from pipeline.forgetting import forget_rows
@@ -204,7 +205,7 @@ def test_every_stage_can_do_its_work_as_a_member_of_its_role_alone(
 
     stages.load(2, people=PEOPLE.replace("Siân", "Sian"), places=PLACES.replace("Cork,Cork", "Cork,County Cork"))
     assert named(pipeline) == [(1, "Jean"), (2, "Tadhg"), (3, "Sian"), (4, "Jean")]
-    exported = export(exporter, tmp_path)
+    exported = export(exporter, find_reports(tmp_path, tmp_path), tmp_path)
     assert exported is not None
     assert (tmp_path / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
 

@@ -1,7 +1,6 @@
 """Reports are written anew unless nothing has changed that they are made of, and then no query of theirs is run."""
 
 import os
-import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -9,23 +8,13 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from exporter import export as module
-from exporter import stamp
-from exporter.export import export
+from exporter import report, stamp
 from pipeline.forgetting import forget_rows
 from tests.conftest import PEOPLE, PLACES, Pipeline
+from tests.integration.conftest import write_reports
 
 UNKNOWN = "given_name,family_name,date_of_birth,place_of_birth\nSiân,Parry,1923-04-05,Bala\n"
 BALA = "Bala,Gwynedd,Wales\n"
-
-
-@pytest.fixture
-def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of reports that a test may change."""
-    folder = tmp_path / "reports"
-    shutil.copytree(module.REPORTS, folder)
-    monkeypatch.setattr(module, "REPORTS", folder)
-    return folder
 
 
 @pytest.fixture
@@ -44,7 +33,7 @@ def is_written_anew(pipeline: Pipeline, output: Path) -> bool:
     if up_to_date_since(pipeline, output):
         assert held(output) == before
         return False
-    names = {query.stem for query in module.REPORTS.iterdir()} | {stamp.NAME}
+    names = {query.stem for query in report.REPORTS.iterdir()} | {stamp.NAME}
     after = held(output)
     assert names <= after.keys()
     assert all(after[name][0] != before.get(name, (None,))[0] for name in names)
@@ -54,9 +43,9 @@ def is_written_anew(pipeline: Pipeline, output: Path) -> bool:
 
 
 def up_to_date_since(pipeline: Pipeline, output: Path) -> datetime | None:
-    exported = export(pipeline.database, output)
+    exported = write_reports(pipeline.database, output)
     assert exported is not None
-    assert exported.files == sorted(output / query.stem for query in module.REPORTS.iterdir())
+    assert exported.files == sorted(output / query.stem for query in report.REPORTS.iterdir())
     return exported.up_to_date_since
 
 
@@ -71,7 +60,7 @@ def test_no_query_of_a_report_is_run_if_nothing_has_changed(pipeline: Pipeline, 
     written = (output / stamp.NAME).stat().st_mtime
     blocker = psycopg2.connect(pipeline.services.database_url)
     blocker.cursor().execute("LOCK TABLE people, places, counties, countries")
-    exported = export(pipeline.database, output)
+    exported = write_reports(pipeline.database, output)
     blocker.close()
     assert exported is not None
     assert exported.up_to_date_since is not None
@@ -242,7 +231,7 @@ def test_a_crash_between_two_replacements_has_all_written_anew(
             (tmp_path / version / f"{name}.sql").write_text(f"SELECT to_json({version})")
 
     def is_version_written_anew(version: str) -> bool:
-        monkeypatch.setattr(module, "REPORTS", tmp_path / version)
+        monkeypatch.setattr(report, "REPORTS", tmp_path / version)
         return is_written_anew(pipeline, output)
 
     replace = Path.replace

@@ -1,0 +1,88 @@
+"""A report: a file `NAME.json.sql` or `NAME.csv.sql`, whose query makes `NAME.json` or `NAME.csv`."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.database import Transaction
+from pipeline.datasets import DATASETS
+from pipeline.errors import SettingsError
+
+REPORTS = Path(__file__).parent / "reports"
+NAME = re.compile(r"[^.].*\.(csv|json)", re.DOTALL)  # hidden files of the output folder are the exporter's own
+# White space, semicolons and comments, or else a part of SQL in which none of them can begin.
+# https://www.postgresql.org/docs/current/sql-syntax-lexical.html
+TOKEN = re.compile(
+    r"""(?P<blank>[\s;]|--[^\n]*|/\*.*?\*/)|[eE]'(?:\\.|[^'\\])*'|'[^']*'|"[^"]*"|(\$\w*\$).*?\2|[\w$]+|.""", re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A query, and the file that it makes."""
+
+    path: Path  # of the query
+    query: str
+    source_names: frozenset[str]  # what the producer would call the file that the query makes
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+
+def find_reports(output: Path, data: Path) -> list[Report]:
+    """All reports, by name, as they are to be written into `output`.
+
+    Raises SettingsError, naming the query's file, if a report cannot be read, has the name of another one, or
+    if the producer would read it from `data`, or from anywhere else, as a source.
+    """
+    reports: dict[str, Report] = {}
+    for path in sorted(REPORTS.glob("*.sql")):
+        if not NAME.fullmatch(path.stem):
+            raise SettingsError(f"report {path.name}: a report is called NAME.json.sql or NAME.csv.sql; rename it")
+        report = Report(path, _query(path), _source_names(path.stem, output, data))
+        for name in report.source_names:
+            for dataset in DATASETS:
+                if dataset.holds(name):
+                    raise SettingsError(
+                        f"report {path.name}: '{name}' would be read as a file of {dataset.name}; rename the report"
+                    )
+        other = reports.setdefault(report.name.casefold(), report)
+        if other is not report:
+            raise SettingsError(f"report {path.name}: differs from {other.path.name} only in case; rename one of them")
+    return list(reports.values())
+
+
+def check_sources(tx: Transaction, reports: Iterable[Report]) -> None:
+    """Raises SettingsError if a report has the name of a source that the ledger knows."""
+    sources = {name.casefold(): name for (name,) in tx.rows("SELECT name FROM sources")}
+    for report in reports:
+        for name in report.source_names:
+            if source := sources.get(name.casefold()):
+                raise SettingsError(
+                    f"report {report.path.name}: '{source}' is a source that was loaded; rename the report"
+                )
+
+
+def unterminated(query: str) -> str:
+    """The query without semicolon and comments at its end, so that it can be part of another one."""
+    return query[: max((token.end() for token in TOKEN.finditer(query) if token.lastgroup != "blank"), default=0)]
+
+
+def _query(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SettingsError(
+            f"report {path.name}: cannot read '{path}': {reason}; correct or remove the file"
+        ) from error
+
+
+def _source_names(name: str, output: Path, data: Path) -> frozenset[str]:
+    """The file's own name, and its name within the data folder if it is written into that."""
+    folder, root = output.resolve(), data.resolve()
+    if folder.is_relative_to(root):
+        return frozenset({name, (folder / name).relative_to(root).as_posix()})
+    return frozenset({name})

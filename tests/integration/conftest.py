@@ -1,0 +1,54 @@
+"""What the tests of reports share: folders of queries and of files, and the export from one to the other."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exporter import report
+from exporter.export import Exported, export
+from exporter.report import find_reports
+from pipeline.database import Database
+from tests.conftest import Services, start_process
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    folder = tmp_path / "output"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of the shipped reports, that a test may change."""
+    folder = tmp_path / "reports"
+    shutil.copytree(report.REPORTS, folder)
+    monkeypatch.setattr(report, "REPORTS", folder)
+    return folder
+
+
+@pytest.fixture
+def no_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder without reports, that a test may add to."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    monkeypatch.setattr(report, "REPORTS", folder)
+    return folder
+
+
+def write_reports(database: Database, output: Path) -> Exported | None:
+    return export(database, find_reports(output, output), output)
+
+
+def start_exporter(services: Services, queries: Path, output: Path, *options: str) -> "subprocess.Popen[str]":
+    """The exporter's command as a process, with the reports of a folder."""
+    script = (
+        "import sys; from pathlib import Path; from exporter import report; from exporter.__main__ import main;"
+        " from pipeline import command; report.REPORTS = Path(sys.argv.pop(1));"
+        " command.run(main, 'exporter', ends_in_time=True)"
+    )
+    arguments = [sys.executable, "-c", script, str(queries), "--output", str(output), *options]
+    return start_process(arguments, services.environment)
