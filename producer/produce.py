@@ -25,7 +25,7 @@ from producer.scanned import Scanned, text_of
 from producer.sources import Source
 
 SEALED_AT_ONCE = 100  # loads in one transaction, which keeps workers off their sources
-GROUP_CHUNKS = 1  # that travel in one job at most, each of fewer than SMALLEST_CHUNK rows
+GROUP_CHUNKS = 100  # that travel in one job at most, each of fewer than SMALLEST_CHUNK rows
 
 logger = logging.getLogger(__name__)
 
@@ -70,8 +70,7 @@ def produce(
             room = Room(queue, queue_limit, drain_timeout)
             for job in _jobs(versions, to_queue, contents):
                 room.wait(is_waited_for=any(job.dataset in dataset.refers_to for dataset in DATASETS))
-                for chunk, text in job.chunks:
-                    patiently(partial(queue.put, chunk, text))
+                patiently(partial(queue.put, *job.chunks))
                 bar.advance(sum(chunk.plan.row_count for chunk, _ in job.chunks))
         return [
             Produced(

@@ -28,6 +28,7 @@ class ChunkLoader:
         self._database = database
         self._stop = stop or threading.Event()
         self._datasets = new_datasets()
+        self._installation: str | None = None  # the id of the database, once it was asked for
 
     def load_chunk(self, load: int, number: int, text: str, installation: str | None = None) -> None:
         """Loads a chunk exactly once, however often, late or concurrently it is delivered.
@@ -67,8 +68,10 @@ class ChunkLoader:
         logger.debug("%s chunk %d committed: %s", claimed.source, number, counts)
 
     def _check_installation(self, tx: Transaction, installation: str | None) -> None:
-        own = ledger.installation(tx)
-        if installation not in (None, own):
+        if installation in (None, self._installation):
+            return
+        own = self._installation = ledger.installation(tx)
+        if installation != own:
             raise RefusedJobError(
                 f"the chunk belongs to the database with id {installation}, and this worker loads into"
                 f" {self._database.address}, which has id {own}; give each database a queue of its own with"

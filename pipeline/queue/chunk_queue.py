@@ -6,7 +6,7 @@ import threading
 import time
 import zlib
 from base64 import b64decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from pipeline import stop
 from pipeline.ledger import MissingChunk
-from pipeline.queue.job import CHUNK_TIMEOUT, RETRIES, TASK, LoadChunk
+from pipeline.queue.job import CHUNK_TIMEOUT, RETRIES, LoadChunk, call
 from pipeline.queue.rq_queue import Chunks
 from pipeline.queue.server import connected, translating, warn_about_eviction
 from pipeline.queue.worker import ChunkWorker
@@ -74,16 +74,16 @@ class ChunkQueue:
         return cls(connection, name, installation)
 
     @translating()
-    def put(self, chunk: MissingChunk, text: str) -> None:
-        """Queues a chunk that is not under way; harmless if somebody else has just queued it.
+    def put(self, *members: tuple[MissingChunk, str]) -> None:
+        """Queues chunks of one job_id, each with its text, that are not under way.
 
-        What an earlier attempt left of the job (such as a failure) is replaced.
+        Harmless if another producer has just queued them. What an earlier attempt left of the job (such as a failure)
+        is replaced.
         """
-        if not self._enqueue(chunk, text):
-            state = self.state()
-            if chunk.job_id not in state.under_way:
-                self._discard(chunk.job_id)
-                self._enqueue(chunk, text)
+        job_id = members[0][0].job_id
+        if not self._enqueue(members) and job_id not in self.state().under_way:
+            self._discard(job_id)
+            self._enqueue(members)
 
     @contextmanager
     def producing(self) -> Iterator[None]:
@@ -201,12 +201,14 @@ class ChunkQueue:
                 return
             time.sleep(RESTART_PAUSE)
 
-    def _enqueue(self, chunk: MissingChunk, text: str) -> bool:
+    def _enqueue(self, members: Sequence[tuple[MissingChunk, str]]) -> bool:
+        first, more = members[0][0], f" and {len(members) - 1} more" if len(members) > 1 else ""
+        task, arguments = call((chunk.load, chunk.plan.number, text) for chunk, text in members)
         job = self._chunks.create_job(
-            TASK,
-            kwargs={"load": chunk.load, "number": chunk.plan.number, "text": text},
-            job_id=self._prefix + chunk.job_id,
-            description=str(chunk),
+            task,
+            kwargs=arguments,
+            job_id=self._prefix + first.job_id,
+            description=f"{first}{more}",
             timeout=CHUNK_TIMEOUT,
             result_ttl=0,
             retry=Retry(max=RETRIES),

@@ -3,7 +3,7 @@
 import json
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import redis
@@ -12,11 +12,15 @@ from rq.exceptions import NoSuchJobError, StopRequested
 from rq.executions import Execution, ExecutionRegistry
 from rq.job import Job
 
-from pipeline.errors import BlockedError, RefusedJobError
+from pipeline.errors import BlockedError, PipelineError, PutBackError, RefusedJobError, RetryLaterError
 
-TASK = "load_chunk"  # the one function that a job may name
-# What the producer writes: the task, no instance, no positional arguments, these two, and a text.
+TASK = "load_chunk"  # what a job of one chunk names
+GROUP_TASK = "load_chunks"  # what a job of several small chunks names
+# What the producer writes: the task, no instance, no positional arguments, the position, and a text. Of several chunks
+# the position is load:number:characters of each, and the text that of all of them.
 CALL = re.compile(rb'\["load_chunk", null, \[\], \{"load": (\d{1,18}), "number": (\d{1,9}), "text": (?=")')
+POSITIONS = rb"\d{1,18}:\d{1,9}:\d{1,7}(?: \d{1,18}:\d{1,9}:\d{1,7}){1,999}"
+GROUP_CALL = re.compile(rb'\["load_chunks", null, \[\], \{"chunks": "(' + POSITIONS + rb')", "text": (?=")')
 CALL_END = b"}]"
 # A job's id begins with the id of the database that the chunk belongs to; jobs of earlier versions have none.
 INSTALLATION = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-")
@@ -45,6 +49,7 @@ TAKEN_OVER = frozenset(
 )
 SET_FOR_ALL = frozenset({"data", "origin", "timeout", "result_ttl", "failure_ttl", "retry_intervals", "exc_info"})
 
+ChunkText = tuple[int, int, str]  # load, chunk number, text of the rows
 # Load, chunk number, text of the rows, and the database that they belong to (None: the job does not say).
 LoadChunk = Callable[[int, int, str, str | None], None]
 
@@ -60,12 +65,12 @@ class ChunkJob(Job):
     task: LoadChunk  # what the worker that has the job runs
     fault: str | None = None  # why this is no job of the producer's
 
-    def arguments(self) -> tuple[int, int, str]:
-        """Load, chunk number and text for the task; raises RefusedJobError if the job is not one of the producer's."""
+    def arguments(self) -> list[ChunkText]:
+        """The chunks of the job; raises RefusedJobError if the job is not one of the producer's."""
         try:
             if self.fault:
                 raise ValueError(self.fault)
-            return _arguments(self.data)
+            return _chunks(self.data)
         except ValueError as error:
             raise RefusedJobError(f"job {self.id} is refused: {error}") from None
 
@@ -77,7 +82,7 @@ class ChunkJob(Job):
 
     def _execute(self) -> None:
         try:
-            self.task(*self.arguments(), self.installation)
+            self._load_all()
         except RefusedJobError:
             self.retries_left = 0
             raise
@@ -85,6 +90,19 @@ class ChunkJob(Job):
             self.retries_left = 0
             self.failure_ttl = BLOCKED_TTL
             raise
+
+    def _load_all(self) -> None:
+        """Loads the chunks one after the other. One that can never be loaded keeps no other from being loaded."""
+        failures = []
+        for chunk in self.arguments():
+            try:
+                self.task(*chunk, self.installation)
+            except (RetryLaterError, PutBackError):
+                raise
+            except PipelineError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def refresh(self) -> None:
         try:
@@ -146,13 +164,31 @@ class Executions(ExecutionRegistry):
         pipeline.delete(self.key)
 
 
-def _arguments(data: bytes) -> tuple[int, int, str]:
+def call(chunks: Iterable[ChunkText]) -> tuple[str, dict[str, object]]:
+    """The task that loads these chunks, and its arguments."""
+    first, *others = chunks
+    if not others:
+        load, number, text = first
+        return TASK, {"load": load, "number": number, "text": text}
+    members = [first, *others]
+    positions = " ".join(f"{load}:{number}:{len(text)}" for load, number, text in members)
+    return GROUP_TASK, {"chunks": positions, "text": "".join(text for _, _, text in members)}
+
+
+def _chunks(data: bytes) -> list[ChunkText]:
     """Raises ValueError if the data is not what the producer writes."""
-    head = CALL.match(data)
+    head = CALL.match(data) or GROUP_CALL.match(data)
     if head is None or not data.endswith(CALL_END):
-        raise ValueError(f"it is not a call of {TASK} with load, number and text")
+        raise ValueError(f"it is not a call of {TASK} or {GROUP_TASK} as the producer writes it")
     text = json.loads(data[head.end() : -len(CALL_END)])  # begins with a quote: a string, or an error
-    return int(head[1]), int(head[2]), text
+    if head.re is CALL:
+        return [(int(head[1]), int(head[2]), text)]
+    chunks, start = [], 0
+    for position in head[1].decode().split():
+        load, number, length = map(int, position.split(":"))
+        chunks.append((load, number, text[start : start + length]))
+        start += length
+    return chunks
 
 
 def _plain(data: bytes) -> bytes:

@@ -25,7 +25,7 @@ def queued(pipeline: Pipeline) -> list[int]:
     jobs = [
         job for job in Chunks("chunks", connection=pipeline.queue.connection).get_jobs() if isinstance(job, ChunkJob)
     ]
-    return sorted(job.arguments()[1] for job in jobs if (job.description or "").startswith("people"))
+    return sorted(job.arguments()[0][1] for job in jobs if (job.description or "").startswith("people"))
 
 
 def produced(pipeline: Pipeline, chunk_rows: int = 2, **files: str) -> list[int]:

@@ -74,10 +74,10 @@ def test_a_producer_killed_half_way_and_started_again_queues_the_rest(
 
     put = ChunkQueue.put
 
-    def put_until_killed(queue: ChunkQueue, chunk: ledger.MissingChunk, text: str) -> None:
-        if chunk.source == "people.csv" and chunk.plan.number == 4:
+    def put_until_killed(queue: ChunkQueue, *members: tuple[ledger.MissingChunk, str]) -> None:
+        if any(chunk.source == "people.csv" and chunk.plan.number == 4 for chunk, _ in members):
             raise Killed
-        put(queue, chunk, text)
+        put(queue, *members)
 
     with monkeypatch.context() as patch:
         patch.setattr(ChunkQueue, "put", put_until_killed)

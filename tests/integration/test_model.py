@@ -10,11 +10,11 @@ from datetime import date
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
-from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from pipeline import ledger
 from pipeline.errors import OutOfOrderError
+from pipeline.queue.job import ChunkJob
 from tests.conftest import ANY_VERSION, PLACES, Pipeline
 from worker.load import ChunkLoader
 
@@ -85,21 +85,22 @@ class Deliveries:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._earlier: list[dict] = []
+        self._earlier: list[tuple[int, int, str]] = []
 
     def make(self, rng: random.Random) -> None:
         queued = self._pipeline.queue.connection.lrange("rq:queue:chunks", 0, -1)
         job_ids = [job_id for job_id in queued for _ in range(rng.choice((0, 1, 1, 2)))]
         rng.shuffle(job_ids)
         late = rng.sample(self._earlier, min(len(self._earlier), 3))  # perhaps of superseded loads
-        new = [self._arguments(job_id.decode()) for job_id in job_ids]
+        new = [chunk for job_id in job_ids for chunk in self._chunks(job_id.decode())]
         self._earlier += new
-        for arguments in (*late, *new):
+        for chunk in (*late, *new):
             with contextlib.suppress(OutOfOrderError):
-                self._pipeline.loader.load_chunk(**arguments)
+                self._pipeline.loader.load_chunk(*chunk)
 
-    def _arguments(self, job_id: str) -> dict:
-        return Job.fetch(job_id, connection=self._pipeline.queue.connection, serializer=JSONSerializer).kwargs
+    def _chunks(self, job_id: str) -> list[tuple[int, int, str]]:
+        connection = self._pipeline.queue.connection
+        return ChunkJob.fetch(job_id, connection=connection, serializer=JSONSerializer).arguments()
 
 
 def empty(pipeline: Pipeline) -> None:

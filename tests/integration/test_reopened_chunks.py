@@ -74,4 +74,5 @@ def chunk_on_queue(pipeline: Pipeline) -> tuple[int, int, str]:
     [job] = Chunks("chunks", connection=pipeline.queue.connection).get_jobs()
     assert isinstance(job, ChunkJob)
     pipeline.queue.connection.delete("rq:queue:chunks", job.key)
-    return job.arguments()
+    [chunk] = job.arguments()
+    return chunk

@@ -43,7 +43,7 @@ class Waiting:
         self.queue = ChunkQueue(fakeredis.FakeRedis(), "chunks", "0a0a0a0a-1b2c-4d5e-8f90-0a0a0a0a0a0a")
         self.stop = Stop()
         self.awaited: MissingChunk | None = chunk(1)
-        self.queue.put(chunk(1), "text")
+        self.queue.put((chunk(1), "text"))
         self.queue.connection.rename("rq:queue:chunks", TAKEN)
         self._in_order = InOrder(self._load, self.queue, self.stop)
 
@@ -86,8 +86,8 @@ def test_pauses_are_short_again_when_a_chunk_was_loaded_or_another_is_waited_for
 
 
 def test_a_chunk_that_waits_on_the_queue_comes_next_without_a_pause(waiting: Waiting) -> None:
-    waiting.queue.put(chunk(2), "text")
-    waiting.queue.put(chunk(3), "text")
+    waiting.queue.put((chunk(2), "text"))
+    waiting.queue.put((chunk(3), "text"))
     waiting.awaited = chunk(3)
     assert waiting.wait(3) == []
     assert waiting.queue.connection.lindex("rq:queue:chunks", 0).decode().endswith(chunk(3).job_id)

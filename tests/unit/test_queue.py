@@ -28,7 +28,7 @@ def chunk(number: int) -> MissingChunk:
 
 def put_as_before(queue: ChunkQueue, text: str) -> str:
     """Queues a chunk as versions did whose jobs did not say which database they belong to; returns the job's id."""
-    queue.put(CHUNK, text)
+    queue.put((CHUNK, text))
     [job] = jobs(queue)
     queue.connection.rename(job.key, f"rq:job:{CHUNK.job_id}")
     queue.connection.lset("rq:queue:chunks", 0, CHUNK.job_id)
@@ -36,54 +36,54 @@ def put_as_before(queue: ChunkQueue, text: str) -> str:
 
 
 def test_a_chunk_is_queued_as_data_under_its_own_id(queue: ChunkQueue) -> None:
-    queue.put(CHUNK, "Jean,Kerr\n")
+    queue.put((CHUNK, "Jean,Kerr\n"))
     [job] = jobs(queue)
     assert job.id == f"{DATABASE}-load-3-chunk-2-abababababab"
     assert job.installation == DATABASE
     assert job.func_name == "load_chunk"
-    assert job.arguments() == (3, 2, "Jean,Kerr\n")
+    assert job.arguments() == [(3, 2, "Jean,Kerr\n")]
     assert job.description == "people.csv chunk 2 (rows 11 to 20)"
     assert queue.state().under_way == {CHUNK.job_id}
 
 
 def test_the_rows_stand_in_redis_as_they_are(queue: ChunkQueue) -> None:
-    queue.put(CHUNK, "Jean,Kerr\n")
+    queue.put((CHUNK, "Jean,Kerr\n"))
     assert b"Jean,Kerr" in queue.connection.hget(f"rq:job:{DATABASE}-{CHUNK.job_id}", "data")
 
 
 def test_a_chunk_is_on_the_queue_at_most_once(queue: ChunkQueue) -> None:
-    queue.put(CHUNK, "Jean,Kerr\n")
-    queue.put(CHUNK, "Jean,Kerr\n")
+    queue.put((CHUNK, "Jean,Kerr\n"))
+    queue.put((CHUNK, "Jean,Kerr\n"))
     assert queue.length() == 1
 
 
 def test_what_a_lost_job_left_behind_does_not_keep_its_chunk_off_the_queue(queue: ChunkQueue) -> None:
-    queue.put(CHUNK, "Jean,Kerr\n")
+    queue.put((CHUNK, "Jean,Kerr\n"))
     queue.connection.delete("rq:queue:chunks")
     assert queue.state().under_way == frozenset()
-    queue.put(CHUNK, "Jean,Kerr\n")
+    queue.put((CHUNK, "Jean,Kerr\n"))
     assert queue.length() == 1
 
 
 def test_queues_of_two_names_share_nothing(queue: ChunkQueue) -> None:
     other = ChunkQueue(queue.connection, "other", OTHER_DATABASE)
-    queue.put(CHUNK, "Jean,Kerr\n")
+    queue.put((CHUNK, "Jean,Kerr\n"))
     with queue.producing():
         assert queue.state().producing
         assert not other.state().producing
     assert other.length() == 0
     assert other.state().under_way == frozenset()
-    other.put(CHUNK, "Tadhg,Kerr\n")
-    assert [job.arguments()[2] for job in jobs(queue)] == ["Jean,Kerr\n"]
-    assert [job.arguments()[2] for job in jobs(queue, "other")] == ["Tadhg,Kerr\n"]
+    other.put((CHUNK, "Tadhg,Kerr\n"))
+    assert [job.arguments()[0][2] for job in jobs(queue)] == ["Jean,Kerr\n"]
+    assert [job.arguments()[0][2] for job in jobs(queue, "other")] == ["Tadhg,Kerr\n"]
 
 
 def test_chunks_of_two_databases_on_one_queue_are_not_taken_for_each_other(queue: ChunkQueue) -> None:
     other = ChunkQueue(queue.connection, "chunks", OTHER_DATABASE)
-    queue.put(CHUNK, "Jean,Kerr\n")
+    queue.put((CHUNK, "Jean,Kerr\n"))
     assert CHUNK.job_id not in other.state().under_way
-    other.put(CHUNK, "Tadhg,Kerr\n")
-    assert [(job.installation, job.arguments()[2]) for job in jobs(queue)] == [
+    other.put((CHUNK, "Tadhg,Kerr\n"))
+    assert [(job.installation, job.arguments()[0][2]) for job in jobs(queue)] == [
         (DATABASE, "Jean,Kerr\n"),
         (OTHER_DATABASE, "Tadhg,Kerr\n"),
     ]
@@ -94,21 +94,21 @@ def test_a_job_of_an_earlier_version_counts_as_its_chunk(queue: ChunkQueue) -> N
     assert queue.state().under_way == {CHUNK.job_id}
     assert queue.bring_forward(CHUNK)
     [job] = jobs(queue)
-    assert (job.installation, job.arguments()) == (None, (3, 2, "Jean,Kerr\n"))
+    assert (job.installation, job.arguments()) == (None, [(3, 2, "Jean,Kerr\n")])
 
 
 def test_a_chunk_that_is_brought_forward_is_the_next_one(queue: ChunkQueue) -> None:
     for number in (1, 2, 3):
-        queue.put(chunk(number), "Jean,Kerr\n")
+        queue.put((chunk(number), "Jean,Kerr\n"))
     assert queue.bring_forward(chunk(3))
-    assert [job.arguments()[1] for job in jobs(queue)] == [3, 1, 2]
+    assert [job.arguments()[0][1] for job in jobs(queue)] == [3, 1, 2]
     assert not queue.bring_forward(chunk(4))
     assert queue.length() == 3
 
 
 def test_all_keys_begin_with_the_prefix_of_rq(queue: ChunkQueue) -> None:
     """One rule of an access control list covers them."""
-    queue.put(CHUNK, "Jean,Kerr\n")
+    queue.put((CHUNK, "Jean,Kerr\n"))
     with queue.producing():
         assert queue.state().producing
         assert [key for key in queue.connection.scan_iter() if not key.startswith(b"rq:")] == []

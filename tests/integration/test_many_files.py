@@ -1,0 +1,108 @@
+"""Many small files: their chunks travel in groups, and each file still is a source of its own."""
+
+import resource
+
+import pytest
+
+from pipeline.queue import ChunkQueue
+from pipeline.sealing import Version
+from producer import produce as produce_module
+from tests.conftest import PEOPLE, PLACES, Pipeline
+
+HEADER, JEAN, TADHG, *_ = PEOPLE.splitlines(keepends=True)
+FILES = 250
+
+
+@pytest.fixture
+def many(pipeline: Pipeline) -> Pipeline:
+    """Places, and as many files of people as make several groups; every other one has a bad row."""
+    (pipeline.data / "people").mkdir()
+    pipeline.write(places=PLACES)
+    for number in range(FILES):
+        bad = "Jean,Kerr,never,Ayr\n" if number % 2 else ""
+        pipeline.write(**{f"people/{number:03}": HEADER + JEAN + bad + TADHG})
+    return pipeline
+
+
+def expected() -> list[tuple[str, int, str]]:
+    return [
+        (f"people/{number:03}.csv", row, name)
+        for number in range(FILES)
+        for row, name in ((1, "Jean"), (3 if number % 2 else 2, "Tadhg"))
+    ]
+
+
+def loaded(pipeline: Pipeline) -> list[tuple[str, int, str]]:
+    return [person[:3] for person in pipeline.people()]
+
+
+def test_small_files_are_loaded_in_a_few_jobs(many: Pipeline) -> None:
+    many.produce()
+    assert many.queue.length() == 1 + 3
+    many.work()
+    assert loaded(many) == expected()
+    assert len(many.rejected()) == FILES // 2
+    assert {result.queued_chunks for result in many.produce()} == {0}
+
+
+def test_only_one_file_is_open_at_a_time(many: Pipeline) -> None:
+    """Each open file was kept until the end, and a thousand are as many as a process may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    try:
+        many.produce()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    many.work()
+    assert loaded(many) == expected()
+
+
+def test_what_a_lost_group_had_not_loaded_is_queued_again(many: Pipeline) -> None:
+    many.produce()
+    many.queue.connection.flushdb()
+    many.produce()
+    many.work()
+    assert loaded(many) == expected()
+
+
+def test_a_chunk_that_can_never_be_loaded_keeps_no_other_of_its_group_from_being_loaded(
+    many: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = ChunkQueue.put
+
+    def put_another_text(queue: ChunkQueue, *members: tuple) -> None:
+        put(queue, *((chunk, "x" if chunk.source == "people/007.csv" else text) for chunk, text in members))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ChunkQueue, "put", put_another_text)
+        many.produce()
+    many.work()
+    assert loaded(many) == [row for row in expected() if row[0] != "people/007.csv"]
+    [job_id] = many.queue.state().failed
+    assert many.queue.failure(job_id).startswith("pipeline.errors.PipelineError: people/007.csv chunk 1")
+    [again] = [result for result in many.produce() if result.queued_chunks]
+    assert again.source == "people/007.csv"
+    many.work()
+    assert loaded(many) == expected()
+
+
+def test_a_new_version_of_one_file_leaves_the_rest_of_its_group_alone(many: Pipeline) -> None:
+    many.load()
+    many.write(**{"people/100": HEADER + JEAN.replace("Jean", "Joan") + TADHG})
+    assert [result.source for result in many.produce() if result.queued_chunks] == ["people/100.csv"]
+    many.work()
+    changed = [row if row[:2] != ("people/100.csv", 1) else (*row[:2], "Joan") for row in expected()]
+    assert loaded(many) == changed
+
+
+def test_loads_are_sealed_many_at_a_time(many: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    sealed: list[int] = []
+    seal = produce_module.seal
+
+    def counting(tx: object, versions: list[Version]) -> object:
+        sealed.append(len(versions))
+        return seal(tx, versions)
+
+    monkeypatch.setattr(produce_module, "seal", counting)
+    many.produce()
+    assert sealed == [100, 100, 51]
