@@ -9,13 +9,13 @@ NAMED_AT_MOST = 10  # loads or files that a list for people names
 
 
 def account(loads: Sequence[LoadProgress]) -> list[str]:
-    """A line for each load; of many, for those with rejected, deleted or missing rows, and one for the sum."""
+    """A line for each load; of many, for those with rejected or deleted rows, and one for the sum."""
     if len(loads) <= NAMED_AT_MOST:
         return list(map(str, loads))
-    notable = [load for load in loads if load.rejected or load.deleted or not load.complete]
+    notable = [load for load in loads if load.rejected or load.deleted]
     lines = list(map(str, notable[:NAMED_AT_MOST]))
     if len(notable) > NAMED_AT_MOST:
-        lines.append(f"and {len(notable) - NAMED_AT_MOST:,} more files with rejected, deleted or missing rows")
+        lines.append(f"and {len(notable) - NAMED_AT_MOST:,} more files with rejected or deleted rows")
     return [*lines, str(_sum(loads))]
 
 
