@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -23,16 +23,14 @@ from typing import cast
 
 from setproctitle import setproctitle
 
-from pipeline import command, remedies, stop
+from pipeline import command, fork_server, remedies, stop
 from pipeline.command import USAGE
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.terminal import counted
 
 WORKER = "worker"
 ENDS_PER_WORKER = 3  # on average; with more of them within END_WINDOW the run gives up
-END_WINDOW = (
-    30.0  # seconds, in which a chunk that ends every worker does so three times; in the end it counts as failed
-)
+END_WINDOW = 30.0  # seconds, in which a chunk that ends every worker does so three times, and then counts as failed
 STOP_TIMEOUT = 10.0  # seconds that stages have to stop before they are killed
 SERVER_LOST = 255  # exit code that multiprocessing makes up when the process that stages are forked from has ended
 
@@ -56,7 +54,7 @@ def read_modules() -> None:
     resource_tracker.ensure_running()  # by itself, since it lets the signals through again
     try:
         with stop.held():
-            forkserver.ensure_running()
+            fork_server.ensure_running()
     except OSError as error:
         raise SettingsError(f"cannot start processes: {error}; TMPDIR names the folder of the socket needed") from error
 
