@@ -21,8 +21,8 @@ from bench.measure import Command, FailedError, Measured, measure
 from bench.processes import name, parent
 from pipeline import PROJECT
 from pipeline.database import Database
-from pipeline.embedded.account import wheel
 from pipeline.embedded.servers import Servers
+from pipeline.embedded.software import wheel
 from pipeline.schema import apply_schema
 
 SQL = Path(__file__).parent / "sql"

