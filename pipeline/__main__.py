@@ -107,7 +107,13 @@ def reset(state: Path | None) -> None:
     from pipeline.embedded import servers
 
     folder = state or servers.STATE
-    echo(f"removed {folder}" if servers.reset(folder) else f"nothing to remove in {folder}")
+    left = servers.reset(folder)
+    if left is None:
+        echo(f"nothing to remove in {folder}")
+    elif left:
+        echo(f"removed the state in {folder}; left what is not the pipeline's: {', '.join(left)}")
+    else:
+        echo(f"removed {folder}")
 
 
 @cli.command()

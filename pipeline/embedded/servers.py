@@ -7,7 +7,6 @@ run stops the servers. What a killed run leaves behind, the next one finds and u
 import fcntl
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from pipeline import PROJECT
+from pipeline.embedded import state_folder
 from pipeline.embedded.account import Account
 from pipeline.embedded.disk import shortage
 from pipeline.embedded.postgresql import Postgresql
@@ -59,15 +59,11 @@ def running(state: Path) -> Iterator[Servers]:
     Raises SettingsError if the wheels are not installed or the folder cannot be used, PipelineError if a
     server does not start.
     """
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-        state = state.resolve()
-    except OSError as error:
-        raise SettingsError(f"PIPELINE_STATE: cannot create '{state}': {error.strerror}; name another") from error
+    state = state_folder.claim(state)
     if reason := shortage(state):
         raise SettingsError(reason)
     with ExitStack() as stack:
-        in_use, starting = (stack.enter_context(_open(state / name)) for name in ("in-use", "starting"))
+        in_use, starting = (stack.enter_context(_open(state / name)) for name in state_folder.LOCKS)
         stack.callback(_stop_if_unused, state, in_use, starting)
         with _locked(starting):
             if any(os.fstat(lock.fileno()).st_nlink == 0 for lock in (in_use, starting)):
@@ -77,21 +73,26 @@ def running(state: Path) -> Iterator[Servers]:
         yield servers
 
 
-def reset(state: Path) -> bool:
-    """Removes the state, and stops what a killed run left running; False if there is none.
+def reset(state: Path) -> list[str] | None:
+    """Removes the state, and stops what a killed run left running; None if there is none.
 
-    Raises PipelineError if a run is using it.
+    Returns the names of files in the folder that are not the pipeline's: they stay. Raises SettingsError if the
+    folder is not the pipeline's, PipelineError if a run is using it.
     """
-    if not state.exists():
-        return False
-    with _open(state / "in-use") as in_use, _open(state / "starting") as starting, _locked(starting):
+    folder = state_folder.find(state, STATE_OF_ROOT)
+    if folder is None:
+        return None
+    with _open(folder / "in-use") as in_use, _open(folder / "starting") as starting, _locked(starting):
         if not _is_unused(in_use):
             raise PipelineError(f"the embedded servers in '{state}' are in use; end the other run first")
-        _stop(state.resolve())
-        shutil.rmtree(state.resolve())
-        if state.is_symlink():
-            state.unlink()
-    return True
+        _stop(folder)
+        try:
+            left = state_folder.remove(folder)
+        except OSError as error:
+            raise PipelineError(f"cannot remove '{error.filename}': {error.strerror}; remove it by hand") from error
+    if state.is_symlink() and not left:
+        state.unlink()
+    return left
 
 
 def _start(state: Path) -> Servers:
