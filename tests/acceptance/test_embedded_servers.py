@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from pipeline import PROJECT
-from tests.acceptance.conftest import BOTH, SUMMARY, names_in, reset, run, servers_in, start
+from tests.acceptance.embedded_runs import BOTH, SUMMARY, names_in, reset, run, servers_in, start
 from tests.conftest import PEOPLE, wait_until
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import PROJECT
-from tests.acceptance.conftest import BOTH, names_in, run, servers_in
+from tests.acceptance.embedded_runs import BOTH, names_in, run, servers_in
 from tests.conftest import PEOPLE, start_process, wait_until
 from tests.faults.test_output import OWN_MOUNTS, can_mount
 

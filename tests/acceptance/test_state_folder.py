@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import PROJECT
 from pipeline.embedded.state_folder import claim
-from tests.acceptance.conftest import reset, run, servers_in, start
+from tests.acceptance.embedded_runs import reset, run, servers_in, start
 
 SERVERS = ("postgresql", "valkey")
 
