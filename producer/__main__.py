@@ -161,7 +161,10 @@ def _progress(database: Database) -> list[LoadProgress]:
 
 
 def _forget(database: Database, queue: ChunkQueue, sources: Sequence[str]) -> None:
-    echo(*map(str, forget(database, queue, sources)))
+    try:
+        echo(*map(str, forget(database, queue, sources)))
+    except SettingsError as error:
+        raise SettingsError(f"--forget: {error}") from error
 
 
 def _warn_of_left_over(folder: Path) -> None:

@@ -15,6 +15,7 @@ from pipeline.ledger import KnownSource, LoadPlan, MissingChunk
 from pipeline.progress import Progress
 from pipeline.queue import ChunkQueue
 from pipeline.sealing import Load, Version, seal
+from pipeline.terminal import counted
 from pipeline.waiting import patiently
 from producer.content import Contents, fingerprint
 from producer.encodings import Encodings
@@ -175,7 +176,9 @@ def _seal_all(
             if version.name not in sealed:  # the load that the ledger had was superseded or forgotten since
                 rescanned = _first_pass(version.source, None, contents, encodings, chunk_rows)
                 sealed |= _seal([rescanned], database, encodings, groups)
-            loads.append((version.name, sealed[version.name]))
+            load = sealed[version.name]
+            logger.debug("%s: load %d, %s missing", version.name, load.id, counted(len(load.missing), "chunk"))
+            loads.append((version.name, load))
     return loads
 
 

@@ -1,5 +1,6 @@
 """Passwords of the real commands: read from files, and never shown."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -194,7 +195,7 @@ def pairs(urls: dict[str, list[str]]) -> list[tuple[str, str]]:
 def test_a_malformed_url_is_refused_without_a_word_of_it(commands: Commands, variable: str, url: str) -> None:
     ended = commands.run("worker", "--debug", LOG_FORMAT="json", **{variable: url})
     assert ended.returncode == 2, ended.stderr
-    assert ended.stderr.splitlines()[-1].startswith(f"error: {variable} is not a ")
+    assert json.loads(ended.stderr.splitlines()[-1])["message"].startswith(f"{variable} is not a ")
     assert "s3cr3t" not in ended.stdout + ended.stderr
 
 
@@ -204,7 +205,7 @@ def test_a_server_that_cannot_be_reached_is_named_without_the_password(
 ) -> None:
     ended = commands.run("worker", "--debug", LOG_FORMAT="json", **{variable: url})
     assert ended.returncode == 2, ended.stderr
-    assert ended.stderr.splitlines()[-1].startswith(f"error: {variable}: cannot ")
+    assert json.loads(ended.stderr.splitlines()[-1])["message"].startswith(f"{variable}: cannot ")
     assert "s3cr3t" not in ended.stdout + ended.stderr
 
 
@@ -220,7 +221,7 @@ def test_no_command_shows_a_password(commands: Commands, command: str) -> None:
         ):
             ended = commands.run(*command.split(), *options, **variables)
             assert ended.returncode in (1, 2), ended.stderr
-            assert "error: " in ended.stderr
+            assert "error: " in ended.stderr or json.loads(ended.stderr.splitlines()[-1])["level"] == "error"
             assert "s3cr3t" not in ended.stdout + ended.stderr
 
 

@@ -107,6 +107,6 @@ def test_standard_input_is_a_file_under_the_name_it_is_given(commands: Commands,
         text=True,
     )
     assert ended.returncode == 0, ended.stderr
-    assert "people-today.csv: 4 of 4 rows queued in 1 chunks" in ended.stdout
+    assert "people-today.csv: 4 of 4 rows queued in 1 chunk" in ended.stdout
     pipeline.work()
     assert [row[0] for row in pipeline.people()] == ["people-today.csv"] * 4

@@ -4,7 +4,8 @@ import gzip
 import os
 import signal
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -21,13 +22,18 @@ def kill_all_its_processes(run: psutil.Process) -> None:
     os.killpg(run.pid, signal.SIGKILL)
 
 
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """Not below pytest's own folder: the path of a socket may have 107 characters."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("kill", [kill_the_run_alone, kill_all_its_processes])
 def test_a_killed_run_leaves_no_temporary_file(
-    commands: Commands, pipeline: Pipeline, tmp_path: Path, kill: Callable[[psutil.Process], None]
+    commands: Commands, pipeline: Pipeline, temporary: Path, kill: Callable[[psutil.Process], None]
 ) -> None:
     """Killed while the producer reads its copy of a file, and workers load chunks of it."""
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
     pipeline.write(places=PLACES)
     people = PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000
     (pipeline.data / "people.csv.gz").write_bytes(gzip.compress(people.encode()))
