@@ -53,6 +53,8 @@ def cli(context: click.Context) -> None:
 @command.max_rejects
 @command.max_shrink
 @command.allow_empty
+@command.forget_missing
+@command.dry_run
 @command.database_url(required=False)
 @command.redis_url(required=False)
 @command.queue_name
@@ -69,6 +71,8 @@ def run(
     max_rejects: RowLimit | None,
     max_shrink: RowLimit | None,
     allow_empty: bool,
+    forget_missing: bool,
+    dry_run: bool,
     database_url: str | None,
     redis_url: str | None,
     queue_name: str,
@@ -91,12 +95,35 @@ def run(
         "MAX_REJECTS": max_rejects,
         "MAX_SHRINK": max_shrink,
         "ALLOW_EMPTY": allow_empty,
+        "FORGET_MISSING": forget_missing,
+        "DRY_RUN": dry_run,
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "QUEUE_NAME": queue_name,
     }
     environment = {name: str(value) for name, value in settings.items() if value is not None}
     return whole.run(state, workers, environment, command.logging_arguments())
+
+
+@cli.command()
+@click.argument("sources", nargs=-1, required=True, metavar="NAME...")
+@command.database_url(required=False)
+@command.redis_url(required=False)
+@command.queue_name
+@state_option
+@command.logging_options
+def forget(
+    sources: tuple[str, ...], database_url: str | None, redis_url: str | None, queue_name: str, state: Path | None
+) -> None:
+    """Remove all rows and loads of sources, such as people.csv, also with the embedded servers."""
+    from pipeline.forgetting import forget as forget_sources  # these two read what no other command needs
+    from pipeline.run import with_servers
+
+    urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    with with_servers({name: url for name, url in urls.items() if url}, state) as settings:
+        database = Database(settings["DATABASE_URL"], "producer")
+        queue = command.queue_of(database, settings["REDIS_URL"], queue_name)
+        echo(*map(str, forget_sources(database, queue, sources)))
 
 
 @cli.command()

@@ -171,11 +171,14 @@ max_shrink = setting(
 allow_empty = setting(
     "--allow-empty", "ALLOW_EMPTY", is_flag=True, help="Take a new version without a good row: delete what is loaded."
 )
-dry_run = click.option(
-    "--dry-run", is_flag=True, help="Say what a run would insert, update, delete and reject; change nothing."
+dry_run = setting(
+    "--dry-run", "DRY_RUN", is_flag=True, help="Say what a run would insert, update, delete and reject; change nothing."
 )
-forget_missing = click.option(
-    "--forget-missing", is_flag=True, help="Remove the rows and loads of files that the data folder no longer holds."
+forget_missing = setting(
+    "--forget-missing",
+    "FORGET_MISSING",
+    is_flag=True,
+    help="Remove the rows and loads of files that the data folder no longer holds.",
 )
 FORGET = "Remove a source's rows and loads instead, such as people.csv; may be given several times."
 

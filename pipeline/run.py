@@ -1,7 +1,7 @@
 """The whole pipeline on this machine: producer, workers and exporter, each a process of its own."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,18 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
     """
     stages.read_modules()
     _check_settings(environment)
+    with with_servers(environment, state) as settings:
+        patiently(partial(apply_schema, Database(settings["DATABASE_URL"], "schema")))
+        with stages.Crew(settings, options) as crew:
+            if settings.get("DRY_RUN") == "True":
+                return crew.outcome("producer")
+            crew.start_workers(workers)
+            return crew.outcome("producer") or crew.outcome("exporter")
+
+
+@contextmanager
+def with_servers(environment: Mapping[str, str], state: Path | None) -> Iterator[dict[str, str]]:
+    """The environment with both URLs; where one is not set, that of an embedded server, which runs for the block."""
     with ExitStack() as stack:
         settings = dict(environment)
         if not {"DATABASE_URL", "REDIS_URL"} <= settings.keys():
@@ -31,10 +43,7 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
             stack.enter_context(disk.watched(folder))
             settings.setdefault("DATABASE_URL", embedded.database_url)
             settings.setdefault("REDIS_URL", embedded.redis_url)
-        patiently(partial(apply_schema, Database(settings["DATABASE_URL"], "schema")))
-        crew = stack.enter_context(stages.Crew(settings, options))
-        crew.start_workers(workers)
-        return crew.outcome("producer") or crew.outcome("exporter")
+        yield settings
 
 
 def _check_settings(environment: Mapping[str, str]) -> None:

@@ -36,8 +36,8 @@ WITH affected AS (
     SELECT DISTINCT ON (place_listings.city) place_listings.city, place_listings.county_id, place_listings.load_id
     FROM affected
     JOIN place_listings USING (city)
-    JOIN loads ON loads.id = (SELECT max(id) FROM loads WHERE loads.source_id = place_listings.source_id)
-    ORDER BY place_listings.city, (place_listings.load_id = loads.id) DESC, place_listings.load_id DESC
+    WHERE load_id = (SELECT max(id) FROM loads WHERE loads.source_id = place_listings.source_id)
+    ORDER BY place_listings.city, place_listings.load_id DESC
 ), written AS (
     INSERT INTO places (city, county_id, listed_by_load)
     SELECT city, county_id, load_id FROM deciding

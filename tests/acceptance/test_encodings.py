@@ -52,3 +52,79 @@ def test_a_database_that_is_not_utf8_is_refused(commands: Commands, services: Se
         finally:
             cursor.execute("DROP DATABASE not_utf8 WITH (FORCE)")
             connection.close()
+
+
+def loaded_names(pipeline: Pipeline) -> dict[str, set[str]]:
+    names: dict[str, set[str]] = {}
+    for source, _, _, family_name, *_ in pipeline.people():
+        names.setdefault(source, set()).add(family_name)
+    return names
+
+
+@pytest.fixture
+def mixed(pipeline: Pipeline) -> Pipeline:
+    """One file in UTF-8, one in latin-1."""
+    pipeline.write(places=PLACES, people=PEOPLE)
+    (pipeline.data / "people-3.csv").write_bytes(PEOPLE.encode("latin-1"))
+    return pipeline
+
+
+FAMILY_NAMES = {"Kerr", "Ó Ceallaigh", "Parry"}
+BOTH = {"people.csv": FAMILY_NAMES, "people-3.csv": FAMILY_NAMES}
+
+
+def test_the_encoding_of_one_file_is_kept_for_later_runs(commands: Commands, mixed: Pipeline) -> None:
+    data = {"DATA_DIR": str(mixed.data)}
+    assert commands.run("producer", "--encoding", "people-3.csv=latin-1", **data).returncode == 0
+    mixed.work()
+    assert loaded_names(mixed) == BOTH
+    again = commands.run("producer", **data)
+    assert "people-3.csv: 4 rows, unchanged, nothing to do" in again.stdout
+    (mixed.data / "people-3.csv").write_bytes(PEOPLE.replace("Parry", "Pârry").encode("latin-1"))
+    assert commands.run("producer", **data).returncode == 0
+    mixed.work()
+    assert loaded_names(mixed)["people-3.csv"] == {"Kerr", "Ó Ceallaigh", "Pârry"}
+    assert mixed.rows("SELECT name, encoding FROM sources WHERE encoding IS NOT NULL") == [
+        ("people-3.csv", "iso8859-1")
+    ]
+
+
+def test_a_utf8_file_is_not_read_in_an_encoding_for_all_files(commands: Commands, mixed: Pipeline) -> None:
+    ended = commands.run("producer", DATA_DIR=str(mixed.data), ENCODING="latin-1")
+    assert ended.returncode == 1
+    assert "people.csv: the file is UTF-8, and would be read as iso8859-1" in ended.stderr
+    assert mixed.rows("SELECT * FROM sources") == []
+    told = commands.run("producer", DATA_DIR=str(mixed.data), ENCODING="latin-1 people.csv=utf-8")
+    assert told.returncode == 0, told.stderr
+    mixed.work()
+    assert loaded_names(mixed) == BOTH
+
+
+def test_another_encoding_makes_another_load_of_the_same_content(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.write(places=PLACES, people=PEOPLE.replace("Ó", "O").replace("â", "a"))
+    data = {"DATA_DIR": str(pipeline.data)}
+    assert commands.run("producer", **data).returncode == 0
+    pipeline.work()
+    assert commands.run("producer", "--encoding", "people.csv=latin-1", **data).returncode == 0
+    pipeline.work()
+    assert pipeline.counts() == {"inserted": 0, "updated": 0, "unchanged": 4, "rejected": 0, "deleted": 0}
+    encodings = "SELECT encoding FROM loads JOIN sources ON sources.id = source_id WHERE name = 'people.csv'"
+    assert pipeline.rows(encodings.replace("SELECT encoding", "SELECT loads.encoding") + " ORDER BY loads.id") == [
+        ("utf-8",),
+        ("iso8859-1",),
+    ]
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-be", "utf-32", "utf-8-sig"])
+def test_a_byte_order_mark_tells_the_encoding(commands: Commands, pipeline: Pipeline, codec: str) -> None:
+    mark = "\ufeff" if codec == "utf-16-be" else ""
+    (pipeline.data / "people.csv").write_bytes((mark + PEOPLE).encode(codec))
+    pipeline.write(places=PLACES)
+    assert commands.run("producer", DATA_DIR=str(pipeline.data)).returncode == 0
+    pipeline.work()
+    assert loaded_names(pipeline) == {"people.csv": FAMILY_NAMES}
+
+
+def test_an_encoding_for_a_file_that_is_not_loaded_is_a_wrong_setting(commands: Commands, mixed: Pipeline) -> None:
+    ended = commands.run("producer", "--encoding", "people-4.csv=latin-1", DATA_DIR=str(mixed.data))
+    assert (ended.returncode, "no file 'people-4.csv' is loaded" in ended.stderr) == (2, True)

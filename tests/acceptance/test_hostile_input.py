@@ -105,7 +105,7 @@ def test_hostile_names_and_fields_are_stored_as_they_are_and_steer_nothing(
     assert set(PROJECT.iterdir()) == before
 
     lines = exporter.stdout.decode().splitlines()
-    account = f"{len(STORED)} inserted + 0 updated + 0 unchanged + {len(faults)} rejected"
+    account = f"{len(STORED)} inserted + 0 updated + 0 unchanged + {len(faults)} rejected; 0 deleted"
     for name in NAMES:
         assert f"{printable(name)}: {len(STORED) + len(faults)} rows = {account}" in lines
     assert json.loads((pipeline.data / "summary_output.json").read_text()) == {COUNTRY: len(NAMES) * len(STORED)}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import InputError, SettingsError
-from producer.sources import find_sources
+from producer.sources import find_sources, left_over
 
 
 def test_a_folder_gives_the_files_that_hold_a_dataset_places_first(tmp_path: Path) -> None:
@@ -43,3 +43,35 @@ def test_a_file_that_matches_no_dataset_is_refused(tmp_path: Path) -> None:
     (tmp_path / "pets.csv").touch()
     with pytest.raises(InputError, match=r"'pets.csv' matches no dataset"):
         find_sources(tmp_path, (tmp_path / "pets.csv",))
+
+
+def test_names_count_in_any_case_and_folders_at_any_depth(tmp_path: Path) -> None:
+    (tmp_path / "people" / "2024" / "q1").mkdir(parents=True)
+    for name in ("Places.CSV", "PEOPLE.csv.GZ", "people/2024/q1/a.csv", "people/.hidden.csv"):
+        (tmp_path / name).touch()
+    assert [source.name for source in find_sources(tmp_path, ())] == [
+        "Places.CSV",
+        "PEOPLE.csv",
+        "people/2024/q1/a.csv",
+    ]
+
+
+def test_a_link_that_leads_back_does_not_lead_round(tmp_path: Path) -> None:
+    (tmp_path / "people").mkdir()
+    (tmp_path / "people" / "a.csv").touch()
+    (tmp_path / "people" / "back").symlink_to(tmp_path)
+    assert [source.name for source in find_sources(tmp_path, ())] == ["people/a.csv"]
+
+
+def test_files_that_are_not_loaded_are_named_with_the_nearest_valid_name(tmp_path: Path) -> None:
+    (tmp_path / "2024").mkdir()
+    names = ("people_2.csv", "peopel.csv", "people.tsv", "2024/places.csv", "pets.csv", "loads.csv", "notes.md")
+    for name in ("people.csv", *names):
+        (tmp_path / name).touch()
+    assert left_over(tmp_path, ["loads.csv"]) == [
+        "peopel.csv (call it people.csv)",
+        "people.tsv (call it people.csv)",
+        "people_2.csv (call it people-2.csv)",
+        "pets.csv",
+        "2024/places.csv (call it places-2024.csv)",
+    ]

@@ -1,0 +1,74 @@
+"""Forgetting: no row of a source stays anywhere."""
+
+import pytest
+
+from pipeline.errors import InUseError, SettingsError
+from pipeline.forgetting import forget
+from tests.conftest import PEOPLE, PLACES, Pipeline
+
+SECRET = "Secretive"
+EVERYTHING = ("people", "rejected_rows", "load_chunks", "loads", "place_listings", "places", "counties", "countries")
+
+
+def everywhere(pipeline: Pipeline) -> str:
+    """All that tables and Redis hold, as text."""
+    tables = [repr(pipeline.rows(f"SELECT * FROM {table}")) for table in (*EVERYTHING, "sources")]
+    connection = pipeline.queue.connection
+    jobs = [
+        repr(connection.hgetall(key)) for key in connection.scan_iter("rq:job:*") if connection.type(key) == b"hash"
+    ]
+    return "".join(tables + jobs)
+
+
+def test_no_row_of_a_forgotten_source_stays_in_tables_or_queue(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE.replace("Kerr", SECRET) + f"{SECRET},X,never,Ayr\n")
+    pipeline.write(people=PEOPLE.replace("Kerr", SECRET) + f"New,{SECRET},1901-02-03,Ayr\n")
+    pipeline.produce()  # queued, and not loaded
+    assert everywhere(pipeline).count(SECRET) > 3
+    [forgotten] = forget(pipeline.database, pipeline.queue, ["people.csv"])
+    assert str(forgotten) == "people.csv: forgotten, 4 people and 1 rejected row removed"
+    assert SECRET not in everywhere(pipeline)
+    assert pipeline.queue.length() == 0
+    assert len(pipeline.rows("SELECT * FROM places")) == 3
+
+
+def test_failed_jobs_of_a_forgotten_source_go_too(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE.replace("Kerr", SECRET))
+    pipeline.produce()
+    with pipeline.database.transaction() as tx:
+        tx.run("ALTER TABLE people ADD CONSTRAINT none CHECK (given_name = 'nobody') NOT VALID")
+    pipeline.work()
+    assert len(pipeline.queue.state().failed) == 1
+    forget(pipeline.database, pipeline.queue, ["people.csv"])
+    assert SECRET not in everywhere(pipeline)
+    assert pipeline.queue.state().failed == frozenset()
+
+
+def test_forgotten_places_go_with_their_counties_but_for_those_that_another_file_lists(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, **{"places-2": "city,county,country\nAyr,Strathclyde,Scotland\n"})
+    forget(pipeline.database, pipeline.queue, ["places.csv"])
+    joined = "SELECT city, counties.name, countries.name FROM places JOIN counties ON counties.id = county_id"
+    assert pipeline.rows(f"{joined} JOIN countries ON countries.id = country_id") == [
+        ("Ayr", "Strathclyde", "Scotland")
+    ]
+    assert pipeline.rows("SELECT name FROM counties") == [("Strathclyde",)]
+    assert pipeline.rows("SELECT name FROM countries") == [("Scotland",)]
+
+
+def test_places_that_people_name_are_not_forgotten_without_them(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    before = everywhere(pipeline)
+    with pytest.raises(InUseError, match=r"places.csv cannot be forgotten: 4 rows of people.csv name its places"):
+        forget(pipeline.database, pipeline.queue, ["places.csv"])
+    assert everywhere(pipeline) == before
+    forget(pipeline.database, pipeline.queue, ["places.csv", "people.csv"])
+    assert [pipeline.rows(f"SELECT * FROM {table}") for table in EVERYTHING] == [[]] * len(EVERYTHING)
+
+
+def test_a_source_that_is_not_known_is_a_wrong_setting_and_nothing_is_forgotten(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    for name in ("", "pets.csv"):
+        with pytest.raises(SettingsError, match=f"no source '{name}' is known"):
+            forget(pipeline.database, pipeline.queue, ["people.csv", name])
+    assert len(pipeline.people()) == 4

@@ -1,0 +1,48 @@
+"""Cities that two files list: one outcome, in whatever order the chunks arrive."""
+
+from itertools import permutations
+
+import pytest
+
+from pipeline.errors import OutOfOrderError
+from pipeline.queue.job import ChunkJob
+from pipeline.queue.rq_queue import Chunks
+from tests.conftest import Pipeline
+
+HEADER = "city,county,country\n"
+
+
+def county_of_ayr(pipeline: Pipeline) -> str:
+    [(county,)] = pipeline.rows("SELECT name FROM places JOIN counties ON counties.id = county_id WHERE city = 'Ayr'")
+    return county
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_the_file_sealed_last_decides_and_contradictions_are_rejected(pipeline: Pipeline, order: tuple[int]) -> None:
+    """The first file lists Ayr twice, in two chunks; a chunk of the second file may come in between."""
+    first = HEADER + "Ayr,First,Scotland\nOban,Argyll,Scotland\nAyr,Contradiction,Scotland\n"
+    pipeline.write(**{"places-1": first, "places-2": HEADER + "Ayr,Second,Scotland\n"})
+    pipeline.produce(chunk_rows=2)
+    jobs = Chunks("chunks", connection=pipeline.queue.connection).get_jobs()
+    assert all(isinstance(job, ChunkJob) for job in jobs)
+    chunks = [chunk for job in jobs for chunk in job.arguments()]
+    assert len(chunks) == 3
+    waiting = [chunks[position] for position in order]
+    while waiting:
+        chunk = waiting.pop(0)
+        try:
+            pipeline.loader.load_chunk(*chunk)
+        except OutOfOrderError:
+            waiting.append(chunk)
+    assert county_of_ayr(pipeline) == "Second"
+    assert [row[:2] for row in pipeline.rejected()] == [("places-1.csv", 3)]
+
+
+def test_a_city_that_the_deciding_file_drops_is_as_the_other_file_lists_it(pipeline: Pipeline) -> None:
+    pipeline.load(**{"places-1": HEADER + "Ayr,First,Scotland\n", "places-2": HEADER + "Ayr,Second,Scotland\n"})
+    pipeline.load(**{"places-1": HEADER + "Ayr,Again,Scotland\n"})
+    assert county_of_ayr(pipeline) == "Again"
+    pipeline.load(**{"places-1": HEADER + "Oban,Argyll,Scotland\n"})
+    assert county_of_ayr(pipeline) == "Second"
+    pipeline.load(**{"places-2": HEADER + "Oban,Argyll,Scotland\n"})
+    assert county_of_ayr(pipeline) == "Second"  # places are never removed
