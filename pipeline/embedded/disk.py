@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.errors import PipelineError
 from pipeline.stop import Stopped
 
-RESERVE = 32  # MiB that must stay free: PostgreSQL extends its write-ahead log by 16 MiB at a time
+RESERVE = 64  # MiB that must stay free; a new cluster takes 40, and its write-ahead log grows by 16 at a time
 CHECK_INTERVAL = 0.2  # seconds
 
 
