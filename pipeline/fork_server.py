@@ -16,7 +16,7 @@ def ensure_running() -> None:
     """
     config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
     server: Any = forkserver._forkserver
-    with tempfile.TemporaryDirectory(prefix="pipeline-") as folder:
+    with tempfile.TemporaryDirectory(prefix="p-") as folder:  # a socket's path must be short
         config["tempdir"] = folder
         try:
             forkserver.ensure_running()

@@ -14,6 +14,13 @@ import pytest
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, start_process, wait_until
 
 
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """Not below pytest's own folder, whose path can be too long for a socket's."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 def kill_the_run_alone(run: psutil.Process) -> None:
     run.kill()
 
