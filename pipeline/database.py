@@ -293,7 +293,7 @@ def _query_errors(offset: int) -> Iterator[None]:
     except psycopg2.Error as error:
         found = translated(error)
         if isinstance(found, RetryLaterError):
-            raise found from None
+            raise  # the session knows more about it
         position = int(error.diag.statement_position or 0) - offset
         raise QueryError(str(found), position if position > 0 else None) from None
     except ValueError:  # its text can quote row contents

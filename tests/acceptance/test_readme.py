@@ -25,6 +25,7 @@ ELSEWHERE = {
     "make bench": "tests/acceptance/test_bench.py",
     ".venv/bin/python -m bench --quick": "tests/acceptance/test_bench.py",
     ".venv/bin/pipeline reset": "tests/acceptance/test_embedded_servers.py",
+    ".venv/bin/pipeline forget people.csv": "tests/acceptance/test_mistakes.py",
 }
 # One block, in order, on the test's own servers; the README's URLs are examples.
 BY_HAND = next(block for block in BLOCKS if "export DATABASE_URL" in block)
@@ -65,11 +66,12 @@ def test_the_stages_by_hand_run_as_the_readme_has_them(services: Services, tmp_p
 
 def test_every_setting_of_the_readme_is_a_setting_of_its_commands(services: Services) -> None:
     table = re.findall(r"^\| `(\w+)` \| (?:`(--[\w-]+)`)? *\| ([\w, ]+) \|", README, re.MULTILINE)
-    assert len(table) == 16
+    assert len(table) == 21
     for variable, flag, commands in table:
         names = ["producer", "worker", "exporter", "run"] if commands == "all" else commands.split(", ")
         for name in names:
-            command = f"pipeline {name}" if name in ("run", "reset", "check", "schema") else f"python -m {name}"
+            is_stage = name in ("producer", "worker", "exporter")
+            command = f"python -m {name}" if is_stage else f"pipeline {name}"
             shown = " ".join(shell(f".venv/bin/{command} --help", **services.environment).stdout.split())
             assert flag in shown, command
             assert (f"env var: {variable}" if flag else variable) in shown, command

@@ -29,13 +29,6 @@ def kill_all_its_processes(run: psutil.Process) -> None:
     os.killpg(run.pid, signal.SIGKILL)
 
 
-@pytest.fixture
-def temporary() -> Iterator[Path]:
-    """Not below pytest's own folder: the path of a socket may have 107 characters."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
-
-
 @pytest.mark.parametrize("kill", [kill_the_run_alone, kill_all_its_processes])
 def test_a_killed_run_leaves_no_temporary_file(
     commands: Commands, pipeline: Pipeline, temporary: Path, kill: Callable[[psutil.Process], None]

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from exporter.export import export
+from exporter.report import find_reports
 from pipeline.errors import DrainTimeoutError
 from pipeline.waiting import Deadline, patiently
 from tests.conftest import start_process, wait_until
@@ -38,8 +39,10 @@ def check_timed_out(process: "subprocess.Popen[str]", start: float, server: str)
 def test_an_exporter_that_waits_for_the_drain_ends_in_time(
     run: Run, processes: Callable[[OwnServers], list[psutil.Process]], named: str
 ) -> None:
+    others = {client["id"] for client in run.redis.client_list()}
     exporter = run.export(DRAIN_TIMEOUT=str(DRAIN_TIMEOUT))
-    wait_until(lambda: "exec" in {client["cmd"] for client in run.redis.client_list()})  # its look at the queue
+    looks = "exec"  # for the last command of its look at the queue
+    wait_until(lambda: looks in {client["cmd"] for client in run.redis.client_list() if client["id"] not in others})
     with run.servers.frozen(processes(run.servers)):
         check_timed_out(exporter, time.monotonic(), named)
 
@@ -76,13 +79,14 @@ def test_an_exporter_that_writes_reports_ends_in_time_and_leaves_the_previous_on
     reports = run.pipeline.data / "reports"
     reports.mkdir()
     database = run.pipeline.database.another()
-    assert export(database, reports)
+    queries = find_reports(reports, run.pipeline.data)
+    assert export(database, queries, reports)
     previous = {path.name: path.read_bytes() for path in reports.iterdir()}
     (reports / "loads.csv").unlink()
     with run.holding("LOCK TABLE places IN ACCESS EXCLUSIVE MODE"):
         start = time.monotonic()
         with pytest.raises(DrainTimeoutError, match="did not answer in time"), Deadline(DRAIN_TIMEOUT) as deadline:
-            patiently(lambda: export(database, reports), deadline=deadline)
+            patiently(lambda: export(database, queries, reports), deadline=deadline)
         assert time.monotonic() - start < DRAIN_TIMEOUT + MOST_OVER
     del previous["loads.csv"]
     assert {path.name: path.read_bytes() for path in reports.iterdir()} == previous

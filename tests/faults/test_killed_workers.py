@@ -14,10 +14,11 @@ INTERMEDIATE = "rq:queue:chunks:intermediate"
 
 
 def in_hand(run: Run) -> set[str]:
-    """The jobs that workers have."""
+    """The chunks that workers have, by the job_id that the queue's state names."""
+    database = run.value("SELECT id::text FROM installation")
     handed_over = run.redis.lrange(INTERMEDIATE, 0, -1)
     started = run.redis.zrange("rq:wip:chunks", 0, -1)
-    return {entry.decode().partition(":")[0] for entry in (*handed_over, *started)}
+    return {entry.decode().removeprefix(f"{database}-").partition(":")[0] for entry in (*handed_over, *started)}
 
 
 def kill(run: Run, count: int) -> tuple[float, set[str]]:
@@ -93,6 +94,7 @@ def test_the_chunks_of_killed_workers_are_taken_up_within_30_seconds(
     run.start_workers(KILLED + 1)
     killed, jobs = moment(run)
     assert KILLED - 1 <= len(jobs) <= KILLED + 1
+    assert jobs <= run.pipeline.queue.state().under_way
     exporter = run.export()
     wait_until(lambda: not jobs & run.pipeline.queue.state().under_way, timeout=RECOVERY_TIMEOUT)
     recovery = time.time() - killed
