@@ -14,6 +14,7 @@ from pipeline.ledger import ChunkPlan, LoadPlan
 from pipeline.records import LONGEST_RECORD, BrokenRecordError, Record, physical_lines, records
 from producer.sources import Source
 
+COLUMNS_SHOWN = 20  # of a header, in a message
 CHUNK_ROWS = 20_000  # default, for large files
 CHUNK_BYTES = 1 << 20  # a chunk ends with the row that reaches this, whatever CHUNK_ROWS says
 SMALL_FILE_CHUNKS = 8  # a small file makes about this many chunks, so that workers have something to share
@@ -126,8 +127,9 @@ def _check_columns(source: Source, columns: tuple[str, ...], line: int) -> None:
     for column in required:
         if columns.count(column) != 1:
             fault = "is missing from" if column not in columns else "stands twice in"
+            shown = ", ".join(map(repr, columns[:COLUMNS_SHOWN])) + (", ..." if len(columns) > COLUMNS_SHOWN else "")
             raise InputError(
-                f"{source.path} line {line}: column '{column}' {fault} the header;"
+                f"{source.path} line {line}: column '{column}' {fault} the header, which has {shown};"
                 f" a {source.dataset.name} file needs {', '.join(required)}"
             )
     if ignored := [column for column in columns if column not in required]:

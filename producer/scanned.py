@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import IO
 
+from pipeline import remedies
 from pipeline.datasets import Dataset
 from pipeline.errors import InputError
 from pipeline.ledger import ChunkPlan, LoadPlan
@@ -37,5 +38,5 @@ def text_of(version: Scanned, file: IO[bytes], chunk: ChunkPlan) -> str:
     file.seek(chunk.byte_offset)
     text = file.read(chunk.byte_count)
     if hashlib.sha256(text).hexdigest() != chunk.sha256:
-        raise InputError(f"{version.source.path} changed while it was being read; run the producer again")
+        raise InputError(f"{version.source.path} changed while it was being read; {remedies.current.produce_again}")
     return text.decode("utf-8", "surrogateescape")

@@ -3,6 +3,7 @@
 import threading
 import time
 
+from pipeline import remedies
 from pipeline.errors import BlockedError, OutOfOrderError, PutBackError
 from pipeline.ledger import MissingChunk
 from pipeline.queue import ChunkQueue, LoadChunk, QueueState
@@ -52,14 +53,14 @@ class InOrder:
         self._awaited, self._pauses, self._missed_since = chunk, 0, None
 
     def _check_not_blocked(self, error: OutOfOrderError, state: QueueState) -> None:
-        job_id = error.waits_for.job_id
+        job_id, again = error.waits_for.job_id, remedies.current.produce_again
         if job_id in state.under_way:
             self._missed_since = None
         elif job_id in state.failed:
             reason = self._queue.failure(job_id)
-            raise BlockedError(f"{error}, which failed: {reason}; correct the cause, then run the producer again")
+            raise BlockedError(f"{error}, which failed: {reason}; correct the cause, then {again}")
         elif self._is_lost(state):
-            raise BlockedError(f"{error}, which is neither committed nor on the queue; run the producer again")
+            raise BlockedError(f"{error}, which is neither committed nor on the queue; {again}")
 
     def _is_lost(self, state: QueueState) -> bool:
         now = time.monotonic()

@@ -215,3 +215,13 @@ def test_a_file_broken_as_a_whole_is_refused_with_its_line(tmp_path: Path, conte
         scan(source(tmp_path, content), chunk_rows=2)
     assert message in str(refused.value)
     assert "people.csv" in str(refused.value)
+
+
+def test_a_header_without_a_column_says_which_columns_it_has(tmp_path: Path) -> None:
+    people = source(tmp_path, "first,last,born\nJean,Kerr,1901-02-03\n")
+    with pytest.raises(InputError) as refused:
+        scan(people, None)
+    assert str(refused.value) == (
+        f"{people.path} line 1: column 'given_name' is missing from the header, which has 'first', 'last', 'born';"
+        " a people file needs given_name, family_name, date_of_birth, place_of_birth"
+    )
