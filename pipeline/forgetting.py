@@ -9,7 +9,6 @@ from pipeline.datasets import DATASETS
 from pipeline.errors import InUseError, SettingsError
 from pipeline.ledger import MissingChunk
 from pipeline.queue import ChunkQueue
-from pipeline.terminal import counted
 from pipeline.waiting import patiently
 
 
@@ -18,12 +17,10 @@ class Forgotten:
     source: str
     dataset: str
     rows: int  # removed from the dataset's table
-    rejected_rows: int
 
     def __str__(self) -> str:
-        """Such as: people.csv: forgotten, 4 people and 1 rejected row removed."""
-        rejected = f" and {counted(self.rejected_rows, 'rejected row')}" if self.rejected_rows else ""
-        return f"{self.source}: forgotten, {self.rows:,} {self.dataset}{rejected} removed"
+        """Such as: people.csv: forgotten, 4 people removed."""
+        return f"{self.source}: forgotten, {self.rows:,} {self.dataset} removed"
 
 
 def forget(database: Database, queue: ChunkQueue, sources: Iterable[str]) -> list[Forgotten]:
@@ -60,7 +57,8 @@ def _forget(tx: Transaction, name: str, source_id: int, dataset_name: str) -> Fo
         rows = dataset.forget(tx, source_id)
     except InUseError as error:
         raise InUseError(f"{name} cannot be forgotten: {error}") from error
-    return Forgotten(name, dataset_name, rows, ledger.forget(tx, source_id))
+    ledger.forget(tx, source_id)
+    return Forgotten(name, dataset_name, rows)
 
 
 def _position(dataset_name: str) -> int:

@@ -173,9 +173,9 @@ def lock_sources(tx: Transaction, source_ids: list[int]) -> None:
     tx.run(SQL / "lock_sources.sql", source_ids=source_ids)
 
 
-def forget(tx: Transaction, source_id: int) -> int:
-    """Removes a source, its rejected rows and its loads; returns the number of rejected rows."""
-    return int(tx.value(SQL / "forget_source.sql", source_id=source_id))
+def forget(tx: Transaction, source_id: int) -> None:
+    """Removes a source, its rejected rows and its loads."""
+    tx.run(SQL / "forget_source.sql", source_id=source_id)
 
 
 def progress(tx: Transaction) -> list[LoadProgress]:
