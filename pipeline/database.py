@@ -146,7 +146,7 @@ class Database:
                     self._url,
                     connect_timeout=CONNECT_TIMEOUT,
                     application_name=f"pipeline {self._stage}",
-                    client_encoding="UTF8",  # whatever PGCLIENTENCODING, the role or the database say
+                    client_encoding="UTF8",  # PGCLIENTENCODING, the role or the database may say otherwise
                     **KEEPALIVE,
                 )
                 _open.add(connection)

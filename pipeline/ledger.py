@@ -73,7 +73,7 @@ class KnownSource:
 
     id: int
     dataset: str
-    given_encoding: str | None  # as the user gave it, in whatever run
+    given_encoding: str | None  # as the user gave it, in any run
     load: int
     sha256: str | None  # None: the load was planned by an earlier version, and has to be planned again
     encoding: str | None  # that its current load was read in; None: recorded before encodings were

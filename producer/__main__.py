@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -93,19 +93,18 @@ def main(
     limits = Limits(max_rejects, max_shrink, allow_empty)
     patiently(database.check)
     missing = [] if files else _missing(database, {source.name for source in sources})
+    if missing and (dry_run or not forget_missing):
+        _warn_of_missing(missing)
     if not files:
         _warn_of_left_over(data)
-    try:
+    with _showing_reasons():
         if dry_run:
             for outlook in preview(sources, database, chunk_rows=chunk_rows, encodings=encodings, limits=limits):
                 echo(str(outlook), *outlook.commonest_reasons())
-            _warn_of_missing(missing)
             return
         queue = command.queue_of(database, redis_url, queue_name)
-        if forget_missing and missing:
+        if missing and forget_missing:
             _forget(database, queue, [source for source, _ in missing])
-        else:
-            _warn_of_missing(missing)
         results = produce(
             sources,
             database,
@@ -116,11 +115,18 @@ def main(
             encodings=encodings,
             limits=limits,
         )
+    _summarize(results, database)
+
+
+@contextmanager
+def _showing_reasons() -> Iterator[None]:
+    """Prints why rows of a refused version would be rejected. Not in the error: rows do not belong in logs."""
+    try:
+        yield
     except RefusedVersionError as error:
         for outlook in error.outlooks:
             echo(*outlook.commonest_reasons())
         raise
-    _summarize(results, database)
 
 
 def _check_alone(option: str, files: tuple[Path, ...], name: str | None, other: bool) -> None:
@@ -195,12 +201,11 @@ def _missing(database: Database, found: set[str]) -> list[tuple[str, int]]:
 
 
 def _warn_of_missing(missing: list[tuple[str, int]]) -> None:
-    if missing:
-        logger.warning(
-            "loaded before, but not in the folder any more: %s; of a renamed file the rows count twice;"
-            " --forget NAME removes them, --forget-missing those of all these files",
-            listed([f"{source} ({counted(rows, 'row')})" for source, rows in missing]),
-        )
+    logger.warning(
+        "loaded before, but not in the folder any more: %s; of a renamed file the rows count twice;"
+        " --forget NAME removes them, --forget-missing those of all these files",
+        listed([f"{source} ({counted(rows, 'row')})" for source, rows in missing]),
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pipeline.datasets import DATASETS, Dataset
 from pipeline.errors import InputError, SettingsError
 
 STANDARD_INPUT = Path("-")
-LIKE_CSV = re.compile(r"\.(csv|tsv|tab|txt|psv)(\.gz)?$", re.IGNORECASE)  # what somebody may expect to be loaded
+LIKE_CSV = re.compile(r"\.(csv|tsv|tab|txt|psv)(\.gz)?$", re.IGNORECASE)  # what a user may expect to be loaded
 
 
 @dataclass(frozen=True)

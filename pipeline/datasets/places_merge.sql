@@ -1,6 +1,6 @@
 -- Returns how many places were inserted and updated from places_incoming.
 -- What each source says of a city is kept in place_listings. The newest of the current loads that list a city decides
--- what places says, in whatever order their chunks arrive: so one chunk of places is merged at a time.
+-- what places says, in any order of their chunks. So one chunk of places is merged at a time.
 SELECT pg_advisory_xact_lock(hashtext('pipeline places'));
 
 INSERT INTO countries (name)

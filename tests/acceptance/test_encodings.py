@@ -1,4 +1,4 @@
-"""Every character arrives as the file has it, whatever the database, the environment or the file is set to."""
+"""Every character arrives as the file has it, under any setting of database, environment and file."""
 
 import psycopg2
 import pytest

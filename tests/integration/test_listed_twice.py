@@ -1,4 +1,4 @@
-"""Cities that two files list: one outcome, in whatever order the chunks arrive."""
+"""Cities that two files list: one outcome, in any order of their chunks."""
 
 from itertools import permutations
 
