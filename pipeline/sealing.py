@@ -43,7 +43,7 @@ def seal(tx: Transaction, versions: Sequence[Version]) -> dict[str, Load]:
     being committed have been waited for. Chunks that are the same in both, and committed without a rejected row, are
     committed in the new one too, but for the last. In a load that is current already, chunks with rejected rows become
     missing again if a dataset that their rows refer to was loaded since.
-    Raises RetryLaterError if somebody forgets one of the sources at the same time.
+    Raises RetryLaterError if one of the sources is being forgotten.
     """
     tx.run(SQL / "sealing.sql", versions=json.dumps([_row(position, each) for position, each in enumerate(versions)]))
     tx.copy("sealing_chunks", CHUNK_COLUMNS, _chunk_lines(versions))

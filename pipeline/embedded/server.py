@@ -59,7 +59,7 @@ class Server:
         raise PipelineError(f"the embedded {self.program} did not start: {reason}; its log '{self.log}' says more")
 
     def stop(self) -> None:
-        """Stops the server if it runs, whoever started it; it is killed if it does not stop in time."""
+        """Stops the server if it runs, also one that another run started; it is killed if it does not stop in time."""
         end_processes(self.folder, {self.program}, self.stop_signal)
 
     def kept_port(self) -> int | None:

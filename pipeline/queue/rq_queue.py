@@ -75,11 +75,11 @@ class Chunks(Queue):
             _drop(connection, queue_key, job_id.encode())
             return None
         job, queue = taken
-        job.origin = queue.name  # whatever the job says
+        job.origin = queue.name  # not the one that the job names
         return job, queue
 
     def fetch_job(self, job_id: str) -> Job | None:
-        """A job of this queue, whatever the job itself says; None if there is no such job."""
+        """A job of this queue, even if it names another; None if there is no such job."""
         try:
             job = self.job_class.fetch(job_id, connection=self.connection, serializer=self.serializer)
         except NoSuchJobError:

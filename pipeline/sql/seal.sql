@@ -1,6 +1,6 @@
 -- Makes each version in the table sealing the current load of its source, unless its current load has that content
 -- already. Returns name, id and number of rows of the current load of each; no row for a version that was not scanned
--- and is not current, and NULLs for a source that somebody has just forgotten.
+-- and is not current, and NULLs for a source that was just forgotten.
 
 -- In order, so that two producers that enter the same names wait for each other and not both for the other.
 INSERT INTO sources (name, dataset)

@@ -1,4 +1,4 @@
-"""At most one process of each embedded server works in a state folder, whatever failed before."""
+"""At most one process of each embedded server works in a state folder after any failure."""
 
 import signal
 from pathlib import Path

@@ -94,7 +94,7 @@ def test_the_schema_can_be_applied_by_several_processes_at_once(services: Servic
 
 
 def test_a_schema_that_is_current_is_not_applied_again(pipeline: Pipeline) -> None:
-    """Its views would wait for a reader, such as a report or somebody's psql, and then fail."""
+    """Its views would wait for a reader, such as a report or an open psql, and then fail."""
     reader = Database(pipeline.services.database_url, "tests")
     hasty = Database(pipeline.services.database_url + "?options=-clock_timeout%3D2000", "tests")
     with reader.transaction() as tx, closing(hasty):
