@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.database import Transaction
-from pipeline.datasets import DATASETS
+from pipeline.datasets.matching import dataset_of
+from pipeline.datasets.package import find_package, read_package
 from pipeline.errors import SettingsError
 
 REPORTS = Path(__file__).parent / "reports"
@@ -37,17 +38,17 @@ def find_reports(output: Path, data: Path) -> list[Report]:
     Raises SettingsError, naming the query's file, if a report cannot be read, has the name of another one, or
     if the producer would read it from `data`, or from anywhere else, as a source.
     """
+    package = read_package(find_package(data))
     reports: dict[str, Report] = {}
     for path in sorted(REPORTS.glob("*.sql")):
         if not NAME.fullmatch(path.stem):
             raise SettingsError(f"report {path.name}: a report is called NAME.json.sql or NAME.csv.sql; rename it")
         report = Report(path, _query(path), _source_names(path.stem, output, data))
         for name in report.source_names:
-            for dataset in DATASETS:
-                if dataset.holds(name):
-                    raise SettingsError(
-                        f"report {path.name}: '{name}' would be read as a file of {dataset.name}; rename the report"
-                    )
+            if dataset := dataset_of(package, name):
+                raise SettingsError(
+                    f"report {path.name}: '{name}' would be read as a file of {dataset.name}; rename the report"
+                )
         other = reports.setdefault(report.name.casefold(), report)
         if other is not report:
             raise SettingsError(f"report {path.name}: differs from {other.path.name} only in case; rename one of them")

@@ -301,6 +301,18 @@ def _query_errors(offset: int) -> Iterator[None]:
         raise QueryError(message) from None
 
 
+def binary(content: bytes) -> object:
+    """Bytes as a parameter of a statement."""
+    return psycopg2.Binary(content)
+
+
+def copy_field(text: str) -> str:
+    """Text escaped for COPY's text format. https://www.postgresql.org/docs/current/sql-copy.html"""
+    if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
+        text = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return text
+
+
 def is_storable(text: str) -> bool:
     """Whether PostgreSQL can store the text: neither NUL nor bytes that are not UTF-8."""
     if "\0" in text:

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 
 from pipeline import ledger
 from pipeline.database import Database, Transaction
-from pipeline.datasets import DATASETS
+from pipeline.datasets.description import others_referred_to
+from pipeline.datasets.loader import DatasetLoader
+from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.errors import InUseError, SettingsError
-from pipeline.ledger import MissingChunk
+from pipeline.ledger import KnownSource, MissingChunk
 from pipeline.queue import ChunkQueue
 from pipeline.waiting import patiently
 
@@ -46,20 +49,25 @@ def forget_rows(tx: Transaction, names: set[str]) -> tuple[list[Forgotten], list
         raise SettingsError(f"no source '{name}' is known; the report loads.csv names those that are")
     ledger.lock_sources(tx, [each.id for each in known.values()])
     chunks = ledger.all_chunks(tx, [each.id for each in known.values()])
+    loaders = DatasetLoaders()
+    of = {name: loaders.of(tx, _description(name, each)) for name, each in known.items()}
+    refers_to = {loader.dataset.name: others_referred_to(loader.dataset) for loader in of.values()}
     # First what refers to others, such as people to places.
-    order = sorted(known, key=lambda name: (-_position(known[name].dataset), name))
-    return [_forget(tx, name, known[name].id, known[name].dataset) for name in order], chunks
+    order = {dataset: number for number, dataset in enumerate(TopologicalSorter(refers_to).static_order())}
+    names = sorted(known, key=lambda name: (-order[known[name].dataset], name))
+    return [_forget(tx, name, known[name].id, of[name]) for name in names], chunks
 
 
-def _forget(tx: Transaction, name: str, source_id: int, dataset_name: str) -> Forgotten:
-    dataset = DATASETS[_position(dataset_name)]()
+def _forget(tx: Transaction, name: str, source_id: int, loader: DatasetLoader) -> Forgotten:
     try:
-        rows = dataset.forget(tx, source_id)
+        rows = loader.forget(tx, source_id)
     except InUseError as error:
         raise InUseError(f"{name} cannot be forgotten: {error}") from error
     ledger.forget(tx, source_id)
-    return Forgotten(name, dataset_name, rows)
+    return Forgotten(name, loader.dataset.name, rows)
 
 
-def _position(dataset_name: str) -> int:
-    return [dataset.name for dataset in DATASETS].index(dataset_name)
+def _description(name: str, known: KnownSource) -> str:
+    if known.description_sha256 is None:
+        raise SettingsError(f"{name} was loaded by an earlier version; run `pipeline schema` first")
+    return known.description_sha256

@@ -5,10 +5,11 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any
 
-from pipeline.database import Transaction
-from pipeline.errors import RefusedJobError
+from pipeline.database import Transaction, binary
+from pipeline.errors import PipelineError, RefusedJobError
+from pipeline.queries import Queries
 
-SQL = Path(__file__).parent / "sql"
+SQL = Queries(Path(__file__).with_suffix(".sql"))
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,17 @@ class KnownSource:
     given_encoding: str | None  # as the user gave it, in any run
     load: int
     sha256: str | None  # None: the load was planned by an earlier version, and has to be planned again
+    description_sha256: str | None  # None: its dataset has no description yet, since `pipeline schema` was not run
     encoding: str | None  # that its current load was read in; None: recorded before encodings were
     row_count: int
+
+    def may_have(self, description_sha256: str, encoding: str) -> bool:
+        """Whether a content that was read like this can be that of the current load."""
+        return (
+            self.sha256 is not None
+            and self.description_sha256 == description_sha256
+            and self.encoding in (None, encoding)
+        )
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,7 @@ class Claim:
     first_line: int
     row_count: int
     sha256: str
+    description_sha256: str  # of the dataset's description
 
 
 @dataclass(frozen=True)
@@ -139,23 +150,23 @@ class LoadProgress:
 
 def installation(tx: Transaction) -> str:
     """The id of the database: no other has it, unless it is a copy."""
-    return str(tx.value(SQL / "installation.sql"))
+    return str(tx.value(SQL["installation"]))
 
 
 def known_sources(tx: Transaction) -> dict[str, KnownSource]:
     """The sources that have a load, by name. Without a lock: one may have another load a moment later."""
-    return {name: KnownSource(*known) for name, *known in tx.rows(SQL / "known_sources.sql")}
+    return {name: KnownSource(*known) for name, *known in tx.rows(SQL["known_sources"])}
 
 
 def header(tx: Transaction, load: int) -> tuple[tuple[str, ...], str]:
     """Columns and delimiter of a load."""
-    [(columns, delimiter)] = tx.rows(SQL / "header_of_load.sql", load=load)
+    [(columns, delimiter)] = tx.rows(SQL["header_of_load"], load=load)
     return tuple(columns), delimiter
 
 
 def chunks(tx: Transaction, load: int) -> list[tuple[ChunkPlan, int | None]]:
     """The chunks of a load in order, each with its number of rejected rows; None if it is not committed yet."""
-    return [(ChunkPlan(*plan), rejected) for *plan, rejected in tx.rows(SQL / "chunks_of_load.sql", load=load)]
+    return [(ChunkPlan(*plan), rejected) for *plan, rejected in tx.rows(SQL["chunks_of_load"], load=load)]
 
 
 def missing_chunks(tx: Transaction, loads: list[int] | None = None) -> list[MissingChunk]:
@@ -165,22 +176,22 @@ def missing_chunks(tx: Transaction, loads: list[int] | None = None) -> list[Miss
 
 def all_chunks(tx: Transaction, source_ids: list[int]) -> list[MissingChunk]:
     """Every chunk of some sources, as it would be if it were missing, to find their jobs by."""
-    return list(starmap(_chunk, tx.rows(SQL / "all_chunks.sql", source_ids=source_ids)))
+    return list(starmap(_chunk, tx.rows(SQL["all_chunks"], source_ids=source_ids)))
 
 
 def lock_sources(tx: Transaction, source_ids: list[int]) -> None:
     """Keeps others from loading or sealing these sources until the end of the transaction."""
-    tx.run(SQL / "lock_sources.sql", source_ids=source_ids)
+    tx.run(SQL["lock_sources"], source_ids=source_ids)
 
 
 def forget(tx: Transaction, source_id: int) -> None:
     """Removes a source, its rejected rows and its loads."""
-    tx.run(SQL / "forget_source.sql", source_id=source_id)
+    tx.run(SQL["forget_source"], source_id=source_id)
 
 
 def progress(tx: Transaction) -> list[LoadProgress]:
     """One entry for each current load, by source."""
-    return [LoadProgress(*row) for row in tx.rows(SQL / "current_progress.sql")]
+    return [LoadProgress(*row) for row in tx.rows(SQL["current_progress"])]
 
 
 def claim(tx: Transaction, load: int, number: int) -> Claim | None:
@@ -189,7 +200,7 @@ def claim(tx: Transaction, load: int, number: int) -> Claim | None:
     Waits while another transaction has it. Until the end of the transaction the load stays current.
     Raises RefusedJobError if the ledger has no such chunk.
     """
-    row = tx.row(SQL / "claim_chunk.sql", load=load, number=number)
+    row = tx.row(SQL["claim_chunk"], load=load, number=number)
     if row is None:
         raise RefusedJobError(f"the ledger has no chunk {number} of a load {load}: forgotten since, or never sealed")
     is_to_load, source, dataset, columns, delimiter, *rest = row
@@ -208,13 +219,13 @@ def first_missing_before(tx: Transaction, claimed: Claim) -> MissingChunk | None
 
 def rejected_kinds(tx: Transaction, limit: int) -> list[tuple[str, int]]:
     """The commonest kinds of faults among the rejected rows, each with its number of rows."""
-    return [(kind, count) for kind, count in tx.rows(SQL / "rejected_kinds.sql", limit=limit)]
+    return [(kind, count) for kind, count in tx.rows(SQL["rejected_kinds"], limit=limit)]
 
 
 def record(tx: Transaction, claimed: Claim, counts: Counts) -> None:
     """Enters the claimed chunk as committed; it becomes true with the commit of this transaction."""
     tx.run(
-        SQL / "record_chunk.sql",
+        SQL["record_chunk"],
         load=claimed.load,
         number=claimed.number,
         inserted=counts.inserted,
@@ -223,6 +234,62 @@ def record(tx: Transaction, claimed: Claim, counts: Counts) -> None:
         rejected=counts.rejected,
         deleted=counts.deleted,
     )
+
+
+def description(tx: Transaction, sha256: str) -> str:
+    """The description of a dataset, by its digest."""
+    content = tx.value(SQL["description"], sha256=sha256)
+    if content is None:
+        raise PipelineError(f"the ledger has no description {sha256}; run `pipeline schema`")
+    return str(content)
+
+
+def enter_description(tx: Transaction, content: str) -> None:
+    """Enters the description of a dataset, for the loads that are sealed with it."""
+    tx.run(SQL["enter_description"], content=content)
+
+
+def delete_rejected(tx: Transaction, claimed: Claim) -> None:
+    """Removes the rejected rows in the range of a chunk."""
+    span = {"first_row": claimed.first_row, "last_row": claimed.last_row}
+    tx.run(SQL["delete_rejected"], source_id=claimed.source_id, **span)
+
+
+def is_last_missing(tx: Transaction, claimed: Claim) -> bool:
+    """Whether the load is complete with this chunk. Other chunks of the load wait for the end of this transaction."""
+    return bool(tx.value(SQL["is_last_missing"], load=claimed.load, number=claimed.number))
+
+
+def may_be_displaced(tx: Transaction, claimed: Claim) -> bool:
+    """Whether a chunk is missing whose rows come before those of this one, in the same dataset."""
+    return bool(tx.value(SQL["may_be_displaced"], dataset=claimed.dataset, load=claimed.load, number=claimed.number))
+
+
+def keep_text(tx: Transaction, claimed: Claim, content: bytes) -> None:
+    """Keeps the text of a chunk of a keyed dataset as long as an earlier row can have the key of one of its rows."""
+    tx.run(SQL["keep_text"], load=claimed.load, number=claimed.number, content=binary(content))
+
+
+def kept_text(tx: Transaction, load: int, number: int) -> tuple[Claim, bytes]:
+    """A committed chunk whose text is kept."""
+    [(_, source, dataset, columns, delimiter, *rest, content)] = tx.rows(SQL["kept_text"], load=load, number=number)
+    return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest), bytes(content)
+
+
+def drop_texts(tx: Transaction, claimed: Claim) -> None:
+    """Removes the texts that no missing chunk, this one aside, needs any more."""
+    tx.run(SQL["drop_texts"], dataset=claimed.dataset, load=claimed.load, number=claimed.number)
+
+
+def free_keys(tx: Transaction, dataset: str) -> None:
+    """Records that keys of a dataset have become free: rows that were rejected for them may be good now."""
+    tx.run(SQL["free_keys"], dataset=dataset)
+
+
+def reject_committed(tx: Transaction, claimed: Claim, counts: Counts) -> None:
+    """Counts so many rows of a committed chunk as rejected that were counted otherwise."""
+    counted = {"inserted": counts.inserted, "updated": counts.updated, "unchanged": counts.unchanged}
+    tx.run(SQL["reject_committed"], load=claimed.load, number=claimed.number, **counted)
 
 
 def _chunk(load: int, source: str, reopened: int, job_group: str | None, *plan: Any) -> MissingChunk:
@@ -237,4 +304,4 @@ def _missing(
     limit: int | None = None,
 ) -> list[MissingChunk]:
     conditions = {"loads": loads, "datasets": datasets, "before": before, "limit": limit}
-    return list(starmap(_chunk, tx.rows(SQL / "missing_chunks.sql", **conditions)))
+    return list(starmap(_chunk, tx.rows(SQL["missing_chunks"], **conditions)))

@@ -4,11 +4,15 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
 from pipeline import ledger
 from pipeline.database import Transaction
 from pipeline.errors import RetryLaterError
-from pipeline.ledger import SQL, LoadPlan, MissingChunk
+from pipeline.ledger import LoadPlan, MissingChunk
+from pipeline.queries import Queries
+
+SQL = Queries(Path(__file__).with_suffix(".sql"))
 
 
 @dataclass(frozen=True)
@@ -17,8 +21,9 @@ class Version:
 
     source: str
     dataset: str
+    description_sha256: str  # of the dataset's description, which the ledger has
     refers_to: tuple[str, ...]  # datasets that its rows name
-    carries_over: bool  # whether chunks that did not change need not be loaded again; see Dataset.chunks_stay
+    carries_over: bool  # whether rows of a committed chunk stay until a chunk that covers their numbers replaces them
     sha256: str
     encoding: str
     given_encoding: str | None  # recorded for later runs, if the user gave one in this run
@@ -45,9 +50,9 @@ def seal(tx: Transaction, versions: Sequence[Version]) -> dict[str, Load]:
     missing again if a dataset that their rows refer to was loaded since.
     Raises RetryLaterError if one of the sources is being forgotten.
     """
-    tx.run(SQL / "sealing.sql", versions=json.dumps([_row(position, each) for position, each in enumerate(versions)]))
+    tx.run(SQL["versions"], versions=json.dumps([_row(position, each) for position, each in enumerate(versions)]))
     tx.copy("sealing_chunks", CHUNK_COLUMNS, _chunk_lines(versions))
-    sealed = tx.rows(SQL / "seal.sql")
+    sealed = tx.rows(SQL["seal"])
     for source, load, _ in sealed:
         if load is None:
             raise RetryLaterError(f"{source} was forgotten at this moment")
@@ -65,6 +70,7 @@ def _row(position: int, version: Version) -> dict[str, object]:
         "position": position,
         "name": version.source,
         "dataset": version.dataset,
+        "description_sha256": version.description_sha256,
         "refers_to": version.refers_to,
         "carries_over": version.carries_over,
         "sha256": version.sha256,

@@ -12,7 +12,7 @@ import click
 from pipeline import command, ledger
 from pipeline.account import NAMED_AT_MOST, account, listed
 from pipeline.database import Database
-from pipeline.datasets import DATASETS
+from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.errors import SettingsError
 from pipeline.forgetting import forget
 from pipeline.ledger import LoadProgress
@@ -187,14 +187,15 @@ def _report_names(folder: Path) -> list[str]:
 
 def _missing(database: Database, found: set[str]) -> list[tuple[str, int]]:
     """The sources that the ledger knows and the folder does not hold, each with its rows in the tables."""
-    datasets = {dataset.name: dataset() for dataset in DATASETS}
+    loaders = DatasetLoaders()
 
     def attempt() -> list[tuple[str, int]]:
         with database.transaction() as tx:
             known = ledger.known_sources(tx)
             return [
-                (name, datasets[known[name].dataset].loaded_rows(tx, known[name].id))
+                (name, loaders.of(tx, digest).loaded_rows(tx, known[name].id))
                 for name in sorted(known.keys() - found)
+                if (digest := known[name].description_sha256)
             ]
 
     return patiently(attempt)

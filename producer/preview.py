@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 from pipeline import ledger
 from pipeline.database import Transaction
-from pipeline.datasets import DATASETS, Dataset
-from pipeline.datasets.dataset import Rejected
+from pipeline.datasets.description import others_referred_to
+from pipeline.datasets.loader import DatasetLoader
+from pipeline.datasets.outcome import Rejected, Stored
+from pipeline.datasets.registry import recorded_tables
 from pipeline.errors import PipelineError
 from pipeline.ledger import ChunkPlan, Claim, KnownSource
 from pipeline.limits import RowLimit
-from pipeline.rows import SourceRows
 from producer.content import Contents
-from producer.scanned import Scanned, text_of
-from producer.sources import dataset_of
+from producer.scanned import Scanned, bytes_of
 
 REJECTS_WHERE_ROWS_ARE_LOADED = RowLimit.parse("50%")  # default of MAX_REJECTS
 REASONS = 3  # that are named, the commonest first
@@ -60,6 +60,13 @@ class Outlook:
             f" unchanged, reject {self.rejected:,} of {self.row_count:,} rows, and delete {self.deleted:,}"
         )
 
+    def add(self, stored: Stored) -> None:
+        self.inserted += stored.inserted
+        self.updated += stored.updated
+        self.unchanged += stored.unchanged
+        self.deleted += stored.deleted
+        self.reject(stored.rejected)
+
     def reject(self, rejected: Iterable[Rejected]) -> None:
         for bad in rejected:
             self.rejected += 1
@@ -78,70 +85,76 @@ class Outlook:
 class Preview:
     """Previews versions one after the other, in one transaction; what an earlier one would load counts as loaded."""
 
-    def __init__(self, tx: Transaction, contents: Contents, known: dict[str, KnownSource]) -> None:
+    def __init__(
+        self, tx: Transaction, contents: Contents, known: dict[str, KnownSource], versions: Sequence[Scanned]
+    ) -> None:
         self._tx = tx
         self._contents = contents
         self._known = known
-        for dataset in DATASETS:
-            dataset().prepare_preview(tx)
-        self._loading = {chunk.source for chunk in ledger.missing_chunks(tx)}
+        self._versions = versions
+        names = {version.name for version in versions}
+        self._loading = {chunk.source for chunk in ledger.missing_chunks(tx)} - names
+        self._referred_to = {name for version in versions for name in others_referred_to(version.dataset)}
+        self._recorded = recorded_tables(tx)
+        self._datasets = {version.dataset.name for version in versions}
+        self._loaders = {version.description_sha256: self._loader(version) for version in versions}
+        for loader in self._loaders.values():
+            loader.prepare_preview(tx)
 
-    def exact(self, versions: Sequence[Scanned]) -> Iterator[Outlook]:
+    def exact(self) -> Iterator[Outlook]:
         """What a run would do with each version."""
-        previewed = {version.name for version in versions}
-        for version in versions:
-            yield self._outlook(version, previewed, limits=None)
+        for version in self._versions:
+            yield self._outlook(version, limits=None)
 
-    def refused(self, versions: Sequence[Scanned], limits: Limits) -> Iterator[tuple[Outlook, str]]:
+    def refused(self, limits: Limits) -> Iterator[tuple[Outlook, str]]:
         """The versions that break the limits, each with the reason; no more is read than it takes to decide.
 
         Only what would replace loaded rows is checked, and first what its rows refer to.
         """
-        previewed = {version.name for version in versions}
-        replacing = {version.name: version for version in versions if version.plan and self._loaded_rows(version)}
-        referred = {name for version in replacing.values() for name in version.dataset.refers_to}
-        for version in versions:
+        replacing = {version.name: version for version in self._versions if version.plan and self._loaded_rows(version)}
+        referred = {name for version in replacing.values() for name in others_referred_to(version.dataset)}
+        for version in self._versions:
             if version.name in replacing:
-                outlook = self._outlook(version, previewed, limits)
+                outlook = self._outlook(version, limits)
                 if reason := broken_limit(outlook, limits):
                     yield outlook, reason
             elif version.dataset.name in referred:
-                self._outlook(version, previewed, limits=None)
+                self._outlook(version, limits=None)
+
+    def _loader(self, version: Scanned) -> DatasetLoader:
+        """It takes unknown references for good if others are loading what they may name."""
+        loading = {self._known[source].dataset for source in self._loading if source in self._known}
+        return DatasetLoader(
+            version.dataset,
+            version.description_sha256,
+            self._recorded,
+            previewed=self._datasets,
+            references_may_come=not loading.isdisjoint(others_referred_to(version.dataset)),
+        )
 
     def _loaded_rows(self, version: Scanned) -> int:
         known = self._known.get(version.name)
-        return version.dataset().loaded_rows(self._tx, known.id) if known else 0
+        return self._loaders[version.description_sha256].loaded_rows(self._tx, known.id) if known else 0
 
-    def _dataset(self, version: Scanned, previewed: set[str]) -> Dataset:
-        """The dataset of a version. It takes unknown references for good if others are loading what they may name."""
-        loading = {dataset_of(source) for source in self._loading - previewed}
-        may_come = any(dataset and dataset.name in version.dataset.refers_to for dataset in loading)
-        return version.dataset(is_preview=True, references_may_come=may_come)
-
-    def _outlook(self, version: Scanned, previewed: set[str], limits: Limits | None) -> Outlook:
+    def _outlook(self, version: Scanned, limits: Limits | None) -> Outlook:
         """Exact without limits; with limits it ends as soon as none of them can be broken any more."""
-        dataset = self._dataset(version, previewed)
+        loader = self._loaders[version.description_sha256]
         outlook = Outlook(version.name, version.row_count, self._loaded_rows(version))
         claims = list(self._open_chunks(version))
         rows_left = sum(claim.row_count for _, claim in claims)
         outlook.unchanged = version.row_count - rows_left
-        is_referred_to = any(version.dataset.name in each.refers_to for each in DATASETS)
+        # Rows of one key, and rows that others refer to, are known by comparing them alone.
+        is_compared = limits is None or bool(version.dataset.primary_key) or version.dataset.name in self._referred_to
         with self._contents.opened(version.source, version.encoding) as content:
             for chunk, claim in claims:
-                text = text_of(version, content.file, chunk)
-                rows = SourceRows(
-                    text, claim.columns, claim.delimiter, dataset.columns, claim.first_row, claim.first_line
-                )
-                resolved = dataset.resolve(self._tx, claim, rows)
-                outlook.reject(resolved.rejected)
+                rows = loader.rows(claim, bytes_of(version, content.file, chunk))
+                resolved = loader.resolve(self._tx, claim, rows)
                 rows_left -= claim.row_count
-                if limits is None or is_referred_to:
-                    stored = dataset.compare(self._tx, claim, resolved, claim.row_count)
-                    outlook.inserted += stored.inserted
-                    outlook.updated += stored.updated
-                    outlook.unchanged += stored.unchanged
-                    outlook.deleted += stored.deleted
-                elif not could_break(outlook, rows_left, limits):
+                if is_compared:
+                    outlook.add(loader.compare(self._tx, claim, resolved, rows))
+                else:
+                    outlook.reject(resolved.rejected)
+                if limits and version.dataset.name not in self._referred_to and not could_break(outlook, rows_left, limits):
                     break
         return outlook
 
@@ -155,10 +168,12 @@ class Preview:
             loaded = {chunk for chunk, rejected in chunks_before.items() if rejected == 0}
         else:
             chunks = list(version.plan.chunks)
-            same_form = header == (version.plan.columns, version.plan.delimiter)
+            same_form = header == (version.plan.columns, version.plan.delimiter) and (
+                known is not None and known.description_sha256 == version.description_sha256
+            )
             stay = {_content(chunk) for chunk, rejected in chunks_before.items() if rejected == 0}
             header = (version.plan.columns, version.plan.delimiter)
-            is_kept = same_form and version.dataset.chunks_stay
+            is_kept = same_form and not version.dataset.primary_key
             loaded = {chunk for chunk in chunks[:-1] if is_kept and _content(chunk) in stay}
         for chunk in chunks:
             if chunk not in loaded:
@@ -177,6 +192,7 @@ class Preview:
                         first_line=chunk.first_line,
                         row_count=chunk.row_count,
                         sha256=chunk.sha256,
+                        description_sha256=version.description_sha256,
                     ),
                 )
 

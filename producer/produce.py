@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
-from pipeline import ledger
+from pipeline import ledger, remedies
 from pipeline.database import Database
-from pipeline.datasets import DATASETS
-from pipeline.errors import InputError
+from pipeline.datasets.description import others_referred_to
+from pipeline.datasets.descriptor import dataset_to_json, description_digest
+from pipeline.datasets.registry import check_tables
+from pipeline.errors import InputError, SettingsError
 from pipeline.ledger import KnownSource, LoadPlan, MissingChunk
 from pipeline.progress import Progress
 from pipeline.queue import ChunkQueue
@@ -61,16 +63,17 @@ def produce(
     after `drain_timeout` seconds without room.
     """
     with queue.producing(), Contents() as contents:
-        known = patiently(partial(_known, database))
+        known = patiently(partial(_known, sources, database))
         versions = scan_all(sources, known, contents, encodings, chunk_rows)
         patiently(partial(_refuse, versions, known, contents, database, limits))
         loads = _seal_all(versions, contents, database, encodings, chunk_rows)
         under_way = patiently(queue.state).under_way
         to_queue = {name: [chunk for chunk in load.missing if chunk.job_id not in under_way] for name, load in loads}
+        referred_to = {name for version in versions for name in others_referred_to(version.dataset)}
         with Progress("queueing", sum(map(_row_count, to_queue.values()))) as bar:
             room = Room(queue, queue_limit, drain_timeout)
             for job in _jobs(versions, to_queue, contents):
-                room.wait(is_waited_for=any(job.dataset in dataset.refers_to for dataset in DATASETS))
+                room.wait(is_waited_for=job.dataset in referred_to)
                 patiently(partial(queue.put, *job.chunks))
                 bar.advance(sum(chunk.plan.row_count for chunk, _ in job.chunks))
         return [
@@ -98,12 +101,12 @@ def preview(
     Raises what `produce` would.
     """
     with Contents() as contents:
-        known = patiently(partial(_known, database))
+        known = patiently(partial(_known, sources, database))
         versions = scan_all(sources, known, contents, encodings, chunk_rows)
 
         def attempt() -> list[Outlook]:
             with database.transaction() as tx:
-                return list(Preview(tx, contents, known).exact(versions))
+                return list(Preview(tx, contents, known, versions).exact())
 
         patiently(partial(_refuse, versions, known, contents, database, limits))
         return patiently(attempt)
@@ -132,9 +135,24 @@ def scan_all(
     return list(by_name.values())
 
 
-def _known(database: Database) -> dict[str, KnownSource]:
+def _known(sources: Sequence[Source], database: Database) -> dict[str, KnownSource]:
+    """The sources that the ledger knows, by name.
+
+    Raises SettingsError if the tables of a dataset are not as its description says, or if a source was loaded as
+    another dataset.
+    """
     with database.transaction() as tx:
-        return ledger.known_sources(tx)
+        for dataset in {source.dataset.name: source.dataset for source in sources}.values():
+            check_tables(tx, dataset)
+        known = ledger.known_sources(tx)
+    for source in sources:
+        before = known.get(source.name)
+        if before and before.dataset != source.dataset.name:
+            raise SettingsError(
+                f"{source.name} was loaded as {before.dataset}, and is described as {source.dataset.name} now;"
+                f" forget it first: {remedies.current.forget}"
+            )
+    return known
 
 
 def _first_pass(
@@ -143,7 +161,7 @@ def _first_pass(
     """Scans the file, unless its fingerprint says that the ledger has its content."""
     encoding = encodings.of(source.name, known.given_encoding if known else None)
     with contents.opened(source, encoding) as content:
-        may_be_known = known and known.sha256 and known.encoding in (None, content.encoding)
+        may_be_known = known and known.may_have(description_digest(source.dataset), content.encoding)
         if known and may_be_known and (sha256 := fingerprint(content.file)) == known.sha256:
             return Scanned(source, encoding, sha256, content.encoding, known.row_count, plan=None)
         plan = scan(source, content.file, chunk_rows)
@@ -157,7 +175,7 @@ def _refuse(
     if not any(version.plan and version.name in known for version in versions):
         return
     with database.transaction() as tx:
-        refused = list(Preview(tx, contents, known).refused(versions, limits))
+        refused = list(Preview(tx, contents, known, versions).refused(limits))
     if refused:
         named = "; ".join(f"{outlook.source} is refused: {reason}" for outlook, reason in refused)
         raise RefusedVersionError(f"{named}; nothing was changed", [outlook for outlook, _ in refused])
@@ -187,8 +205,9 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings, gro
         Version(
             source=version.name,
             dataset=version.dataset.name,
-            refers_to=version.dataset.refers_to,
-            carries_over=version.dataset.chunks_stay,
+            description_sha256=version.description_sha256,
+            refers_to=tuple(others_referred_to(version.dataset)),
+            carries_over=not version.dataset.primary_key,
             sha256=version.sha256,
             encoding=version.read_as,
             given_encoding=encodings.given(version.name),
@@ -197,9 +216,12 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings, gro
         )
         for version in versions
     ]
+    descriptions = {dataset_to_json(version.dataset) for version in versions}
 
     def attempt() -> dict[str, Load]:
         with database.transaction() as tx:
+            for description in sorted(descriptions):
+                ledger.enter_description(tx, description)
             return seal(tx, to_seal)
 
     return patiently(attempt)
@@ -213,7 +235,7 @@ def _job_groups(versions: list[Scanned]) -> dict[str, str]:
     groups: dict[str, str] = {}
     small = [version for version in versions if version.plan and _is_small(version.plan)]
     positions = {version.name: position // SEALED_AT_ONCE for position, version in enumerate(versions)}
-    for _, same in groupby(small, lambda version: (version.dataset, positions[version.name])):
+    for _, same in groupby(small, lambda version: (version.dataset.name, positions[version.name])):
         members: list[Scanned] = []
         for version in same:
             members.append(version)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import IO
 
 from pipeline import remedies
-from pipeline.datasets import Dataset
+from pipeline.datasets.description import Dataset
+from pipeline.datasets.descriptor import description_digest
 from pipeline.errors import InputError
 from pipeline.ledger import ChunkPlan, LoadPlan
 from producer.encodings import Encoding
@@ -26,17 +27,26 @@ class Scanned:
         return self.source.name
 
     @property
-    def dataset(self) -> type[Dataset]:
+    def dataset(self) -> Dataset:
         return self.source.dataset
+
+    @property
+    def description_sha256(self) -> str:
+        return description_digest(self.dataset)
 
 
 def text_of(version: Scanned, file: IO[bytes], chunk: ChunkPlan) -> str:
-    """The text of a chunk, read where the plan says it is; bytes that are not UTF-8 as PEP 383.
+    """The text of a chunk; bytes that are not UTF-8 as PEP 383. Raises InputError as `bytes_of` does."""
+    return bytes_of(version, file, chunk).decode("utf-8", "surrogateescape")
 
-    Raises InputError if it is no longer what was planned.
+
+def bytes_of(version: Scanned, file: IO[bytes], chunk: ChunkPlan) -> bytes:
+    """The bytes of a chunk, read where the plan says they are.
+
+    Raises InputError if they are no longer what was planned.
     """
     file.seek(chunk.byte_offset)
-    text = file.read(chunk.byte_count)
-    if hashlib.sha256(text).hexdigest() != chunk.sha256:
+    content = file.read(chunk.byte_count)
+    if hashlib.sha256(content).hexdigest() != chunk.sha256:
         raise InputError(f"{version.source.path} changed while it was being read; {remedies.current.produce_again}")
-    return text.decode("utf-8", "surrogateescape")
+    return content

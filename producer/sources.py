@@ -8,7 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from pipeline.database import is_storable
-from pipeline.datasets import DATASETS, Dataset
+from pipeline.datasets.description import Dataset, Package
+from pipeline.datasets.matching import dataset_of, expected_names, without_gz
+from pipeline.datasets.package import find_package, read_package
 from pipeline.errors import InputError, SettingsError
 
 STANDARD_INPUT = Path("-")
@@ -21,7 +23,7 @@ class Source:
 
     name: str  # within the data folder and without .gz, such as people.csv
     path: Path
-    dataset: type[Dataset]
+    dataset: Dataset
 
     def __post_init__(self) -> None:
         """Raises InputError if the ledger cannot know the file under this name."""
@@ -30,15 +32,17 @@ class Source:
 
 
 def find_sources(folder: Path, files: tuple[Path, ...], name: str | None = None) -> list[Source]:
-    """The sources among `files`, or all of `folder` if none are named; places before people.
+    """The sources among `files`, or all of `folder` if none are named; what others refer to first.
 
-    `name` is what the one file is called, whatever its own name is. Raises SettingsError if the folder is
-    missing or holds no source, InputError if a file is missing or matches no dataset.
+    The folder's datapackage.json, or else the project's own, says what the files are. `name` is what the one file is
+    called, whatever its own name is. Raises SettingsError if the folder is missing or holds no source, InputError if
+    the description is wrong, or a file is missing or matches no dataset.
     """
     if name is not None and len(files) != 1:
         raise SettingsError(f"--name: '{name}' is the name of one file; name that file")
-    sources = [_source(folder, path, name) for path in files] if files else _sources_in(folder)
-    return sorted(sources, key=lambda source: (DATASETS.index(source.dataset), source.name))
+    package = read_package(find_package(folder))
+    sources = [_source(package, folder, path, name) for path in files] if files else _sources_in(folder, package)
+    return sorted(sources, key=lambda source: (package.datasets.index(source.dataset), source.name))
 
 
 def left_over(folder: Path, report_names: Iterable[str] = ()) -> list[str]:
@@ -46,46 +50,33 @@ def left_over(folder: Path, report_names: Iterable[str] = ()) -> list[str]:
 
     `report_names` are files that the exporter wrote there.
     """
+    package = read_package(find_package(folder))
     reports = set(report_names)
-    names = (path.relative_to(folder).as_posix() for path in _files(folder))
-    return [_with_nearest_name(name) for name in names if LIKE_CSV.search(name) and not _is_used(name, reports)]
+    names = (path.relative_to(folder).as_posix() for path in _files(folder, package))
+    return [
+        _with_nearest_name(package, name)
+        for name in names
+        if LIKE_CSV.search(name) and name not in reports and dataset_of(package, without_gz(name)) is None
+    ]
 
 
-def dataset_of(name: str) -> type[Dataset] | None:
-    """The dataset that a file of this name (within the data folder, without .gz) holds."""
-    return next((dataset for dataset in DATASETS if dataset.holds(name)), None)
-
-
-def without_gz(name: str) -> str:
-    return name[:-3] if is_gz(name) else name
-
-
-def is_gz(name: str) -> bool:
-    return name.lower().endswith(".gz")
-
-
-def expected_names() -> str:
-    names = [f"{dataset.name}.csv, {dataset.name}-*.csv, {dataset.name}/**/*.csv" for dataset in DATASETS]
-    return ", ".join(names) + " (or with .gz)"
-
-
-def _sources_in(folder: Path) -> list[Source]:
+def _sources_in(folder: Path, package: Package) -> list[Source]:
     if not folder.is_dir():
         raise SettingsError(f"DATA_DIR: no folder '{folder}'; create it or correct the setting")
     try:
-        names = {path: without_gz(path.relative_to(folder).as_posix()) for path in _files(folder)}
+        names = {path: without_gz(path.relative_to(folder).as_posix()) for path in _files(folder, package)}
     except OSError as error:
         raise SettingsError(
             f"DATA_DIR: cannot read '{error.filename}': {error.strerror}; correct its rights"
         ) from error
-    sources = [Source(name, path, dataset) for path, name in names.items() if (dataset := dataset_of(name))]
+    sources = [Source(name, path, dataset) for path, name in names.items() if (dataset := dataset_of(package, name))]
     if not sources:
         hint = "; not loaded: " + "; ".join(left_over(folder)[:3]) if left_over(folder) else ""
-        raise SettingsError(f"DATA_DIR: folder '{folder}' holds none of {expected_names()}{hint}")
+        raise SettingsError(f"DATA_DIR: folder '{folder}' holds none of {expected_names(package)}{hint}")
     return sources
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, package: Package) -> Iterator[Path]:
     """All files of the folder and the folders in it, by name, but for hidden ones.
 
     Raises OSError if the folder, or one in it that would hold sources, cannot be read.
@@ -93,7 +84,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
     def fail(error: OSError) -> None:
         inside = Path(error.filename).relative_to(folder)
-        if inside == Path() or dataset_of(f"{inside.as_posix()}/file.csv"):
+        if inside == Path() or dataset_of(package, f"{inside.as_posix()}/file.csv"):
             raise error
 
     seen = set()
@@ -105,28 +96,24 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(parent) / name for name in sorted(files) if not name.startswith("."))
 
 
-def _source(folder: Path, path: Path, name: str | None) -> Source:
+def _source(package: Package, folder: Path, path: Path, name: str | None) -> Source:
     if path != STANDARD_INPUT and not path.exists():
         raise InputError(f"{path}: no such file; name a CSV file that exists")
     if name is None:
         inside = path.resolve().is_relative_to(folder.resolve())
         name = without_gz(path.resolve().relative_to(folder.resolve()).as_posix() if inside else path.name)
-    dataset = dataset_of(name)
+    dataset = dataset_of(package, name)
     if dataset is None:
-        raise InputError(f"{path}: '{name}' matches no dataset; call it one of {expected_names()}, or use --name")
+        raise InputError(f"{path}: '{name}' matches no dataset; call it one of {expected_names(package)}, or use --name")
     return Source(name, path, dataset)
 
 
-def _is_used(name: str, reports: set[str]) -> bool:
-    return name in reports or dataset_of(without_gz(name)) is not None
-
-
-def _with_nearest_name(name: str) -> str:
+def _with_nearest_name(package: Package, name: str) -> str:
     """Such as: people_2.csv (call it people-2.csv)."""
     stem = LIKE_CSV.sub("", name)
     words = [word for word in re.split(r"[\W_]+", stem) if word]
     for position, word in enumerate(words):
-        if close := get_close_matches(word.lower(), [dataset.name for dataset in DATASETS], n=1, cutoff=0.75):
+        if close := get_close_matches(word.lower(), [dataset.name for dataset in package.datasets], n=1, cutoff=0.75):
             rest = [*words[:position], *words[position + 1 :]]
             return f"{name} (call it {'-'.join([close[0], *rest])}.csv)"
     return name

@@ -1,18 +1,15 @@
 """The worker's story: claim a chunk, load its rows, record what became of them, all in one transaction."""
 
-import hashlib
 import logging
 import threading
 import time
-from collections.abc import Sequence
 
 from pipeline import ledger
 from pipeline.database import Database, ForeignKeyError, Transaction
-from pipeline.datasets import DATASETS
-from pipeline.datasets.dataset import Dataset, Rejected, copy_field
-from pipeline.errors import PipelineError, PutBackError, RefusedJobError, RetryLaterError
-from pipeline.ledger import Claim, Counts
-from pipeline.rows import SourceRows
+from pipeline.datasets.loaders import DatasetLoaders
+from pipeline.datasets.rejecting import replace_rejected
+from pipeline.errors import PutBackError, RefusedJobError, RetryLaterError
+from pipeline.ledger import Counts
 from pipeline.waiting import patiently
 
 PAUSE_STEP = 0.1  # seconds within which a pause ends when the worker is told to stop
@@ -27,7 +24,7 @@ class ChunkLoader:
         """When `stop` is set, a chunk that cannot be loaded at once goes back on the queue."""
         self._database = database
         self._stop = stop or threading.Event()
-        self._datasets = new_datasets()
+        self._loaders = DatasetLoaders()
         self._installation: str | None = None  # the id of the database, once it was asked for
 
     def load_chunk(self, load: int, number: int, text: str, installation: str | None = None) -> None:
@@ -51,7 +48,7 @@ class ChunkLoader:
         try:
             self._load(load, number, text, installation)
         except ForeignKeyError as error:
-            self._datasets = new_datasets()
+            self._loaders = DatasetLoaders()
             raise RetryLaterError(f"what rows refer to is not what it was when looked up: {error}") from error
 
     def _load(self, load: int, number: int, text: str, installation: str | None) -> None:
@@ -61,9 +58,11 @@ class ChunkLoader:
             if claimed is None:
                 logger.debug("load %d chunk %d: committed already or superseded; nothing to do", load, number)
                 return
-            stored = self._datasets[claimed.dataset].store(tx, claimed, _rows(claimed, text))
-            _replace_rejected(tx, claimed, stored.rejected)
-            counts = Counts(stored.inserted, stored.updated, stored.unchanged, len(stored.rejected), stored.deleted)
+            loader = self._loaders.of(tx, claimed.description_sha256)
+            stored = loader.store(tx, claimed, _content(text))
+            replace_rejected(tx, claimed, stored.rejected)
+            deleted = stored.deleted + loader.finish(tx, claimed)
+            counts = Counts(stored.inserted, stored.updated, stored.unchanged, len(stored.rejected), deleted)
             ledger.record(tx, claimed, counts)
         logger.debug("%s chunk %d committed: %s", claimed.source, number, counts)
 
@@ -79,42 +78,9 @@ class ChunkLoader:
             )
 
 
-def new_datasets() -> dict[str, Dataset]:
-    """By name, having looked up nothing yet."""
-    return {dataset.name: dataset() for dataset in DATASETS}
-
-
-def _rows(claimed: Claim, text: str) -> SourceRows:
-    """The rows of the chunk, if the text is the one that the producer sealed."""
+def _content(text: str) -> bytes:
+    """The bytes of a chunk; none if the text has surrogates that stand for no byte, which the producer never sends."""
     try:
-        content = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # surrogates that stand for no byte
-        content = b""
-    if hashlib.sha256(content).hexdigest() != claimed.sha256:
-        raise PipelineError(
-            f"{claimed.source} chunk {claimed.number}: the job does not hold the text that the ledger knows"
-        )
-    dataset = next(dataset for dataset in DATASETS if dataset.name == claimed.dataset)
-    text = content.decode("utf-8", "surrogateescape")  # other surrogates may have stood for the same bytes
-    return SourceRows(text, claimed.columns, claimed.delimiter, dataset.columns, claimed.first_row, claimed.first_line)
-
-
-def _replace_rejected(tx: Transaction, claimed: Claim, rejected: Sequence[Rejected]) -> None:
-    """Makes rejected_rows hold exactly the bad rows of this chunk in its range."""
-    tx.run(
-        ledger.SQL / "delete_rejected.sql",
-        source_id=claimed.source_id,
-        first_row=claimed.first_row,
-        last_row=claimed.last_row,
-    )
-    tx.copy(
-        "rejected_rows",
-        ("source_id", "row_number", "line", "reason", "kinds", "raw"),
-        (_rejected_line(claimed.source_id, bad) for bad in rejected),
-    )
-
-
-def _rejected_line(source_id: int, bad: Rejected) -> str:
-    reason = copy_field("; ".join(map(str, bad.faults)))
-    kinds = copy_field("{" + ",".join(f'"{fault.kind}"' for fault in bad.faults) + "}")
-    return f"{source_id}\t{bad.row.row_number}\t{bad.row.line}\t{reason}\t{kinds}\t{copy_field(bad.row.raw)}"
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return b""

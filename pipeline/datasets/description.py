@@ -87,3 +87,8 @@ class Dataset:
     shared_keys: bool = False
     title: str | None = None
     description: str | None = None
+
+
+def others_referred_to(dataset: Dataset) -> set[str]:
+    """The names of the datasets that rows of this one refer to, itself left out."""
+    return {reference.dataset for reference in dataset.references} - {dataset.name}

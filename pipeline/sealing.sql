@@ -1,3 +1,50 @@
+-- name: versions
+-- The versions that are to be sealed in this transaction, and the chunks of those that were scanned (the others have
+-- no chunk_count). The rest of a row is found out by seal.sql. Empty at the start of each transaction.
+CREATE TEMPORARY TABLE IF NOT EXISTS sealing (
+    position       integer PRIMARY KEY,
+    name           text NOT NULL,
+    dataset        text NOT NULL,
+    description_sha256 text NOT NULL,
+    refers_to      text[] NOT NULL,
+    carries_over   boolean NOT NULL,
+    sha256         text NOT NULL,
+    encoding       text NOT NULL,
+    given_encoding text,
+    columns        text[],
+    delimiter      text,
+    row_count      bigint,
+    chunk_count    integer,
+    job_group      text,
+    source_id      integer,
+    load_id        bigint,
+    is_new         boolean NOT NULL DEFAULT false
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMPORARY TABLE IF NOT EXISTS sealing_chunks (
+    position    integer NOT NULL,
+    number      integer NOT NULL,
+    first_row   bigint NOT NULL,
+    row_count   integer NOT NULL,
+    first_line  bigint NOT NULL,
+    byte_offset bigint NOT NULL,
+    byte_count  integer NOT NULL,
+    sha256      text NOT NULL
+) ON COMMIT DELETE ROWS;
+
+INSERT INTO sealing (
+    position, name, dataset, description_sha256, refers_to, carries_over, sha256, encoding, given_encoding,
+    columns, delimiter, row_count, chunk_count, job_group
+)
+SELECT
+    position, name, dataset, description_sha256, refers_to, carries_over, sha256, encoding, given_encoding,
+    columns, delimiter, row_count, chunk_count, job_group
+FROM json_to_recordset(%(versions)s) AS version (
+    position integer, name text, dataset text, description_sha256 text, refers_to text[], carries_over boolean, sha256 text, encoding text,
+    given_encoding text, columns text[], delimiter text, row_count bigint, chunk_count integer, job_group text
+);
+
+-- name: seal
 -- Makes each version in the table sealing the current load of its source, unless its current load has that content
 -- already. Returns name, id and number of rows of the current load of each; no row for a version that was not scanned
 -- and is not current, and NULLs for a source that was just forgotten.
@@ -24,6 +71,7 @@ SET load_id = loads.id
 FROM loads
 WHERE loads.id = (SELECT max(id) FROM loads WHERE loads.source_id = sealing.source_id)
   AND loads.sha256 = sealing.sha256
+  AND loads.description_sha256 = sealing.description_sha256
   AND (
       loads.encoding = sealing.encoding
       -- Earlier versions did not record it, and found other rows where quotes are wrong: what such a load has not loaded,
@@ -34,8 +82,8 @@ WHERE loads.id = (SELECT max(id) FROM loads WHERE loads.source_id = sealing.sour
 
 UPDATE sealing SET is_new = true WHERE load_id IS NULL AND source_id IS NOT NULL AND chunk_count IS NOT NULL;
 
-INSERT INTO loads (source_id, sha256, encoding, columns, delimiter, row_count, chunk_count)
-SELECT source_id, sha256, encoding, columns, delimiter, row_count, chunk_count
+INSERT INTO loads (source_id, sha256, description_sha256, encoding, columns, delimiter, row_count, chunk_count)
+SELECT source_id, sha256, description_sha256, encoding, columns, delimiter, row_count, chunk_count
 FROM sealing
 WHERE is_new
 ORDER BY position;   -- of two sources that list a city, the one sealed later decides
@@ -63,7 +111,8 @@ WITH load_before AS (
     )
     WHERE is_new
       AND carries_over
-      AND (loads.columns, loads.delimiter) = (sealing.columns, sealing.delimiter)
+      AND (loads.columns, loads.delimiter, loads.description_sha256)
+          = (sealing.columns, sealing.delimiter, sealing.description_sha256)
 ), carried_over AS (
     SELECT load_chunks.load_id, load_chunks.number
     FROM load_before
@@ -88,7 +137,8 @@ WHERE load_chunks.load_id = carried_over.load_id
   AND load_chunks.number = carried_over.number;
 
 -- Of a load that is current already, chunks with rejected rows are made missing again if they are older than a load of
--- the datasets that their rows refer to: what could not be resolved then may be now.
+-- the datasets that their rows refer to, or than the last time that a key of their own dataset became free: what could not
+-- be loaded then may be now.
 UPDATE load_chunks
 SET reopened = reopened + 1,
     job_group = NULL,
@@ -102,13 +152,18 @@ FROM sealing
 WHERE load_chunks.load_id = sealing.load_id
   AND NOT is_new
   AND rejected > 0
-  AND EXISTS (
-      SELECT
-      FROM current_loads
-      JOIN sources ON sources.id = current_loads.source_id
-      JOIN load_chunks AS referred ON referred.load_id = current_loads.id
-      WHERE sources.dataset = ANY (refers_to)
-        AND (referred.committed_at IS NULL OR referred.committed_at > load_chunks.committed_at)
+  AND (
+      EXISTS (
+          SELECT FROM datasets WHERE datasets.name = sealing.dataset AND keys_freed_at > load_chunks.committed_at
+      )
+      OR EXISTS (
+          SELECT
+          FROM current_loads
+          JOIN sources ON sources.id = current_loads.source_id
+          JOIN load_chunks AS referred ON referred.load_id = current_loads.id
+          WHERE sources.dataset = ANY (refers_to)
+            AND (referred.committed_at IS NULL OR referred.committed_at > load_chunks.committed_at)
+      )
   );
 
 -- The history of a source: its last 100 loads.

@@ -1,0 +1,118 @@
+"""Rows that are known by their key: an upsert that follows the file, in any order of its chunks."""
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import groupby
+from pathlib import Path
+
+from pipeline import ledger
+from pipeline.database import Transaction
+from pipeline.datasets.outcome import Resolved, Stored
+from pipeline.datasets.referrers import not_referred_to
+from pipeline.datasets.rejecting import enter_rejected, rejected_rows
+from pipeline.errors import RetryLaterError
+from pipeline.ledger import Claim, Counts
+from pipeline.queries import Queries
+from pipeline.rows import Fault, SourceRows
+
+SQL = Path(__file__).with_suffix(".sql")
+RowsOf = Callable[[Claim, bytes], SourceRows]
+
+REPEATS, BELONGS_TO_ANOTHER = "repeats", "belongs to another"  # verdicts of keyed.sql
+
+
+class KeyedTable:
+    """The table of a dataset with a primary key. A key belongs to one source, and goes with its row."""
+
+    def __init__(self, dataset: str, names: dict[str, str], key: str, rows_of: RowsOf) -> None:
+        """`names` are those that keyed.sql needs, quoted; `key` is what faults call the key.
+
+        `rows_of` reads the text of a chunk.
+        """
+        self._dataset = dataset
+        self._names = names
+        self._key = key
+        self._rows_of = rows_of
+        self._queries = Queries(SQL, **names)
+        self.is_removed_with_source = "referred.source_id = %(source_id)s"
+
+    def store(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
+        """Upserts the rows by their keys; rows that another row keeps from their key are rejected.
+
+        Raises RetryLaterError if a row of the same key was removed at this moment.
+        """
+        self._copy(tx, resolved)
+        inserted = int(tx.value(self._queries["insert"], load=claimed.load))
+        updated = unchanged = 0
+        rejected = resolved.rejected
+        if inserted < len(resolved.lines):
+            if tx.value(self._queries["meet"], load=claimed.load) != len(resolved.lines):
+                raise RetryLaterError(f"rows of the same keys as in {claimed.source} were removed at this moment")
+            [(inserted, updated, unchanged)] = tx.rows(self._queries["replace"], load=claimed.load)
+            refused = {number: self._fault(*why) for number, *why in tx.rows(self._queries["refused"])}
+            rejected = [*rejected, *rejected_rows(rows, refused)]
+            self._reject_displaced(tx, claimed.source)
+        if ledger.may_be_displaced(tx, claimed):
+            ledger.keep_text(tx, claimed, rows.content)
+        return Stored(inserted, updated, unchanged, deleted=0, rejected=rejected)
+
+    def finish(self, tx: Transaction, claimed: Claim) -> int:
+        """If the load is complete with this chunk, removes what it no longer holds; returns how many rows.
+
+        Rows that rows of other tables refer to stay, and go with the next version once nothing refers to them.
+        """
+        ledger.drop_texts(tx, claimed)
+        if not ledger.is_last_missing(tx, claimed):
+            return 0
+        condition = not_referred_to(tx, self._names["table"], "held")
+        queries = Queries(SQL, **self._names, is_not_referred_to=condition)
+        removed = int(tx.value(queries["remove_gone"], source_id=claimed.source_id, load=claimed.load))
+        if removed:
+            ledger.free_keys(tx, self._dataset)
+        return removed
+
+    def compare(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
+        """What `store` and `finish` would do."""
+        self._copy(tx, resolved)
+        source = {"source": claimed.source, "source_id": claimed.source_id}
+        verdicts: Counter[str] = Counter()
+        refused = {}
+        for number, verdict, held_by in tx.rows(self._queries["compare"], **source):
+            verdicts[verdict] += 1
+            if verdict in (SQL = Path(__file__).with_suffix(".sql")
+REPEATS, BELONGS_TO_ANOTHER):
+                refused[number] = self._fault(verdict, held_by)
+        tx.run(self._queries["enter_previewed"], **source)
+        deleted = int(tx.value(self._queries["count_gone"], **source)) if claimed.last_row is None else 0
+        rejected = [*resolved.rejected, *rejected_rows(rows, refused)]
+        return Stored(verdicts["inserts"], verdicts["updates"], verdicts["changes nothing"], deleted, rejected)
+
+    def loaded_rows(self, tx: Transaction, source_id: int) -> int:
+        """How many rows of a source the table holds."""
+        return int(tx.value(self._queries["loaded_rows"], source_id=source_id))
+
+    def forget(self, tx: Transaction, source_id: int) -> int:
+        """Removes the rows of a source; returns how many."""
+        ledger.free_keys(tx, self._dataset)
+        return int(tx.value(self._queries["forget"], source_id=source_id))
+
+    def _copy(self, tx: Transaction, resolved: Resolved) -> None:
+        tx.run(self._queries["empty_incoming"])
+        tx.copy(self._names["incoming"], ("source_id", "row_number", self._names["columns"]), resolved.lines)
+
+    def _fault(self, verdict: str, source: str) -> Fault:
+        rule = "is the key of an earlier row" if verdict == REPEATS else f"is the key of a row of {source}"
+        return Fault(self._key, rule)
+
+    def _reject_displaced(self, tx: Transaction, source: str) -> None:
+        """Rejects rows that were loaded before an earlier row of their key came, from this source."""
+        displaced = tx.rows(self._queries["displaced"])
+        for (load, number), of_chunk in groupby(displaced, lambda row: (row[0], row[1])):
+            outcomes = {row_number: outcome for _, _, row_number, outcome in of_chunk}
+            claimed, content = ledger.kept_text(tx, load, number)
+            verdict = REPEATS if claimed.source == source else BELONGS_TO_ANOTHER
+            faults = dict.fromkeys(outcomes, self._fault(verdict, source))
+            enter_rejected(tx, claimed.source_id, rejected_rows(self._rows_of(claimed, content), faults))
+            counts = Counter(outcomes.values())
+            counted_before = Counts(counts["i"], counts["u"], counts["="], rejected=0, deleted=0)
+            ledger.reject_committed(tx, claimed, counted_before)

@@ -1,0 +1,179 @@
+-- name: empty_incoming
+-- Makes place for the rows of one chunk on their way into the table, and for those that meet a row of their key there.
+CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} ON COMMIT DELETE ROWS AS
+    SELECT source_id, row_number, {columns} FROM {table} WITH NO DATA;
+CREATE TEMPORARY TABLE IF NOT EXISTS met (
+    row_number      bigint NOT NULL,
+    verdict         text NOT NULL,
+    differs         boolean NOT NULL,   -- in any column
+    held_source_id  integer NOT NULL,
+    held_load_id    bigint NOT NULL,
+    held_row_number bigint NOT NULL,
+    held_outcome    "char" NOT NULL
+) ON COMMIT DELETE ROWS;
+DELETE FROM {incoming};   -- a preview compares many chunks in one transaction
+
+-- name: insert
+-- Returns how many rows were inserted: those whose key was not in the table, of rows of one key the first.
+-- Waits for other transactions that insert the same keys.
+WITH inserted AS (
+    INSERT INTO {table} (source_id, row_number, load_id, outcome, {columns})
+    SELECT source_id, row_number, %(load)s, 'i', {columns}
+    FROM {incoming}
+    ORDER BY row_number
+    ON CONFLICT ({key}) DO NOTHING
+    RETURNING 1
+)
+SELECT count(*) FROM inserted;
+
+-- name: meet
+-- Returns how many rows have a row of their key in the table, themselves included, and locks those rows in order.
+-- A row of an earlier load of the same source is replaced. Of the rows of one load the earliest has the key, also if a
+-- later one came first. So it is for sources that are new at the same time: the one that was sealed first has the key.
+-- What another source has loaded before belongs to that source.
+INSERT INTO met
+SELECT
+    incoming.row_number,
+    CASE
+        WHEN held.source_id = incoming.source_id AND held.load_id < %(load)s THEN 'replaces'
+        WHEN held.source_id = incoming.source_id AND held.row_number = incoming.row_number THEN 'is there'
+        WHEN held.source_id = incoming.source_id AND held.row_number < incoming.row_number THEN 'repeats'
+        WHEN held.source_id = incoming.source_id THEN 'displaces'
+        WHEN held.load_id > %(load)s
+            AND held.outcome = 'i'
+            AND EXISTS (SELECT FROM chunk_texts WHERE chunk_texts.load_id = held.load_id)
+            THEN 'displaces'
+        ELSE 'belongs to another'
+    END,
+    ROW({held_values}) IS DISTINCT FROM ROW({incoming_values}),
+    held.source_id,
+    held.load_id,
+    held.row_number,
+    held.outcome
+FROM {incoming} AS incoming
+JOIN {table} AS held ON {held_has_key}
+ORDER BY {held_key}, incoming.row_number
+FOR NO KEY UPDATE OF held;
+
+-- Of rows of this chunk that meet the same row, the first takes its place.
+UPDATE met
+SET verdict = 'repeats'
+FROM (
+    SELECT held_source_id, held_load_id, held_row_number, min(row_number) AS first_row_number
+    FROM met
+    WHERE verdict IN ('replaces', 'displaces')
+    GROUP BY held_source_id, held_load_id, held_row_number
+    HAVING count(*) > 1
+) AS same
+WHERE met.held_source_id = same.held_source_id
+  AND met.held_load_id = same.held_load_id
+  AND met.held_row_number = same.held_row_number
+  AND met.row_number > same.first_row_number
+  AND met.verdict IN ('replaces', 'displaces');
+
+SELECT count(*) FROM met;
+
+-- name: replace
+-- Puts rows in place of those that they replace or displace, and returns how many rows of the chunk are inserted, updated
+-- and unchanged by their load.
+WITH taken AS (
+    UPDATE {table} AS held
+    SET ({columns}) = ROW({incoming_columns}),
+        source_id = incoming.source_id,
+        row_number = incoming.row_number,
+        load_id = %(load)s,
+        outcome = CASE
+            WHEN verdict = 'displaces' AND held_outcome = 'i' THEN 'i'
+            WHEN differs OR verdict = 'displaces' AND held_outcome = 'u' THEN 'u'
+            ELSE '='
+        END::"char"
+    FROM {incoming} AS incoming
+    JOIN met USING (row_number)
+    WHERE {held_has_key}
+      AND verdict IN ('replaces', 'displaces')
+    RETURNING held.outcome
+), outcomes AS (
+    SELECT outcome FROM taken
+    UNION ALL
+    SELECT held_outcome FROM met WHERE verdict = 'is there'
+)
+SELECT
+    count(*) FILTER (WHERE outcome = 'i'),
+    count(*) FILTER (WHERE outcome = 'u'),
+    count(*) FILTER (WHERE outcome = '=')
+FROM outcomes;
+
+-- name: refused
+-- Returns the rows of the chunk that another row keeps from their key: row number, verdict, whether they differ from that
+-- row, and the name of its source.
+SELECT met.row_number, verdict, differs, sources.name
+FROM met
+JOIN sources ON sources.id = held_source_id
+WHERE verdict IN ('repeats', 'belongs to another')
+ORDER BY met.row_number;
+
+-- name: displaced
+-- Returns the rows that earlier ones have displaced: load, chunk, row number and outcome.
+SELECT held_load_id, load_chunks.number, held_row_number, held_outcome
+FROM met
+JOIN load_chunks
+    ON load_chunks.load_id = held_load_id
+    AND held_row_number BETWEEN load_chunks.first_row AND load_chunks.first_row + load_chunks.row_count - 1
+WHERE verdict = 'displaces'
+ORDER BY held_load_id, load_chunks.number, held_row_number;
+
+-- name: remove_gone
+-- Returns how many rows of earlier loads of a source were removed: all but those that rows of other tables name.
+WITH gone AS (
+    DELETE FROM {table} AS held
+    WHERE source_id = %(source_id)s
+      AND load_id < %(load)s
+      AND {is_not_referred_to}
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: compare
+-- Returns what loading would do with each row of the chunk: row number, verdict, and the source that has its key.
+SELECT
+    incoming.row_number,
+    CASE
+        WHEN incoming.place > 1 OR previewed.source = %(source)s THEN 'repeats'
+        WHEN previewed.source IS NOT NULL OR held.source_id <> incoming.source_id THEN 'belongs to another'
+        WHEN held.source_id IS NULL THEN 'inserts'
+        WHEN ROW({held_values}) IS DISTINCT FROM ROW({incoming_values}) THEN 'updates'
+        ELSE 'changes nothing'
+    END,
+    coalesce(previewed.source, (SELECT name FROM sources WHERE id = held.source_id), %(source)s)
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY row_number) AS place FROM {incoming}
+) AS incoming
+LEFT JOIN {previewed} AS previewed ON {previewed_has_key}
+LEFT JOIN {table} AS held ON {held_has_key}
+ORDER BY incoming.row_number;
+
+-- name: enter_previewed
+-- Enters the rows of the chunk into those that the run would have loaded.
+INSERT INTO {previewed} (source, {columns})
+SELECT %(source)s, {columns} FROM {incoming} ORDER BY row_number
+ON CONFLICT ({key}) DO NOTHING;
+
+-- name: count_gone
+-- Returns how many rows of the source the run would remove.
+SELECT count(*)
+FROM {table} AS held
+WHERE source_id = %(source_id)s
+  AND NOT EXISTS (
+      SELECT FROM {previewed} AS previewed WHERE {held_is_previewed} AND previewed.source = %(source)s
+  );
+
+-- name: loaded_rows
+-- Returns how many rows of a source the table holds.
+SELECT count(*) FROM {table} WHERE source_id = %(source_id)s;
+
+-- name: forget
+-- Removes the rows of a source; returns how many.
+WITH removed AS (
+    DELETE FROM {table} WHERE source_id = %(source_id)s RETURNING 1
+)
+SELECT count(*) FROM removed;

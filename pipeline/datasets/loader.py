@@ -1,0 +1,143 @@
+"""The rows of a dataset: on their way into its table, compared with what is there, and forgotten."""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.database import Transaction, quote_identifier
+from pipeline.datasets.columns import column
+from pipeline.datasets.description import Dataset
+from pipeline.datasets.header import field_positions
+from pipeline.datasets.keyed import KeyedTable
+from pipeline.datasets.names import previewed_name, statement_names
+from pipeline.datasets.outcome import Resolved, Stored
+from pipeline.datasets.plan import Recorded
+from pipeline.datasets.positional import PositionalTable
+from pipeline.datasets.references import KnownKeys
+from pipeline.datasets.referrers import rows_that_refer
+from pipeline.datasets.resolving import RowResolver
+from pipeline.datasets.shared import SharedTable
+from pipeline.errors import InUseError, PipelineError
+from pipeline.ledger import Claim
+from pipeline.queries import Queries
+from pipeline.rows import SourceRows
+
+HERE = Path(__file__).parent
+
+
+class DatasetLoader:
+    """Loads the rows of one dataset. Belongs to one worker, or to one preview.
+
+    A preview says what loading would do, without doing it; what the same run loads before counts as loaded.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        digest: str,
+        recorded: Mapping[str, Recorded],
+        *,
+        previewed: Collection[str] | None = None,
+        references_may_come: bool = False,
+    ) -> None:
+        """`digest` is that of the dataset's description; `recorded` holds the tables of all datasets, by name.
+
+        `previewed`, in a preview, are the datasets of which it keeps what the run would have loaded by then. With
+        `references_may_come` it takes unknown references for good: others are loading what they name.
+        """
+        self.dataset = dataset
+        own = recorded[dataset.name]
+        self._names = statement_names(
+            dataset, digest, table=quote_identifier(own.schema, own.table), listings=own.tables[0].quoted
+        )
+        self._columns = [column(field) for field in dataset.fields]
+        references = [self._known_keys(number, recorded, previewed) for number in range(len(dataset.references))]
+        self._resolver = RowResolver(
+            dataset,
+            self._columns,
+            references,
+            is_preview=previewed is not None,
+            references_may_come=references_may_come,
+        )
+        self._table = self._table_of_kind([key.name for key in own.tables[-1].foreign_keys])
+
+    def rows(self, claimed: Claim, content: bytes) -> SourceRows:
+        """The rows of a chunk; raises PipelineError if the content is not the one that the producer sealed."""
+        if hashlib.sha256(content).hexdigest() != claimed.sha256:
+            raise PipelineError(
+                f"{claimed.source} chunk {claimed.number}: the job does not hold the text that the ledger knows"
+            )
+        return SourceRows(
+            content.decode("utf-8", "surrogateescape"),
+            replace(self.dataset.dialect, delimiter=claimed.delimiter),
+            len(claimed.columns),
+            [field.name for field in self.dataset.fields],
+            field_positions(self.dataset, claimed.columns, claimed.source),
+            claimed.first_row,
+            claimed.first_line,
+        )
+
+    def store(self, tx: Transaction, claimed: Claim, content: bytes) -> Stored:
+        """Makes the table hold exactly the good rows of the claimed chunk in place of what it held of them."""
+        rows = self.rows(claimed, content)
+        return self._table.store(tx, claimed, self.resolve(tx, claimed, rows), rows)
+
+    def finish(self, tx: Transaction, claimed: Claim) -> int:
+        """With the chunk that completes its load: removes what the load no longer holds; returns how many rows."""
+        return self._table.finish(tx, claimed)
+
+    def resolve(self, tx: Transaction, claimed: Claim, rows: SourceRows) -> Resolved:
+        """Checks the rows of a chunk by all rules that do not depend on other rows of its table."""
+        return self._resolver.resolve(tx, claimed, rows)
+
+    def compare(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
+        """What `store` would do with a chunk. Chunks of a version are to be compared in order."""
+        return self._table.compare(tx, claimed, resolved, rows)
+
+    def prepare_preview(self, tx: Transaction) -> None:
+        """Makes place for what the preview of this dataset tells the previews of others, for this transaction."""
+        queries = Queries(HERE / "previewed.sql", **self._names)
+        tx.run(queries["prepare_keyed" if self.dataset.primary_key else "prepare_positional"])
+
+    def loaded_rows(self, tx: Transaction, source_id: int) -> int:
+        """How many rows of a source the table holds."""
+        return self._table.loaded_rows(tx, source_id)
+
+    def forget(self, tx: Transaction, source_id: int) -> int:
+        """Removes the rows of a source; returns how many. Raises InUseError, naming sources, if others refer to them."""
+        condition = self._table.is_removed_with_source
+        if in_use := rows_that_refer(tx, self._names["table"], condition, source_id=source_id):
+            named = ", ".join(f"{count:,} rows of {source}" for source, count in in_use)
+            raise InUseError(f"{named} name its {self.dataset.name}; forget those sources with it, or first")
+        return self._table.forget(tx, source_id)
+
+    def _table_of_kind(self, foreign_keys: list[str]) -> PositionalTable | KeyedTable | SharedTable:
+        dataset, names = self.dataset, self._names
+        if not dataset.primary_key:
+            return PositionalTable(names, foreign_keys)
+        key = ", ".join(dataset.primary_key)
+        if dataset.shared_keys:
+            others = [field.name for field in dataset.fields if field.name not in dataset.primary_key]
+            return SharedTable(dataset.name, names, key, others, own_sql(dataset))
+        return KeyedTable(dataset.name, names, key, self.rows)
+
+    def _known_keys(self, number: int, recorded: Mapping[str, Recorded], previewed: Collection[str] | None) -> KnownKeys:
+        reference = self.dataset.references[number]
+        names = [field.name for field in self.dataset.fields]
+        positions = [names.index(name) for name in reference.fields]
+        target = recorded[reference.dataset]
+        return KnownKeys(
+            reference,
+            positions,
+            [self._columns[position].postgresql_type for position in positions],
+            quote_identifier(target.schema, target.table),
+            [quote_identifier(target.home.columns[key]) for key in reference.keys],
+            quote_identifier(previewed_name(target.table)) if reference.dataset in (previewed or ()) else None,
+        )
+
+
+def own_sql(dataset: Dataset) -> Path | None:
+    """The file of SQL that a dataset brings for its tables, if it has one."""
+    path = HERE / f"{dataset.name}.sql"
+    return path if path.exists() else None

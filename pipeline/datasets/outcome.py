@@ -1,0 +1,33 @@
+"""What becomes of the rows of a chunk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pipeline.rows import Fault, SourceRow
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row that breaks rules of its dataset, and all of those rules."""
+
+    row: SourceRow
+    faults: tuple[Fault, ...]
+
+
+@dataclass
+class Resolved:
+    """The rows of a chunk, checked, with what the good ones refer to looked up."""
+
+    lines: list[str] = field(default_factory=list)  # good rows as COPY takes them, without line ends
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What became of the rows of a chunk, or would."""
+
+    inserted: int
+    updated: int
+    unchanged: int
+    deleted: int
+    rejected: Sequence[Rejected]

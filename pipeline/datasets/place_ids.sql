@@ -1,2 +1,0 @@
--- Returns all cities with their ids.
-SELECT city, id FROM places;

@@ -1,0 +1,67 @@
+"""Rows that are known by their position: each chunk replaces its range of row numbers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.database import Transaction
+from pipeline.datasets.outcome import Resolved, Stored
+from pipeline.ledger import Claim
+from pipeline.queries import Queries
+from pipeline.rows import SourceRows
+
+SQL = Path(__file__).with_suffix(".sql")
+
+
+class PositionalTable:
+    """The table of a dataset without a primary key. Its rows lie under (source_id, row_number)."""
+
+    def __init__(self, names: dict[str, str], foreign_keys: Sequence[str]) -> None:
+        """`names` are those that positional.sql needs, quoted; `foreign_keys` are the names of all that the dataset has."""
+        self._names = names
+        self._foreign_keys = list(foreign_keys)
+        self._columns = ("source_id", "row_number", names["columns"])
+        self._queries = Queries(SQL, **names)
+        self.is_removed_with_source = "referred.source_id = %(source_id)s"
+
+    def store(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:  # noqa: ARG002
+        """Copies the rows straight into the table where the chunk's range is still empty, else upserts them."""
+        if not tx.value(self._queries["rows_exist"], **_span(claimed)):
+            self._copy(tx, resolved)
+            return Stored(len(resolved.lines), updated=0, unchanged=0, deleted=0, rejected=resolved.rejected)
+        return self._merge(tx, claimed, resolved, "merge")
+
+    def finish(self, tx: Transaction, claimed: Claim) -> int:  # noqa: ARG002
+        """Nothing is left to remove: the last chunk owns all rows after it."""
+        return 0
+
+    def compare(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:  # noqa: ARG002
+        """What `store` would do."""
+        stored = self._merge(tx, claimed, resolved, "compare")
+        tx.run(self._queries["enter_previewed"], source=claimed.source)
+        return stored
+
+    def loaded_rows(self, tx: Transaction, source_id: int) -> int:
+        """How many rows of a source the table holds."""
+        return int(tx.value(self._queries["loaded_rows"], source_id=source_id))
+
+    def forget(self, tx: Transaction, source_id: int) -> int:
+        """Removes the rows of a source; returns how many."""
+        return int(tx.value(self._queries["forget"], source_id=source_id))
+
+    def _merge(self, tx: Transaction, claimed: Claim, resolved: Resolved, statement: str) -> Stored:
+        tx.run(self._queries["empty_incoming"])
+        tx.copy(self._names["incoming"], self._columns, resolved.lines)
+        [(inserted, updated, deleted)] = tx.rows(self._queries[statement], **_span(claimed))
+        return Stored(inserted, updated, len(resolved.lines) - inserted - updated, deleted, resolved.rejected)
+
+    def _copy(self, tx: Transaction, resolved: Resolved) -> None:
+        """Into the table itself; the rows that it refers to are held, so its keys need no check for each row."""
+        if self._foreign_keys:
+            tx.run(self._queries["switch_triggers_off"], keys=self._foreign_keys)
+        tx.copy(self._names["table"], self._columns, resolved.lines)
+        if self._foreign_keys:
+            tx.run(self._queries["switch_triggers_on"])
+
+
+def _span(claimed: Claim) -> dict[str, int | None]:
+    return {"source_id": claimed.source_id, "first_row": claimed.first_row, "last_row": claimed.last_row}

@@ -1,0 +1,110 @@
+-- name: rows_exist
+-- Returns whether the table holds rows of this source in the range of a chunk (last_row NULL: without end).
+SELECT EXISTS (
+    SELECT
+    FROM {table}
+    WHERE source_id = %(source_id)s
+      AND row_number >= %(first_row)s
+      AND (%(last_row)s::bigint IS NULL OR row_number <= %(last_row)s)
+);
+
+-- name: switch_triggers_off
+-- Switches the triggers of rows off, if the worker has been granted that and these foreign keys have the only ones that
+-- an insert would fire.
+DO $$
+BEGIN
+    LOCK TABLE {table} IN ROW EXCLUSIVE MODE;   -- as COPY would: nobody adds a trigger or a key after the look
+    IF NOT EXISTS (
+        SELECT
+        FROM pg_trigger
+        LEFT JOIN pg_constraint ON pg_constraint.oid = pg_trigger.tgconstraint
+        WHERE pg_trigger.tgrelid = '{table}'::regclass
+          AND pg_trigger.tgtype & 4 <> 0   -- fires on INSERT; those of tables that refer to this one do not
+          AND (pg_constraint.conname = ANY (%(keys)s)) IS NOT TRUE
+    ) AND EXISTS (
+        SELECT FROM pg_class WHERE oid = '{table}'::regclass AND relkind = 'r'   -- partitions have triggers of their own
+    ) THEN
+        SET LOCAL session_replication_role = replica;
+    END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+    NULL;
+END
+$$;
+
+-- name: switch_triggers_on
+-- Switches the triggers of rows on again, where they are off.
+SELECT set_config('session_replication_role', 'origin', true)
+WHERE current_setting('session_replication_role') <> 'origin';
+
+-- name: empty_incoming
+-- Makes place for the rows of one chunk on their way into the table.
+CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} ON COMMIT DELETE ROWS AS
+    SELECT source_id, row_number, {columns} FROM {table} WITH NO DATA;
+DELETE FROM {incoming};   -- a preview compares many chunks in one transaction
+
+-- name: merge
+-- Returns how many rows were inserted, updated and deleted, so that the range of the chunk (last_row NULL: without end)
+-- holds exactly the rows of the table of incoming ones.
+WITH existing AS (
+    SELECT *
+    FROM {table}
+    WHERE source_id = %(source_id)s
+      AND row_number >= %(first_row)s
+      AND (%(last_row)s::bigint IS NULL OR row_number <= %(last_row)s)
+), changed AS (
+    SELECT incoming.*
+    FROM {incoming} AS incoming
+    LEFT JOIN existing USING (source_id, row_number)
+    WHERE existing.row_number IS NULL
+       OR ROW({existing_values}) IS DISTINCT FROM ROW({incoming_values})
+), written AS (
+    INSERT INTO {table} (source_id, row_number, {columns})
+    SELECT source_id, row_number, {columns} FROM changed
+    ON CONFLICT (source_id, row_number) DO UPDATE SET {assignments}
+    RETURNING (xmax = 0) AS is_new   -- xmax is 0 in a row version that replaced none
+), gone AS (
+    DELETE FROM {table} AS rows
+    USING existing
+    WHERE rows.source_id = existing.source_id
+      AND rows.row_number = existing.row_number
+      AND NOT EXISTS (SELECT FROM {incoming} AS incoming WHERE incoming.row_number = rows.row_number)
+    RETURNING 1
+)
+SELECT
+    (SELECT count(*) FROM written WHERE is_new),
+    (SELECT count(*) FROM written WHERE NOT is_new),
+    (SELECT count(*) FROM gone);
+
+-- name: compare
+-- Returns how many rows `merge` would insert, update and delete.
+SELECT
+    count(*) FILTER (WHERE existing.row_number IS NULL),
+    count(*) FILTER (
+        WHERE existing.row_number IS NOT NULL
+          AND incoming.row_number IS NOT NULL
+          AND ROW({existing_values}) IS DISTINCT FROM ROW({incoming_values})
+    ),
+    count(*) FILTER (WHERE incoming.row_number IS NULL)
+FROM {incoming} AS incoming
+FULL JOIN (
+    SELECT *
+    FROM {table}
+    WHERE source_id = %(source_id)s
+      AND row_number >= %(first_row)s
+      AND (%(last_row)s::bigint IS NULL OR row_number <= %(last_row)s)
+) AS existing USING (source_id, row_number);
+
+-- name: enter_previewed
+-- Enters the rows of the chunk into those that the run would have loaded.
+INSERT INTO {previewed} (source, {columns}) SELECT %(source)s, {columns} FROM {incoming};
+
+-- name: loaded_rows
+-- Returns how many rows of a source the table holds.
+SELECT count(*) FROM {table} WHERE source_id = %(source_id)s;
+
+-- name: forget
+-- Removes the rows of a source; returns how many.
+WITH removed AS (
+    DELETE FROM {table} WHERE source_id = %(source_id)s RETURNING 1
+)
+SELECT count(*) FROM removed;

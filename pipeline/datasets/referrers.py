@@ -1,0 +1,50 @@
+"""Which rows of other tables refer to the rows of a table: the foreign keys of the database say so."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.database import Transaction
+from pipeline.queries import Queries
+
+SQL = Path(__file__).with_suffix(".sql")
+
+
+@dataclass(frozen=True)
+class Referrer:
+    """A foreign key of another table; all names are quoted."""
+
+    table: str
+    columns: list[str]
+    referred_columns: list[str]
+
+    def refers_to(self, referred: str) -> str:
+        """The condition that a row of `referring` refers to the row of this alias."""
+        pairs = zip(self.columns, self.referred_columns, strict=True)
+        return " AND ".join(f"referring.{column} = {referred}.{other}" for column, other in pairs)
+
+
+def not_referred_to(tx: Transaction, table: str, alias: str) -> str:
+    """The condition that no row of another table refers to a row of `table`, called `alias`."""
+    conditions = [
+        f"NOT EXISTS (SELECT FROM {each.table} AS referring WHERE {each.refers_to(alias)})"
+        for each in _referrers(tx, table)
+    ]
+    return " AND ".join(conditions) or "true"
+
+
+def rows_that_refer(tx: Transaction, table: str, is_removed: str, **parameters: object) -> list[tuple[str, int]]:
+    """The sources whose rows refer to rows of `table` that are to be removed, each with its number of rows.
+
+    `is_removed` is the condition on a row called `referred`.
+    """
+    counts: dict[str, int] = {}
+    for each in _referrers(tx, table):
+        names = {"referring": each.table, "table": table, "refers": each.refers_to("referred")}
+        queries = Queries(SQL, **names, is_removed=is_removed)
+        for source, count in tx.rows(queries["rows_that_refer"], **parameters):
+            counts[source] = counts.get(source, 0) + count
+    return sorted(counts.items())
+
+
+def _referrers(tx: Transaction, table: str) -> list[Referrer]:
+    return [Referrer(*row) for row in tx.rows(Queries(SQL)["referrers"], table=table)]

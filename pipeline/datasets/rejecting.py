@@ -1,0 +1,37 @@
+"""Rejected rows: bad rows of a chunk, with all their faults, in the table rejected_rows."""
+
+from collections.abc import Iterable, Mapping
+
+from pipeline import ledger
+from pipeline.database import Transaction, copy_field
+from pipeline.datasets.outcome import Rejected
+from pipeline.ledger import Claim
+from pipeline.rows import Fault, SourceRows
+
+COLUMNS = ("source_id", "row_number", "line", "reason", "kinds", "raw")
+
+
+def replace_rejected(tx: Transaction, claimed: Claim, rejected: Iterable[Rejected]) -> None:
+    """Makes rejected_rows hold exactly the bad rows of this chunk in its range."""
+    ledger.delete_rejected(tx, claimed)
+    enter_rejected(tx, claimed.source_id, rejected)
+
+
+def enter_rejected(tx: Transaction, source_id: int, rejected: Iterable[Rejected]) -> None:
+    tx.copy("rejected_rows", COLUMNS, (_line(source_id, bad) for bad in rejected))
+
+
+def rejected_rows(rows: SourceRows, faults: Mapping[int, Fault]) -> list[Rejected]:
+    """The rows of these numbers, each rejected for its fault."""
+    return [Rejected(row, (faults[row.row_number],)) for row in rows if row.row_number in faults] if faults else []
+
+
+def _line(source_id: int, bad: Rejected) -> str:
+    reason = copy_field("; ".join(map(str, bad.faults)))
+    kinds = copy_field("{" + ",".join(map(_array_item, (fault.kind for fault in bad.faults))) + "}")
+    return f"{source_id}\t{bad.row.row_number}\t{bad.row.line}\t{reason}\t{kinds}\t{copy_field(bad.row.raw)}"
+
+
+def _array_item(text: str) -> str:
+    """As PostgreSQL reads an item of an array."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

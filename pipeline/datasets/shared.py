@@ -1,0 +1,98 @@
+"""Rows whose keys several sources may list, such as places: the newest source decides, and none is ever removed.
+
+What each source lists is kept in a table of its own, next to the table of what they decide. A dataset may bring SQL of
+its own for the step from the first to the second.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline import ledger
+from pipeline.database import Transaction
+from pipeline.datasets.outcome import Resolved, Stored
+from pipeline.datasets.rejecting import rejected_rows
+from pipeline.errors import OutOfOrderError
+from pipeline.ledger import Claim
+from pipeline.queries import Queries
+from pipeline.rows import Fault, SourceRows
+
+SQL = Path(__file__).with_suffix(".sql")
+NAMED_AT_MOST = 3  # fields that a fault names
+
+
+class SharedTable:
+    """The tables of a dataset with shared keys: the listings of each source, and what they decide."""
+
+    def __init__(self, dataset: str, names: dict[str, str], key: str, others: Sequence[str], own_sql: Path | None) -> None:
+        """`names` are those that shared.sql needs, quoted. `key` and `others` are what faults call key and other fields.
+
+        `own_sql` is a file with statements in place of those of the same names in shared.sql.
+        """
+        self._dataset = dataset
+        self._names = names
+        self._key = key
+        self._rule = f"is listed with {_differing(others)} in an earlier row"
+        self._queries = Queries(SQL, own_sql, **names)
+        self.is_removed_with_source = self._queries["is_listed_by_it_alone"]
+
+    def store(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
+        """Lists the keys; one that is listed again counts as unchanged, or is rejected if it contradicts.
+
+        Chunks of a load follow each other in order, so that the earlier row wins however many workers run.
+        """
+        if waits_for := ledger.first_missing_before(tx, claimed):
+            raise OutOfOrderError(f"{claimed.source} chunk {claimed.number}", waits_for)
+        load = {"dataset": self._dataset, "source_id": claimed.source_id, "load": claimed.load}
+        self._copy(tx, resolved)
+        refused = self._refused(tx, "repeats", **load)
+        tx.run(self._queries["list"], **load)
+        tx.run(self._queries["find_deciding"], **load, is_last=claimed.last_row is None)
+        return self._stored(tx, "decide", resolved, rows, refused)
+
+    def finish(self, tx: Transaction, claimed: Claim) -> int:  # noqa: ARG002
+        """Nothing is removed: keys that a source drops stay."""
+        return 0
+
+    def compare(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
+        """What `store` would do."""
+        self._copy(tx, resolved)
+        refused = self._refused(tx, "repeats_previewed", source=claimed.source)
+        stored = self._stored(tx, "compare", resolved, rows, refused)
+        tx.run(self._queries["enter_previewed"], source=claimed.source)
+        return stored
+
+    def loaded_rows(self, tx: Transaction, source_id: int) -> int:
+        """How many keys the current load of a source lists."""
+        return int(tx.value(self._queries["loaded_rows"], source_id=source_id))
+
+    def forget(self, tx: Transaction, source_id: int) -> int:
+        """Removes the keys that no other source lists; returns how many."""
+        tx.run(self._queries["lock"], dataset=self._dataset)
+        tx.run(self._queries["unlist"], source_id=source_id)
+        tx.rows(self._queries["decide"])
+        return int(tx.value(self._queries["remove_unlisted"]))
+
+    def _copy(self, tx: Transaction, resolved: Resolved) -> None:
+        tx.run(self._queries["empty_incoming"])
+        tx.copy(self._names["incoming"], ("source_id", "row_number", self._names["columns"]), resolved.lines)
+
+    def _refused(self, tx: Transaction, statement: str, **parameters: object) -> dict[int, Fault]:
+        """Takes rows that repeat a key out of the incoming ones; returns the faults of those that contradict."""
+        repeating = tx.rows(self._queries[statement], **parameters)
+        return {row_number: Fault(self._key, self._rule) for row_number, differs in repeating if differs}
+
+    def _stored(
+        self, tx: Transaction, statement: str, resolved: Resolved, rows: SourceRows, refused: dict[int, Fault]
+    ) -> Stored:
+        [(inserted, updated)] = tx.rows(self._queries[statement])
+        unchanged = len(resolved.lines) - len(refused) - inserted - updated
+        rejected = [*resolved.rejected, *rejected_rows(rows, refused)]
+        return Stored(inserted, updated, unchanged, deleted=0, rejected=rejected)
+
+
+def _differing(others: Sequence[str]) -> str:
+    """Such as: another county or country."""
+    if not others or len(others) > NAMED_AT_MOST:
+        return "other values"
+    *first, last = others
+    return f"another {', '.join(first)} or {last}" if first else f"another {last}"

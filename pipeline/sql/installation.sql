@@ -1,2 +1,0 @@
--- Returns the id of this database.
-SELECT id::text FROM installation;
