@@ -79,8 +79,7 @@ class KeyedTable:
         refused = {}
         for number, verdict, held_by in tx.rows(self._queries["compare"], **source):
             verdicts[verdict] += 1
-            if verdict in (SQL = Path(__file__).with_suffix(".sql")
-REPEATS, BELONGS_TO_ANOTHER):
+            if verdict in (REPEATS, BELONGS_TO_ANOTHER):
                 refused[number] = self._fault(verdict, held_by)
         tx.run(self._queries["enter_previewed"], **source)
         deleted = int(tx.value(self._queries["count_gone"], **source)) if claimed.last_row is None else 0
