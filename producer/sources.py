@@ -60,6 +60,10 @@ def left_over(folder: Path, report_names: Iterable[str] = ()) -> list[str]:
     ]
 
 
+def is_gz(name: str) -> bool:
+    return name.lower().endswith(".gz")
+
+
 def _sources_in(folder: Path, package: Package) -> list[Source]:
     if not folder.is_dir():
         raise SettingsError(f"DATA_DIR: no folder '{folder}'; create it or correct the setting")
