@@ -16,7 +16,7 @@ class Queries:
         Statements of the file `others` stand in place of those of the same names.
         """
         self._statements = {**_statements(path), **(_statements(others) if others else {})}
-        self._names = {name: text.replace("%", "%%") for name, text in names.items()}
+        self._names = names
 
     def __getitem__(self, name: str) -> str:
         """The statement; raises KeyError if there is none of this name."""
