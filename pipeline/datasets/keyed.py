@@ -9,11 +9,11 @@ from pipeline import ledger
 from pipeline.database import Transaction
 from pipeline.datasets.outcome import Resolved, Stored
 from pipeline.datasets.referrers import not_referred_to
-from pipeline.datasets.rejecting import enter_rejected, rejected_rows
+from pipeline.datasets.rejecting import KeyFields, enter_rejected, rejected_rows
 from pipeline.errors import RetryLaterError
 from pipeline.ledger import Claim, Counts
 from pipeline.queries import Queries
-from pipeline.rows import Fault, SourceRows
+from pipeline.rows import SourceRows
 
 SQL = Path(__file__).with_suffix(".sql")
 RowsOf = Callable[[Claim, bytes], SourceRows]
@@ -24,11 +24,8 @@ REPEATS, BELONGS_TO_ANOTHER = "repeats", "belongs to another"  # verdicts of key
 class KeyedTable:
     """The table of a dataset with a primary key. A key belongs to one source, and goes with its row."""
 
-    def __init__(self, dataset: str, names: dict[str, str], key: str, rows_of: RowsOf) -> None:
-        """`names` are those that keyed.sql needs, quoted; `key` is what faults call the key.
-
-        `rows_of` reads the text of a chunk.
-        """
+    def __init__(self, dataset: str, names: dict[str, str], key: KeyFields, rows_of: RowsOf) -> None:
+        """`names` are those that keyed.sql needs, quoted; `rows_of` reads the text of a chunk."""
         self._dataset = dataset
         self._names = names
         self._key = key
@@ -49,8 +46,8 @@ class KeyedTable:
             if tx.value(self._queries["meet"], load=claimed.load) != len(resolved.lines):
                 raise RetryLaterError(f"rows of the same keys as in {claimed.source} were removed at this moment")
             [(inserted, updated, unchanged)] = tx.rows(self._queries["replace"], load=claimed.load)
-            refused = {number: self._fault(*why) for number, *why in tx.rows(self._queries["refused"])}
-            rejected = [*rejected, *rejected_rows(rows, refused)]
+            refused = {number: _rule(*why) for number, *why in tx.rows(self._queries["refused"])}
+            rejected = [*rejected, *rejected_rows(rows, refused, self._key)]
             self._reject_displaced(tx, claimed.source)
         if ledger.may_be_displaced(tx, claimed):
             ledger.keep_text(tx, claimed, rows.content)
@@ -80,10 +77,10 @@ class KeyedTable:
         for number, verdict, held_by in tx.rows(self._queries["compare"], **source):
             verdicts[verdict] += 1
             if verdict in (REPEATS, BELONGS_TO_ANOTHER):
-                refused[number] = self._fault(verdict, held_by)
+                refused[number] = _rule(verdict, held_by)
         tx.run(self._queries["enter_previewed"], **source)
         deleted = int(tx.value(self._queries["count_gone"], **source)) if claimed.last_row is None else 0
-        rejected = [*resolved.rejected, *rejected_rows(rows, refused)]
+        rejected = [*resolved.rejected, *rejected_rows(rows, refused, self._key)]
         return Stored(verdicts["inserts"], verdicts["updates"], verdicts["changes nothing"], deleted, rejected)
 
     def loaded_rows(self, tx: Transaction, source_id: int) -> int:
@@ -99,10 +96,6 @@ class KeyedTable:
         tx.run(self._queries["empty_incoming"])
         tx.copy(self._names["incoming"], ("source_id", "row_number", self._names["columns"]), resolved.lines)
 
-    def _fault(self, verdict: str, source: str) -> Fault:
-        rule = "is the key of an earlier row" if verdict == REPEATS else f"is the key of a row of {source}"
-        return Fault(self._key, rule)
-
     def _reject_displaced(self, tx: Transaction, source: str) -> None:
         """Rejects rows that were loaded before an earlier row of their key came, from this source."""
         displaced = tx.rows(self._queries["displaced"])
@@ -110,8 +103,12 @@ class KeyedTable:
             outcomes = {row_number: outcome for _, _, row_number, outcome in of_chunk}
             claimed, content = ledger.kept_text(tx, load, number)
             verdict = REPEATS if claimed.source == source else BELONGS_TO_ANOTHER
-            faults = dict.fromkeys(outcomes, self._fault(verdict, source))
-            enter_rejected(tx, claimed.source_id, rejected_rows(self._rows_of(claimed, content), faults))
+            rows, rules = self._rows_of(claimed, content), dict.fromkeys(outcomes, _rule(verdict, source))
+            enter_rejected(tx, claimed.source_id, rejected_rows(rows, rules, self._key))
             counts = Counter(outcomes.values())
             counted_before = Counts(counts["i"], counts["u"], counts["="], rejected=0, deleted=0)
             ledger.reject_committed(tx, claimed, counted_before)
+
+
+def _rule(verdict: str, source: str) -> str:
+    return "is the key of an earlier row" if verdict == REPEATS else f"is the key of a row of {source}"

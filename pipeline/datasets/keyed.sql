@@ -104,9 +104,8 @@ SELECT
 FROM outcomes;
 
 -- name: refused
--- Returns the rows of the chunk that another row keeps from their key: row number, verdict, whether they differ from that
--- row, and the name of its source.
-SELECT met.row_number, verdict, differs, sources.name
+-- Returns the rows of the chunk that another row keeps from their key: row number, verdict, and the source of that row.
+SELECT met.row_number, verdict, sources.name
 FROM met
 JOIN sources ON sources.id = held_source_id
 WHERE verdict IN ('repeats', 'belongs to another')

@@ -15,6 +15,7 @@ from pipeline.datasets.outcome import Resolved, Stored
 from pipeline.datasets.plan import Recorded
 from pipeline.datasets.positional import PositionalTable
 from pipeline.datasets.references import KnownKeys
+from pipeline.datasets.rejecting import KeyFields
 from pipeline.datasets.referrers import rows_that_refer
 from pipeline.datasets.resolving import RowResolver
 from pipeline.datasets.shared import SharedTable
@@ -116,9 +117,10 @@ class DatasetLoader:
         dataset, names = self.dataset, self._names
         if not dataset.primary_key:
             return PositionalTable(names, foreign_keys)
-        key = ", ".join(dataset.primary_key)
+        fields = [field.name for field in dataset.fields]
+        key = KeyFields(dataset.primary_key, tuple(map(fields.index, dataset.primary_key)))
         if dataset.shared_keys:
-            others = [field.name for field in dataset.fields if field.name not in dataset.primary_key]
+            others = [name for name in fields if name not in dataset.primary_key]
             return SharedTable(dataset.name, names, key, others, own_sql(dataset))
         return KeyedTable(dataset.name, names, key, self.rows)
 

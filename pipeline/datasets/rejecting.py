@@ -1,14 +1,27 @@
 """Rejected rows: bad rows of a chunk, with all their faults, in the table rejected_rows."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from pipeline import ledger
 from pipeline.database import Transaction, copy_field
 from pipeline.datasets.outcome import Rejected
 from pipeline.ledger import Claim
-from pipeline.rows import Fault, SourceRows
+from pipeline.rows import Fault, SourceRow, SourceRows
 
 COLUMNS = ("source_id", "row_number", "line", "reason", "kinds", "raw")
+
+
+@dataclass(frozen=True)
+class KeyFields:
+    """The fields of a dataset's key."""
+
+    names: tuple[str, ...]
+    positions: tuple[int, ...]  # among the dataset's fields
+
+    def fault(self, row: SourceRow, rule: str) -> Fault:
+        """Such as: city 'Ayr' is the key of an earlier row."""
+        return Fault(", ".join(self.names), rule, ", ".join(row.fields[position].strip() for position in self.positions))
 
 
 def replace_rejected(tx: Transaction, claimed: Claim, rejected: Iterable[Rejected]) -> None:
@@ -21,9 +34,11 @@ def enter_rejected(tx: Transaction, source_id: int, rejected: Iterable[Rejected]
     tx.copy("rejected_rows", COLUMNS, (_line(source_id, bad) for bad in rejected))
 
 
-def rejected_rows(rows: SourceRows, faults: Mapping[int, Fault]) -> list[Rejected]:
-    """The rows of these numbers, each rejected for its fault."""
-    return [Rejected(row, (faults[row.row_number],)) for row in rows if row.row_number in faults] if faults else []
+def rejected_rows(rows: SourceRows, rules: Mapping[int, str], key: KeyFields) -> list[Rejected]:
+    """The rows of these numbers, each rejected for the rule that its key breaks."""
+    return [
+        Rejected(row, (key.fault(row, rules[row.row_number]),)) for row in rows if row.row_number in rules
+    ] if rules else []
 
 
 def _line(source_id: int, bad: Rejected) -> str:

@@ -10,11 +10,11 @@ from pathlib import Path
 from pipeline import ledger
 from pipeline.database import Transaction
 from pipeline.datasets.outcome import Resolved, Stored
-from pipeline.datasets.rejecting import rejected_rows
+from pipeline.datasets.rejecting import KeyFields, rejected_rows
 from pipeline.errors import OutOfOrderError
 from pipeline.ledger import Claim
 from pipeline.queries import Queries
-from pipeline.rows import Fault, SourceRows
+from pipeline.rows import SourceRows
 
 SQL = Path(__file__).with_suffix(".sql")
 NAMED_AT_MOST = 3  # fields that a fault names
@@ -23,8 +23,10 @@ NAMED_AT_MOST = 3  # fields that a fault names
 class SharedTable:
     """The tables of a dataset with shared keys: the listings of each source, and what they decide."""
 
-    def __init__(self, dataset: str, names: dict[str, str], key: str, others: Sequence[str], own_sql: Path | None) -> None:
-        """`names` are those that shared.sql needs, quoted. `key` and `others` are what faults call key and other fields.
+    def __init__(
+        self, dataset: str, names: dict[str, str], key: KeyFields, others: Sequence[str], own_sql: Path | None
+    ) -> None:
+        """`names` are those that shared.sql needs, quoted; `others` are the names of the fields that are not of the key.
 
         `own_sql` is a file with statements in place of those of the same names in shared.sql.
         """
@@ -76,17 +78,17 @@ class SharedTable:
         tx.run(self._queries["empty_incoming"])
         tx.copy(self._names["incoming"], ("source_id", "row_number", self._names["columns"]), resolved.lines)
 
-    def _refused(self, tx: Transaction, statement: str, **parameters: object) -> dict[int, Fault]:
-        """Takes rows that repeat a key out of the incoming ones; returns the faults of those that contradict."""
+    def _refused(self, tx: Transaction, statement: str, **parameters: object) -> dict[int, str]:
+        """Takes rows that repeat a key out of the incoming ones; returns the rules that contradicting ones break."""
         repeating = tx.rows(self._queries[statement], **parameters)
-        return {row_number: Fault(self._key, self._rule) for row_number, differs in repeating if differs}
+        return {row_number: self._rule for row_number, differs in repeating if differs}
 
     def _stored(
-        self, tx: Transaction, statement: str, resolved: Resolved, rows: SourceRows, refused: dict[int, Fault]
+        self, tx: Transaction, statement: str, resolved: Resolved, rows: SourceRows, refused: dict[int, str]
     ) -> Stored:
         [(inserted, updated)] = tx.rows(self._queries[statement])
         unchanged = len(resolved.lines) - len(refused) - inserted - updated
-        rejected = [*resolved.rejected, *rejected_rows(rows, refused)]
+        rejected = [*resolved.rejected, *rejected_rows(rows, refused, self._key)]
         return Stored(inserted, updated, unchanged, deleted=0, rejected=rejected)
 
 
