@@ -8,6 +8,7 @@ from pipeline import ledger
 from pipeline.database import Transaction
 from pipeline.datasets import DATASETS, Dataset
 from pipeline.datasets.dataset import Rejected
+from pipeline.dialect import Dialect
 from pipeline.errors import PipelineError
 from pipeline.ledger import ChunkPlan, Claim, KnownSource
 from pipeline.limits import RowLimit
@@ -129,9 +130,7 @@ class Preview:
         with self._contents.opened(version.source, version.encoding) as content:
             for chunk, claim in claims:
                 text = text_of(version, content.file, chunk)
-                rows = SourceRows(
-                    text, claim.columns, claim.delimiter, dataset.columns, claim.first_row, claim.first_line
-                )
+                rows = _rows(claim, dataset, text)
                 resolved = dataset.resolve(self._tx, claim, rows)
                 outlook.reject(resolved.rejected)
                 rows_left -= claim.row_count
@@ -179,6 +178,12 @@ class Preview:
                         sha256=chunk.sha256,
                     ),
                 )
+
+
+def _rows(claim: Claim, dataset: Dataset, text: str) -> SourceRows:
+    columns, dialect = dataset.columns, Dialect(delimiter=claim.delimiter)
+    positions = [claim.columns.index(column) for column in columns]
+    return SourceRows(text, dialect, len(claim.columns), columns, positions, claim.first_row, claim.first_line)
 
 
 def _content(chunk: ChunkPlan) -> tuple[int, int, str]:

@@ -10,6 +10,7 @@ from pipeline import ledger
 from pipeline.database import Database, ForeignKeyError, Transaction
 from pipeline.datasets import DATASETS
 from pipeline.datasets.dataset import Dataset, Rejected, copy_field
+from pipeline.dialect import Dialect
 from pipeline.errors import PipelineError, PutBackError, RefusedJobError, RetryLaterError
 from pipeline.ledger import Claim, Counts
 from pipeline.rows import SourceRows
@@ -96,7 +97,10 @@ def _rows(claimed: Claim, text: str) -> SourceRows:
         )
     dataset = next(dataset for dataset in DATASETS if dataset.name == claimed.dataset)
     text = content.decode("utf-8", "surrogateescape")  # other surrogates may have stood for the same bytes
-    return SourceRows(text, claimed.columns, claimed.delimiter, dataset.columns, claimed.first_row, claimed.first_line)
+    columns, dialect = dataset.columns, Dialect(delimiter=claimed.delimiter)
+    positions = [claimed.columns.index(column) for column in columns]
+    width = len(claimed.columns)
+    return SourceRows(text, dialect, width, columns, positions, claimed.first_row, claimed.first_line)
 
 
 def _replace_rejected(tx: Transaction, claimed: Claim, rejected: Sequence[Rejected]) -> None:
