@@ -47,12 +47,12 @@ def records(
     Raises BrokenRecordError at a record longer than LONGEST_RECORD, and at a quote that never closes.
     """
     reader = _Reader(dialect)
-    quote = reader.quote
+    quote, line_fields = reader.quote, reader.line_fields
     numbered = enumerate(lines, first_line)
     for number, line in numbered:
         if len(line) > LONGEST_RECORD:
             raise BrokenRecordError(number, f"the row is longer than {LONGEST_RECORD} bytes")
-        if quote in line and reader.open_fields(line):
+        if quote in line and line_fields(_characters(line))[1] and not reader.is_comment(line):
             yield from _records_read_ahead(number, line, numbered, reader, width, are_planned=are_planned)
         else:
             yield line, 1
@@ -149,14 +149,16 @@ class _Reader:
         # character no line is open, whichever character is looked for.
         self.quote = ord(dialect.quote_char or '"')
         self.line_fields = line_reader(dialect)
-        self._comment = dialect.comment_char and dialect.comment_char.encode()
+        self._comment = dialect.comment_char.encode() if dialect.comment_char else None
 
     def open_fields(self, line: bytes) -> list[str] | None:
         """The fields of a line that begins a record, if a quote is open at its end."""
-        if self._comment and line.startswith(self._comment):
-            return None
         fields, is_open = self.line_fields(_characters(line))
-        return fields if is_open else None
+        return fields if is_open and not self.is_comment(line) else None
+
+    def is_comment(self, line: bytes) -> bool:
+        """Only of a line that begins a record."""
+        return self._comment is not None and line.startswith(self._comment)
 
 
 class _ReadAhead(NamedTuple):
