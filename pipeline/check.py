@@ -1,18 +1,20 @@
 """Checks files without a database: what would be refused, and which rows would be rejected, in the same words."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.datasets.dataset import Rejected
+from pipeline.dialect import Dialect
 from pipeline.errors import InputError
 from pipeline.rows import SourceRows
 from producer.content import Contents
 from producer.encodings import Encodings
-from producer.scan import scan
+from producer.scan import ANY_DELIMITER, scan
 from producer.sources import Source, find_sources
 
 
-def bad_rows(source: Source, encodings: Encodings) -> Iterator[Rejected]:
+def bad_rows(source: Source, encodings: Encodings, dialect: Dialect = ANY_DELIMITER) -> Iterator[Rejected]:
     """The rows of a file that break a rule which needs no database, in order, one chunk in memory at a time.
 
     Raises InputError if the file is broken as a whole.
@@ -20,11 +22,14 @@ def bad_rows(source: Source, encodings: Encodings) -> Iterator[Rejected]:
     dataset = source.dataset()
     faults = dataset.checker()
     with Contents() as contents, contents.opened(source, encodings.of(source.name, None)) as (file, _):
-        plan = scan(source, file, chunk_rows=None)
+        plan = scan(source, file, chunk_rows=None, dialect=dialect)
+        dialect = replace(dialect, delimiter=plan.delimiter)
+        width, columns = len(plan.columns), dataset.columns
+        positions = [plan.columns.index(column) for column in columns]
         for chunk in plan.chunks:
             file.seek(chunk.byte_offset)
             text = file.read(chunk.byte_count).decode("utf-8", "surrogateescape")
-            rows = SourceRows(text, plan.columns, plan.delimiter, dataset.columns, chunk.first_row, chunk.first_line)
+            rows = SourceRows(text, dialect, width, columns, positions, chunk.first_row, chunk.first_line)
             for row in rows:
                 if found := faults(row):
                     yield Rejected(row, tuple(found))

@@ -4,10 +4,11 @@ import copy
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.database import is_storable
-from pipeline.records import BLANK, line_reader, records
+from pipeline.dialect import Dialect
+from pipeline.records import escapes_line_end, line_reader, records, row_test
 
 LONGEST_SHOWN = 60  # characters of a value that a message quotes
 BLOCK_LINES = 500  # taken at once: their fields stay in the processor's cache, which halves what reading them costs
@@ -46,22 +47,31 @@ class SourceRow:
 
 
 class SourceRows:
-    """The rows of a chunk, numbered; their fields are `columns`, wherever the header has them.
+    """The rows of a chunk, numbered; their fields are `columns`, each at its position among the `width` of the file.
 
-    Bytes that are not UTF-8 stand in `text` as lone surrogates (PEP 383). Blank lines do not count. Iterating
-    gives the rows one by one; `blocks`, many times as fast, hundreds at once where each line is a row.
+    A column without a position is one that the file does not have: its texts are empty. `dialect` is a resolved one.
+    Bytes that are not UTF-8 stand in `text` as lone surrogates (PEP 383). Blank lines and comments do not count.
+    Iterating gives the rows one by one; `blocks`, many times as fast, hundreds at once where each line is a row.
     """
 
     def __init__(
-        self, text: str, header: Sequence[str], delimiter: str, columns: Sequence[str], first_row: int, first_line: int
+        self,
+        text: str,
+        dialect: Dialect,
+        width: int,
+        columns: Sequence[str],
+        positions: Sequence[int | None],
+        first_row: int,
+        first_line: int,
     ) -> None:
         self._lines = list(io.StringIO(text, newline=""))  # splits as csv does, and keeps line ends
         self._is_storable = is_storable(text)
-        self._width = len(header)
-        self._delimiter = delimiter
+        self._dialect = dialect
+        self._width = width
         self._columns = columns
-        self._line_fields = line_reader(delimiter)
-        self._positions = [header.index(column) for column in columns]
+        self._positions = positions
+        self._line_fields = line_reader(dialect)
+        self._is_row = row_test(dialect)
         self.first_row = first_row
         self._first_line = first_line
 
@@ -83,19 +93,17 @@ class SourceRows:
 
         Where the form of a row is wrong, its fields are empty; `row` says what is wrong with it.
         """
-        try:
-            rows = list(csv.reader(self._lines, delimiter=self._delimiter, strict=True))
-        except csv.Error:
-            return None
-        if not rows or len(rows) != len(self._lines) or not self._is_storable:
+        rows = self._rows_as_lines()
+        if not rows or not self._is_storable:
             return None
         if self._width == 1 or set(map(len, rows)) != {self._width}:  # a blank line has one field, or none
-            if any(self._is_blank(line) for line in self._lines):
+            if not all(map(self._is_row, self._lines)):
                 return None
             empty = [""] * self._width
             rows = [row if len(row) == self._width else empty for row in rows]
         columns = list(zip(*rows, strict=True))
-        return [columns[position] for position in self._positions]
+        missing = ("",) * len(rows)
+        return [missing if position is None else columns[position] for position in self._positions]
 
     def row(self, number: int) -> SourceRow:
         """The row of the nth line, from 0; only where `columns` has them."""
@@ -109,22 +117,36 @@ class SourceRows:
         part._first_line += start
         return part
 
-    def _is_blank(self, raw: str) -> bool:
-        return not raw.strip(BLANK) and self._delimiter not in raw
+    def _rows_as_lines(self) -> list[list[str]] | None:
+        """The fields of each line, if it is a record, well quoted, and no comment; None if one is not."""
+        dialect = self._dialect
+        if (comment := dialect.comment_char) and any(line.startswith(comment) for line in self._lines):
+            return None
+        if (escape := dialect.escape_char) and any(escapes_line_end(line, escape) for line in self._lines):
+            return None
+        try:
+            rows = list(csv.reader(self._lines, strict=True, **dialect.csv_parameters))
+            if not dialect.double_quote:
+                doubled = replace(dialect, double_quote=True)
+                if rows != list(csv.reader(self._lines, strict=True, **doubled.csv_parameters)):
+                    return None
+        except csv.Error:
+            return None
+        return rows if len(rows) == len(self._lines) else None
 
     def _read(self, lines: list[str], row_number: int, first_line: int) -> Iterator[SourceRow]:
         encoded = (line.encode("utf-8", "surrogateescape") for line in lines)
         start = 0
-        for _, line_count in records(encoded, self._delimiter, self._width, are_planned=True):
+        for _, line_count in records(encoded, self._dialect, self._width, are_planned=True):
             line, end = first_line + start, start + line_count
             record, start = lines[start:end], end
             raw = "".join(record)
-            if self._is_blank(raw):
+            if not self._is_row(raw):
                 continue
             all_fields, faults = self._form(record)
             fields: tuple[str, ...] = ()
             if len(all_fields) == self._width:
-                fields = tuple(all_fields[position] for position in self._positions)
+                fields = tuple("" if position is None else all_fields[position] for position in self._positions)
                 if not self._is_storable:
                     pairs = zip(self._columns, fields, strict=True)
                     faults += [fault for pair in pairs if (fault := storing_fault(*pair))]
@@ -136,18 +158,24 @@ class SourceRows:
         faults = []
         fields: list[str] | None
         if len(record) > 1:
-            fields = next(csv.reader(record, delimiter=self._delimiter))
+            fields = next(csv.reader(record, **self._dialect.csv_parameters))
         else:
             fields, is_open = self._line_fields(record[0])
             if is_open:
                 return [], [Fault("row", "has an open quote that the next lines do not close properly")]
             if fields is None:
-                faults.append(Fault("row", "has text after a closing quote"))
-                fields = next(csv.reader(record, delimiter=self._delimiter))
+                faults.append(self._form_fault(record[0]))
+                fields = next(csv.reader(record, **self._dialect.csv_parameters))
         if len(fields) != self._width:
             count = f"{len(fields)} field" if len(fields) == 1 else f"{len(fields)} fields"
             faults.insert(0, Fault("row", f"has {count}, expected {self._width}"))
         return fields, faults
+
+    def _form_fault(self, line: str) -> Fault:
+        escape = self._dialect.escape_char
+        if escape is not None and escapes_line_end(line, escape):
+            return Fault("row", "has an escape character at the end of its line")
+        return Fault("row", "has text after a closing quote")
 
 
 def storing_fault(column: str, text: str) -> Fault | None:

@@ -5,13 +5,14 @@ import hashlib
 import io
 import logging
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import IO, NamedTuple
 
+from pipeline.dialect import Dialect
 from pipeline.errors import InputError
 from pipeline.ledger import ChunkPlan, LoadPlan
-from pipeline.records import LONGEST_RECORD, BrokenRecordError, Record, physical_lines, records
+from pipeline.records import LONGEST_RECORD, BrokenRecordError, Record, physical_lines, records, row_test
 from producer.sources import Source
 
 COLUMNS_SHOWN = 20  # of a header, in a message
@@ -20,6 +21,7 @@ CHUNK_BYTES = 1 << 20  # a chunk ends with the row that reaches this, whatever C
 SMALL_FILE_CHUNKS = 8  # a small file makes about this many chunks, so that workers have something to share
 SMALLEST_CHUNK = 500  # rows; fewer are not worth a chunk of their own
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+ANY_DELIMITER = Dialect()
 DELIMITERS = ",;\t|"  # that a header may show
 # Excel's first line `sep=;`: any ASCII character but a letter, a digit, a quote, a line end, and NUL, which PostgreSQL
 # cannot store.
@@ -28,20 +30,21 @@ DELIMITER_LINE = re.compile(rb'("?)sep=((?![a-z0-9"\r\n])[\x01-\x7f])\1[\r\n]*',
 logger = logging.getLogger(__name__)
 
 
-def scan(source: Source, file: IO[bytes], chunk_rows: int | None) -> LoadPlan:
+def scan(source: Source, file: IO[bytes], chunk_rows: int | None, dialect: Dialect = ANY_DELIMITER) -> LoadPlan:
     """Plans the load of a file. `chunk_rows` None: CHUNK_ROWS, or fewer if the file is small.
 
     Raises InputError, naming file, line and remedy, if the file is broken as a whole: empty, a required
     column missing or doubled, a quote that never closes, a row that is too long.
     """
     file.seek(0)
-    header = _header(source, file)
+    header = _header(source, file, dialect)
+    dialect = replace(dialect, delimiter=header.delimiter)
     fingerprint = hashlib.sha256(header.content)
     chunks = []
     try:
         lines, width = physical_lines(file), len(header.columns)
-        body = records(lines, header.delimiter, width, first_line=header.line_count + 1)
-        for content, chunk in _chunks(body, header, _limits(file, chunk_rows)):
+        body = records(lines, dialect, width, first_line=header.line_count + 1)
+        for content, chunk in _chunks(body, header, dialect, _limits(file, chunk_rows)):
             fingerprint.update(content)
             chunks.append(chunk)
     except BrokenRecordError as error:
@@ -64,60 +67,88 @@ class Header:
 
 @dataclass(frozen=True)
 class Preamble:
-    """What stands above the header: a byte-order mark, a line `sep=;`, blank lines."""
+    """What stands above the header, or above the first row: a byte-order mark, a line `sep=;`, blank lines, comments.
+
+    Without a header, blank lines and comments belong to the first chunk, and may stand before `next_line`.
+    """
 
     content: bytes
     line_count: int
     delimiter: str | None  # as the line `sep=;` names it
-    next_line: bytes  # on which the header begins; empty at the end of the file
+    next_line: bytes  # on which the header or the first row begins; empty at the end of the file
 
 
-def _header(source: Source, file: IO[bytes]) -> Header:
+def _header(source: Source, file: IO[bytes], dialect: Dialect) -> Header:
     """Reads the header, and leaves the file where the first record after it begins.
 
-    Its delimiter is the one that a line `sep=;` names, else the one that makes the most columns.
+    Its delimiter is the one that a line `sep=;` names, else the dialect's, else the one that makes the most columns.
     """
-    preamble = _preamble(file)
+    preamble = _preamble(file, dialect)
     if preamble.next_line.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError(f"{source.path} line 1: the file is UTF-16, not UTF-8; name it with --encoding utf-16")
-    if not preamble.next_line:
+    if not preamble.next_line and dialect.header:
         raise InputError(f"{source.path}: the file is empty; its first line must name the columns")
-    headers = [_header_with(delimiter, preamble, file) for delimiter in preamble.delimiter or DELIMITERS]
-    header = max(headers, key=lambda header: len(header.columns))
-    if header.fault:
-        raise InputError(f"{source.path} line {header.fault.line}: {header.fault.fault}; correct the header")
-    _check_columns(source, header.columns, header.line_count)
+    delimiters = preamble.delimiter or dialect.delimiter or _unused(DELIMITERS, dialect)
+    headers = [_header_with(delimiter, dialect, preamble, file) for delimiter in delimiters]
+    if dialect.header:
+        header = max(headers, key=lambda header: len(header.columns))
+        if header.fault:
+            raise InputError(f"{source.path} line {header.fault.line}: {header.fault.fault}; correct the header")
+        _check_columns(source, header.columns, header.line_count)
+    else:
+        header = _no_header(source.dataset.columns, preamble, headers)
     file.seek(len(header.content))
     return header
 
 
-def _preamble(file: IO[bytes]) -> Preamble:
+def _no_header(columns: tuple[str, ...], preamble: Preamble, first_rows: Sequence[Header]) -> Header:
+    """These columns, with the delimiter that makes as many fields of the first row, or else the most."""
+    best = max(first_rows, key=lambda row: (len(row.columns) == len(columns), len(row.columns)))
+    return Header(preamble.content, preamble.line_count, best.delimiter, columns)
+
+
+def _preamble(file: IO[bytes], dialect: Dialect) -> Preamble:
     start = file.read(len(BYTE_ORDER_MARK))
     content = bytearray(BYTE_ORDER_MARK if start == BYTE_ORDER_MARK else b"")
     file.seek(len(content))
+    is_row = row_test(Dialect(comment_char=dialect.comment_char))
     delimiter = None
     line_count = 0
-    for line in physical_lines(file):
-        named = DELIMITER_LINE.fullmatch(line) if line_count == 0 else None
-        if named:
+    for number, line in enumerate(physical_lines(file)):
+        named = DELIMITER_LINE.fullmatch(line) if number == 0 else None
+        if named and _unused(named[2].decode(), dialect):
             delimiter = named[2].decode()
-        elif not line.isspace():
+        elif is_row(line.decode("latin-1")):
             return Preamble(bytes(content), line_count, delimiter, line)
+        elif not dialect.header:
+            continue
         content += line
         line_count += 1
     return Preamble(bytes(content), line_count, delimiter, b"")
 
 
-def _header_with(delimiter: str, preamble: Preamble, file: IO[bytes]) -> Header:
-    """The header, if this is the delimiter; if a record with it cannot be read, of the columns on its first line."""
+def _unused(delimiters: str, dialect: Dialect) -> str:
+    """Those that have no other meaning in the dialect."""
+    others = (dialect.quote_char, dialect.escape_char, dialect.comment_char)
+    return "".join(delimiter for delimiter in delimiters if delimiter not in others)
+
+
+def _header_with(delimiter: str, dialect: Dialect, preamble: Preamble, file: IO[bytes]) -> Header:
+    """The header, if this is the delimiter; if a record with it cannot be read, of the columns on its first line.
+
+    The first row has the place of the header in a file without one.
+    """
+    dialect = replace(dialect, delimiter=delimiter)
+    is_row = row_test(dialect)
     file.seek(len(preamble.content))
     fault = None
     try:
-        record, line_count = next(records(physical_lines(file), delimiter, None, preamble.line_count + 1))
+        body = records(physical_lines(file), dialect, None, preamble.line_count + 1)
+        record, line_count = next((found for found in body if is_row(found[0].decode("latin-1"))), (b"", 0))
     except BrokenRecordError as error:
         record, line_count, fault = preamble.next_line[:LONGEST_RECORD], 1, error
     text = record.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
-    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    names = next(csv.reader(io.StringIO(text, newline=""), **dialect.csv_parameters), [])
     columns = tuple(name.strip().lower() for name in names)
     return Header(preamble.content + record, preamble.line_count + line_count, delimiter, columns, fault)
 
@@ -136,10 +167,13 @@ def _check_columns(source: Source, columns: tuple[str, ...], line: int) -> None:
         logger.info("%s: columns that are ignored: %s", source.name, ", ".join(map(repr, ignored)))
 
 
-def _chunks(body: Iterable[Record], header: Header, limits: "Limits") -> Iterator[tuple[bytes, ChunkPlan]]:
+def _chunks(
+    body: Iterable[Record], header: Header, dialect: Dialect, limits: "Limits"
+) -> Iterator[tuple[bytes, ChunkPlan]]:
     """Cuts the records after the header into chunks: at least one, even without a row."""
     number, first_row, first_line, byte_offset = 1, 1, 1 + header.line_count, len(header.content)
-    delimiter = header.delimiter.encode()
+    is_row = row_test(dialect)
+    has_comments = dialect.comment_char is not None
     contents: list[bytes] = []
     row_count = byte_count = line_count = 0
 
@@ -152,7 +186,7 @@ def _chunks(body: Iterable[Record], header: Header, limits: "Limits") -> Iterato
         contents.append(content)
         line_count += lines
         byte_count += len(content)
-        if content.isspace() and delimiter not in content:  # a blank line
+        if (content.isspace() or has_comments) and not is_row(content.decode("latin-1")):
             continue
         row_count += 1
         if row_count >= limits.rows or (

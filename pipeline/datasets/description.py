@@ -6,6 +6,8 @@ from them, and the ledger keeps them with each load, so that workers need no fil
 
 from dataclasses import dataclass, field
 
+from pipeline.dialect import Dialect as Dialect
+
 
 @dataclass(frozen=True)
 class Constraints:
@@ -53,19 +55,6 @@ class Reference:
     dataset: str  # that is referred to, perhaps this one
     keys: tuple[str, ...]  # names of its fields: its primary key, or a unique one
     id_column: str | None = None  # "pipeline:idColumn": holds the id of the row referred to, in place of the fields
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How the files are written. A delimiter of None is found out from each file's header or its line `sep=;`."""
-
-    delimiter: str | None = None
-    quote_char: str | None = '"'
-    escape_char: str | None = None
-    double_quote: bool = True
-    skip_initial_space: bool = False
-    header: bool = True
-    comment_char: str | None = None
 
 
 @dataclass(frozen=True)

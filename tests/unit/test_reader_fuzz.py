@@ -1,10 +1,6 @@
 """The reader against raw bytes: first pass, worker and check find the rows of the model, or the file is refused."""
 
 import re
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -12,15 +8,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline import records as records_module
-from pipeline import rows as rows_module
 from pipeline.check import bad_rows
-from pipeline.datasets.people import People
+from pipeline.dialect import Dialect
 from pipeline.errors import InputError
-from pipeline.rows import Fault, SourceRow, SourceRows
 from producer.encodings import Encodings
-from producer.scan import scan
-from producer.sources import Source
-from tests.unit.record_model import ModelRow, RefusedError, model_rows
+from tests.unit.reading import letters, rows_of, source_of
+from tests.unit.record_model import ModelDialect, ModelRow, RefusedError, model_rows
 
 HEADERS = st.sampled_from(
     [b"given_name,family_name,date_of_birth,place_of_birth", b"a;given_name;family_name;date_of_birth;place_of_birth"]
@@ -28,98 +21,73 @@ HEADERS = st.sampled_from(
 TEXTS = [b"Jean", "é".encode(), b"1901-02-03", b'x"', b'"x"', b",,,\n", b"Jean,Kerr,1901-02-03,Ayr\n", b"\xef\xbb\xbf"]
 PIECES = st.sampled_from([*(bytes([byte]) for byte in b',;\t"\n\r \0\xe9\x1c\x85\\'), b"\r\n", b'""', *TEXTS])
 BODIES = st.one_of(st.lists(PIECES, max_size=60).map(b"".join), st.binary(max_size=200))
-# What decides where a record ends; lines that open, close and go on with a quoted field come often enough.
-QUOTED_PIECES = st.sampled_from(
-    ['"', '"', ",", "\n", "\n", "\r", "a", " ", '"\n', ',"', '",', '""', 'a","a\n', "a,a\n"]
+# What decides where a record ends; lines that open, close and go on with a quoted field come often enough. The dialect
+# says which characters stand for the comma, the double quote, the backslash and the hash.
+CHARACTERS = ['"', '"', ",", "\n", "\n", "\r", "\r\n", "a", " ", "\\", "#", "\t"]
+QUOTED = ['"\n', ',"', '",', '""', '"a"', 'a","a\n', '\\"', '\n#"', ', "', '"a""a",a\n']
+QUOTED_PIECES = st.sampled_from([*CHARACTERS, *QUOTED, "a,a\n", "\\\n", "a\\,a\n"])
+DIALECTS = st.builds(
+    Dialect,
+    delimiter=st.sampled_from(",;| \t"),
+    quote_char=st.sampled_from('""\'.^\x1c') | st.none(),
+    escape_char=st.sampled_from("\\*") | st.none(),
+    double_quote=st.booleans(),
+    skip_initial_space=st.booleans(),
+    header=st.booleans(),
+    comment_char=st.sampled_from("#%") | st.none(),
 )
 
 
-class Letters(People):
-    """Rows of any width, none of which breaks a rule but by its form."""
-
-    columns = ("a",)
-
-    def faults(self, fields: Sequence[str]) -> list[Fault]:  # noqa: ARG002 (every field is good)
-        return []
-
-
-@contextmanager
-def source_of(content: bytes, dataset: type[People]) -> Iterator[Source]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "people.csv"
-        path.write_bytes(content)
-        yield Source("people.csv", path, dataset)
-
-
-def rows_of(content: bytes, chunk_rows: int, dataset: type[People] = People) -> list[SourceRow]:
-    """The rows, as first pass and worker find them chunk by chunk."""
-    rows = []
-    with source_of(content, dataset) as source, source.path.open("rb") as file:
-        plan = scan(source, file, chunk_rows)
-        for chunk in plan.chunks:
-            part = content[chunk.byte_offset : chunk.byte_offset + chunk.byte_count]
-            text = part.decode("utf-8", "surrogateescape")
-            position = (chunk.first_row, chunk.first_line)
-            read = SourceRows(text, plan.columns, plan.delimiter, dataset.columns, *position)
-            found = list(read)
-            check_columns(read, found)
-            check_blocks(read, found)
-            assert len(found) == chunk.row_count
-            rows += found
-    return rows
-
-
-def check_columns(read: SourceRows, found: list[SourceRow]) -> None:
-    """All rows at once, where they can be had, are the rows that come one by one."""
-    columns = read.columns()
-    if columns is not None:
-        assert [read.row(number) for number in range(len(found))] == found
-        assert list(zip(*columns, strict=True)) == [row.fields or ("",) * len(columns) for row in found]
-
-
-def check_blocks(read: SourceRows, found: list[SourceRow]) -> None:
-    """However many lines are taken at once, it is the same rows."""
-    for lines in (1, 2, 1_000):
-        with mock.patch.object(rows_module, "BLOCK_LINES", lines):
-            blocks = list(read.blocks())
-        assert [row for block, _ in blocks for row in block] == found
-        for block, columns in blocks:
-            assert columns == block.columns()
-            check_columns(block, list(block))
-
-
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=2000, deadline=None)
 @given(
     body=st.lists(QUOTED_PIECES, max_size=30).map("".join),
-    delimiter=st.sampled_from(",;| "),
+    dialect=DIALECTS,
     width=st.integers(1, 4),
     chunk_rows=st.integers(1, 4),
     longest=st.sampled_from([10, 20, records_module.LONGEST_RECORD]),
 )
-@example(body='"\na,a\n"a,a\n', delimiter=",", width=2, chunk_rows=1, longest=100)
-@example(body='a,"\n"a\n"\n",a\n', delimiter=",", width=2, chunk_rows=1, longest=100)
+@example(body='"\na,a\n"a,a\n', dialect=Dialect(","), width=2, chunk_rows=1, longest=100)
+@example(body='a,"\n"a\n"\n",a\n', dialect=Dialect(","), width=2, chunk_rows=1, longest=100)
 def test_first_pass_worker_and_check_find_the_rows_of_the_model(
-    body: str, delimiter: str, width: int, chunk_rows: int, longest: int
+    body: str, dialect: Dialect, width: int, chunk_rows: int, longest: int
 ) -> None:
-    header, body = delimiter.join("abcd"[:width]) + "\n", body.replace(",", delimiter)
-    content = f"sep={delimiter}\n{header}{body}".encode()
+    body, dataset = spelled(body, dialect), letters(width)
+    header = str(dialect.delimiter).join(dataset.columns) + "\n" if dialect.header else ""
+    content = f"sep={dialect.delimiter}\n{header}{body}".encode()
     with mock.patch.object(records_module, "LONGEST_RECORD", longest):
         try:
-            model = model_rows(body, delimiter, width, longest, first_line=3)
+            model = model_rows(body, modelled(dialect), width, longest, first_line=3 if header else 2)
         except RefusedError as refused:
             with pytest.raises(
                 InputError, match=rf"people\.csv line {refused.line}: (a quote opens|the row is longer)"
             ):
-                rows_of(content, chunk_rows, Letters)
+                rows_of(content, chunk_rows, dataset, dialect)
             return
-        found = rows_of(content, chunk_rows, Letters)
-        with source_of(content, Letters) as source:
-            bad = [rejected.row for rejected in bad_rows(source, Encodings())]
+        found = rows_of(content, chunk_rows, dataset, dialect)
+        with source_of(content, dataset) as source:
+            bad = [rejected.row for rejected in bad_rows(source, Encodings(), dialect)]
     assert [row.row_number for row in found] == list(range(1, len(found) + 1))
-    assert [ModelRow(row.line, row.raw, not row.faults) for row in found] == [
+    assert [ModelRow(row.line, row.raw, None if row.faults else row.fields) for row in found] == [
         row._replace(raw=row.raw.rstrip("\r\n")) for row in model
     ]
     assert bad == [row for row in found if row.faults]
+
+
+def spelled(body: str, dialect: Dialect) -> str:
+    """The body with the characters of a dialect."""
+    meanings = {",": dialect.delimiter, '"': dialect.quote_char, "\\": dialect.escape_char, "#": dialect.comment_char}
+    return "".join(meanings.get(character) or character for character in body)
+
+
+def modelled(dialect: Dialect) -> ModelDialect:
+    return ModelDialect(
+        delimiter=str(dialect.delimiter),
+        quote=dialect.quote_char,
+        escape=dialect.escape_char,
+        doubles=dialect.double_quote,
+        skips_spaces=dialect.skip_initial_space,
+        comment=dialect.comment_char,
+    )
 
 
 @settings(max_examples=1000, deadline=None)

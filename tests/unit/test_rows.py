@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.dialect import Dialect
 from pipeline.rows import Fault, SourceRow, SourceRows
 
 HEADER = ("a", "b")
@@ -9,7 +10,8 @@ HEADER = ("a", "b")
 
 def read(content: str | bytes, columns: tuple[str, ...] = HEADER, delimiter: str = ",") -> list[SourceRow]:
     text = content if isinstance(content, str) else content.decode("utf-8", "surrogateescape")
-    return list(SourceRows(text, HEADER, delimiter, columns, first_row=11, first_line=21))
+    positions = [HEADER.index(column) for column in columns]
+    return list(SourceRows(text, Dialect(delimiter=delimiter), 2, columns, positions, first_row=11, first_line=21))
 
 
 def test_rows_know_their_number_line_and_text() -> None:
@@ -27,6 +29,13 @@ def test_lines_may_end_with_cr_alone() -> None:
 
 def test_columns_come_in_the_order_asked_for() -> None:
     assert read("1,2\n", columns=("b", "a"))[0].fields == ("2", "1")
+
+
+def test_a_column_that_the_file_does_not_have_is_empty() -> None:
+    text, dialect = "1,2\n3,4\n", Dialect(delimiter=",")
+    rows = SourceRows(text, dialect, 2, ("b", "c"), (1, None), first_row=11, first_line=21)
+    assert [row.fields for row in rows] == [("2", ""), ("4", "")]
+    assert rows.columns() == [("2", "4"), ("", "")]
 
 
 def test_a_row_of_another_width_has_no_fields() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline import records as records_module
 from pipeline.datasets.people import People
+from pipeline.dialect import Dialect
 from pipeline.errors import InputError
 from pipeline.ledger import LoadPlan
 from pipeline.records import LineFields
@@ -23,9 +24,9 @@ def source(folder: Path, content: str | bytes) -> Source:
     return Source("people.csv", path, People)
 
 
-def scan(source: Source, chunk_rows: int | None) -> LoadPlan:
+def scan(source: Source, chunk_rows: int | None, dialect: Dialect = module.ANY_DELIMITER) -> LoadPlan:
     with source.path.open("rb") as file:
-        return module.scan(source, file, chunk_rows)
+        return module.scan(source, file, chunk_rows, dialect)
 
 
 def rows(number: int) -> str:
@@ -144,14 +145,15 @@ def test_a_stray_quote_costs_its_own_line_alone(tmp_path: Path) -> None:
     assert [(c.first_line, c.row_count) for c in plan.chunks] == [(2, 20), (22, 20), (42, 19)]
 
 
+@pytest.mark.parametrize("dialect", [Dialect(), Dialect(escape_char="\\", double_quote=False, comment_char="#")])
 def test_no_line_is_read_more_than_a_few_times_however_many_quotes_are_open(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dialect: Dialect
 ) -> None:
     """Each line opens a quoted field that goes on to the last one, so each could be the first of a record."""
     line_reader, reads = records_module.line_reader, 0
 
-    def counting_reader(delimiter: str) -> Callable[[str], LineFields]:
-        line_fields = line_reader(delimiter)
+    def counting_reader(dialect: Dialect) -> Callable[[str], LineFields]:
+        line_fields = line_reader(dialect)
 
         def counted(line: str) -> LineFields:
             nonlocal reads
@@ -164,7 +166,7 @@ def test_no_line_is_read_more_than_a_few_times_however_many_quotes_are_open(
     # Where the last line closes the quote, it ends a row of four fields that begins three lines before.
     for end, row_count in (('"x"y\n', 30_003), ('"\n', 30_003 - 3 * 3)):
         reads = 0
-        plan = scan(source(tmp_path, HEADER + ('a","b\n' * 10_000 + end) * 3), None)
+        plan = scan(source(tmp_path, HEADER + ('a","b\n' * 10_000 + end) * 3), None, dialect)
         assert plan.row_count == row_count
         assert reads < 4 * row_count
 

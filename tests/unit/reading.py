@@ -1,0 +1,76 @@
+"""Rows as first pass and worker find them; however they are taken, they are the same rows."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from unittest import mock
+
+from pipeline import rows as rows_module
+from pipeline.datasets.people import People
+from pipeline.dialect import Dialect
+from pipeline.rows import Fault, SourceRow, SourceRows
+from producer.scan import ANY_DELIMITER, scan
+from producer.sources import Source
+
+
+class Letters(People):
+    """Rows of any width, none of which breaks a rule but by its form."""
+
+    def faults(self, fields: Sequence[str]) -> list[Fault]:  # noqa: ARG002 (every field is good)
+        return []
+
+
+def letters(width: int) -> type[Letters]:
+    return type("Letters", (Letters,), {"columns": tuple("abcd"[:width])})
+
+
+@contextmanager
+def source_of(content: bytes, dataset: type[People]) -> Iterator[Source]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "people.csv"
+        path.write_bytes(content)
+        yield Source("people.csv", path, dataset)
+
+
+def rows_of(
+    content: bytes, chunk_rows: int, dataset: type[People] = People, dialect: Dialect = ANY_DELIMITER
+) -> list[SourceRow]:
+    """The rows, as first pass and worker find them chunk by chunk."""
+    rows = []
+    with source_of(content, dataset) as source, source.path.open("rb") as file:
+        plan = scan(source, file, chunk_rows, dialect)
+        columns, resolved = dataset.columns, replace(dialect, delimiter=plan.delimiter)
+        positions = [plan.columns.index(column) for column in columns]
+        for chunk in plan.chunks:
+            part = content[chunk.byte_offset : chunk.byte_offset + chunk.byte_count]
+            text = part.decode("utf-8", "surrogateescape")
+            position = (chunk.first_row, chunk.first_line)
+            read = SourceRows(text, resolved, len(plan.columns), columns, positions, *position)
+            found = list(read)
+            check_columns(read, found)
+            check_blocks(read, found)
+            assert len(found) == chunk.row_count
+            rows += found
+    return rows
+
+
+def check_columns(read: SourceRows, found: list[SourceRow]) -> None:
+    """All rows at once, where they can be had, are the rows that come one by one, those of bad form without fields."""
+    columns = read.columns()
+    if columns is not None:
+        empty = ("",) * len(columns)
+        assert [read.row(number) for number in range(len(found))] == found
+        assert list(zip(*columns, strict=True)) == [empty if row.faults else row.fields for row in found]
+
+
+def check_blocks(read: SourceRows, found: list[SourceRow]) -> None:
+    """However many lines are taken at once, it is the same rows."""
+    for lines in (1, 2, 1_000):
+        with mock.patch.object(rows_module, "BLOCK_LINES", lines):
+            blocks = list(read.blocks())
+        assert [row for block, _ in blocks for row in block] == found
+        for block, columns in blocks:
+            assert columns == block.columns()
+            check_columns(block, list(block))
