@@ -1,7 +1,7 @@
 """What a dataset is: a resource of a Data Package (https://datapackage.org, version 2), read and checked.
 
 Pure values. `package.py` reads them from datapackage.json, `columns.py` checks rows by them, `tables.py` makes tables
-from them, and the ledger keeps them with each load, so that workers need no file.
+from them, and the ledger keeps them with each load (see `descriptor.py`), so that workers need no file.
 """
 
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Constraints:
-    """What a value must be; None where there is no such rule. Bounds and enum as JSON has them, written as texts."""
+    """What a value must be; None where there is no such rule. Bounds and enum are texts, as a cell would have them."""
 
     required: bool = False
     unique: bool = False
@@ -87,3 +87,11 @@ class Dataset:
     shared_keys: bool = False
     title: str | None = None
     description: str | None = None
+
+
+@dataclass(frozen=True)
+class Package:
+    """The datasets of a datapackage.json, in load order: a dataset stands after those that it refers to."""
+
+    name: str | None
+    datasets: tuple[Dataset, ...]
