@@ -17,6 +17,13 @@ LONGEST_SHOWN = 60  # characters of a value that a message quotes
 LONGEST_PART = 200  # characters of a message's pointer, fault or remedy
 LONGEST_NAME = 1_000  # characters; what a name is made into may take much longer
 OWN_PREFIX = "pipeline:"  # of properties that the standard does not have
+# Of the standard, and harmless wherever they stand, however like another name they are.
+METADATA = frozenset(
+    {
+        *("$schema", "profile", "id", "title", "description", "homepage", "version", "created", "keywords", "image"),
+        *("licenses", "license", "sources", "contributors", "mediatype", "bytes", "hash", "example", "rdfType"),
+    }
+)
 CLOSE = 0.85  # of difflib's ratio, from which on a name counts as a misspelling of another
 
 
@@ -134,7 +141,7 @@ class Node:
         Without `others`, also for every other property that is not known.
         """
         for name in self.as_object().value:
-            if name in known:
+            if name in known or (others and name in METADATA):
                 continue
             if unsupported and name in unsupported:
                 if self.get(name):

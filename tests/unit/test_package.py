@@ -196,6 +196,15 @@ def test_a_link_does_not_lead_out_of_the_folder(tmp_path: Path) -> None:
     )
 
 
+def test_metadata_and_properties_of_others_are_ignored(tmp_path: Path) -> None:
+    metadata: Json = {"sources": [], "licenses": [{"name": "CC0-1.0"}], "license": "CC0", "unit": "m", "hash": "5d41"}
+    field = {"name": "id", "title": "Id", "example": "1", "rdfType": "http://schema.org/identifier", **metadata}
+    resources = resource(field, mediatype="text/csv", schema=metadata, profile="tabular-data-resource", **metadata)
+    assert datasets(tmp_path, resources, **metadata, contributors=[]) == datasets(
+        tmp_path, resource({"name": "id", "title": "Id"})
+    )
+
+
 def test_without_a_header_the_delimiter_is_that_of_the_standard(tmp_path: Path) -> None:
     assert dataset(tmp_path, dialect={"header": False}).dialect.delimiter == ","
     assert dataset(tmp_path, dialect={"quoteChar": None, "csvddfVersion": 1.2}).dialect == Dialect(quote_char=None)

@@ -1,12 +1,17 @@
 """What a datapackage.json cannot be: each refusal names file, pointer and remedy."""
 
+import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.datasets.package import read_package
 from pipeline.errors import InputError
-from tests.unit.packages import Json, field_refusal, refers, refusal, resource
+from tests.unit.packages import Json, field_refusal, refers, refusal, resource, written
 
 TYPES = "string, number, integer, boolean, date, time, datetime, year, yearmonth, duration, object, array, list"
 
@@ -422,3 +427,69 @@ def test_a_description_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         read_package(path)
     with pytest.raises(InputError, match=r"gone.json: cannot be read: No such file or directory; correct the file"):
         read_package(tmp_path / "gone.json")
+
+
+ANYTHING = st.sampled_from(
+    [None, True, 5, 1.5, "", "x", "a", "**", [], ["x"], [["x"]], [None], {}, {"x": 1}, {"value": []}]
+)
+
+
+def places_in(value: Any, *path: str | int) -> list[tuple[str | int, ...]]:
+    """The paths of all values within a value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, item in inner for place in places_in(item, *path, key))]
+
+
+FULL = {
+    "resources": [
+        resource(
+            {
+                "name": "a",
+                "type": "number",
+                "constraints": {"minimum": 1, "enum": [2]},
+                "decimalChar": ",",
+                "groupChar": ".",
+            },
+            {
+                "name": "b",
+                "type": "boolean",
+                "trueValues": ["x"],
+                "falseValues": ["y"],
+                "missingValues": [{"value": "-"}],
+            },
+            {"name": "c", "type": "date", "format": "%d/%m/%Y", "pipeline:notInFuture": True, "pipeline:column": "d"},
+            {"name": "e", "type": "list", "delimiter": ";", "itemType": "date", "constraints": {"maxLength": 3}},
+            {"name": "f", "categories": [{"value": "x", "label": "y"}], "constraints": {"pattern": "x"}},
+            {"name": "h", "constraints": {"unique": True}},
+            schema={
+                "primaryKey": ["a"],
+                "uniqueKeys": [["a", "b"]],
+                "foreignKeys": [
+                    {"fields": "f", "reference": {"resource": "", "fields": ["h"]}, "pipeline:idColumn": "g"}
+                ],
+                "fieldsMatch": ["subset"],
+                "missingValues": [""],
+            },
+            **{"dialect": {"delimiter": ";", "header": True}, "encoding": "latin-1", "pipeline:sharedKeys": True},
+        )
+    ],
+    "missingValues": ["", "NA"],
+}
+
+
+@given(st.sampled_from(places_in(FULL)), ANYTHING)
+def test_whatever_stands_in_a_description_it_is_read_or_refused_in_one_line(
+    place: tuple[str | int, ...], value: object
+) -> None:
+    changed = {"whole": json.loads(json.dumps(FULL))}
+    inner: Any = changed
+    for key in (steps := ("whole", *place))[:-1]:
+        inner = inner[key]
+    inner[steps[-1]] = value
+    with TemporaryDirectory() as folder:
+        try:
+            read_package(written(Path(folder), json.dumps(changed["whole"])))
+            message = ""
+        except InputError as error:
+            message = str(error)
+    assert len(message.splitlines()) <= 1
