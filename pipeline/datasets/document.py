@@ -109,7 +109,7 @@ class Node:
 
     def texts(self) -> tuple[str, ...]:
         """Of an array of strings, each of them once."""
-        found = dict.fromkeys("")
+        found: dict[str, None] = {}
         for item in self.items():
             if item.text() in found:
                 raise item.error(f"{item.shown} stands twice", "remove one")
