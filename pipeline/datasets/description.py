@@ -1,7 +1,7 @@
 """What a dataset is: a resource of a Data Package (https://datapackage.org, version 2), read and checked.
 
 Pure values. `package.py` reads them from datapackage.json, `columns.py` checks rows by them, `tables.py` makes tables
-from them, and the ledger keeps them with each load, so that workers need no file.
+from them, and the ledger keeps them with each load (see `descriptor.py`), so that workers need no file.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from pipeline.dialect import Dialect as Dialect
 
 @dataclass(frozen=True)
 class Constraints:
-    """What a value must be; None where there is no such rule. Bounds and enum as JSON has them, written as texts."""
+    """What a value must be; None where there is no such rule. Bounds and enum are texts, as a cell would have them."""
 
     required: bool = False
     unique: bool = False
@@ -81,3 +81,11 @@ class Dataset:
 def others_referred_to(dataset: Dataset) -> set[str]:
     """The names of the datasets that rows of this one refer to, itself left out."""
     return {reference.dataset for reference in dataset.references} - {dataset.name}
+
+
+@dataclass(frozen=True)
+class Package:
+    """The datasets of a datapackage.json, in load order: a dataset stands after those that it refers to."""
+
+    name: str | None
+    datasets: tuple[Dataset, ...]

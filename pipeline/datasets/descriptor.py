@@ -1,0 +1,75 @@
+"""A dataset as JSON text, as the ledger keeps it with each load: a resource of the standard, in one form only."""
+
+import json
+from dataclasses import fields
+from typing import Any
+
+from pipeline.datasets.description import Constraints, Dataset, Dialect, Field, Reference
+from pipeline.datasets.document import OWN_PREFIX, parse_document
+from pipeline.datasets.resource import Surroundings, read_resource
+
+OWN_PROPERTIES = ("column", "table", "not_in_future", "shared_keys", "id_column")
+
+
+def dataset_to_json(dataset: Dataset) -> str:
+    """The same text for equal datasets, so that its SHA-256 tells whether a description has changed.
+
+    Properties that have their default are left out, so that a later version of the pipeline, which knows more of
+    them, makes the same text.
+    """
+    schema = {
+        "fields": [_field(field) for field in dataset.fields],
+        "fieldsMatch": dataset.fields_match,
+        **_given("primaryKey", dataset.primary_key),
+        **_given("uniqueKeys", dataset.unique_keys),
+        **_given("foreignKeys", [_foreign_key(reference) for reference in dataset.references]),
+    }
+    resource = {
+        **_properties(dataset, ("name", "table", "encoding", "shared_keys", "title", "description")),
+        "path": dataset.paths,
+        "schema": schema,
+        **_given("dialect", _dialect(dataset.dialect)),
+    }
+    return json.dumps(resource, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def dataset_from_json(text: str, place: str = "description") -> Dataset:
+    """The dataset of which `dataset_to_json` made this text, if it was one that had been read.
+
+    The text is checked as a file is, except for what its references lead to. Raises InputError, which names `place`.
+    """
+    dataset, _ = read_resource(parse_document(text, place), Surroundings())
+    return dataset
+
+
+def _field(field: Field) -> dict[str, Any]:
+    names = [each.name for each in fields(Field) if each.name != "constraints"]
+    constraints = _properties(field.constraints, [each.name for each in fields(Constraints)])
+    own = {name: constraints.pop(name) for name in list(constraints) if name.startswith(OWN_PREFIX)}
+    return {**_properties(field, names), "type": field.type, **own, **_given("constraints", constraints)}
+
+
+def _dialect(dialect: Dialect) -> dict[str, Any]:
+    written = _properties(dialect, [each.name for each in fields(Dialect)])
+    return {name: "" if value is None else value for name, value in written.items()}  # as quoteChar may be
+
+
+def _foreign_key(reference: Reference) -> dict[str, Any]:
+    target = {"resource": reference.dataset, "fields": reference.keys}
+    return {"fields": reference.fields, "reference": target, **_properties(reference, ("id_column",))}
+
+
+def _properties(value: Any, names: Any) -> dict[str, Any]:
+    """What a dataclass of description.py holds under these names, by the names of the standard, without defaults."""
+    defaults = {each.name: each.default for each in fields(value)}
+    return {_json_name(name): getattr(value, name) for name in names if getattr(value, name) != defaults[name]}
+
+
+def _json_name(name: str) -> str:
+    first, *rest = name.split("_")
+    camel = first + "".join(word.capitalize() for word in rest)
+    return OWN_PREFIX + camel if name in OWN_PROPERTIES else camel
+
+
+def _given(name: str, value: Any) -> dict[str, Any]:
+    return {name: value} if value else {}
