@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.database import Transaction
-from pipeline.datasets.matching import dataset_of
-from pipeline.datasets.package import find_package, read_package
+from pipeline.descriptions.matching import dataset_of
+from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import SettingsError
 
 REPORTS = Path(__file__).parent / "reports"

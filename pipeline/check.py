@@ -4,35 +4,37 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.datasets.dataset import Rejected
-from pipeline.dialect import Dialect
+from pipeline.columns.column import column
+from pipeline.datasets.outcome import Rejected
+from pipeline.descriptions.header import field_positions
 from pipeline.errors import InputError
 from pipeline.rows import SourceRows
 from producer.content import Contents
 from producer.encodings import Encodings
-from producer.scan import ANY_DELIMITER, scan
+from producer.scan import scan
 from producer.sources import Source, find_sources
 
 
-def bad_rows(source: Source, encodings: Encodings, dialect: Dialect = ANY_DELIMITER) -> Iterator[Rejected]:
+def bad_rows(source: Source, encodings: Encodings) -> Iterator[Rejected]:
     """The rows of a file that break a rule which needs no database, in order, one chunk in memory at a time.
 
     Raises InputError if the file is broken as a whole.
     """
-    dataset = source.dataset()
-    faults = dataset.checker()
+    dataset = source.dataset
+    columns = [column(field) for field in dataset.fields]
     with Contents() as contents, contents.opened(source, encodings.of(source.name, None)) as (file, _):
-        plan = scan(source, file, chunk_rows=None, dialect=dialect)
-        dialect = replace(dialect, delimiter=plan.delimiter)
-        width, columns = len(plan.columns), dataset.columns
-        positions = [plan.columns.index(column) for column in columns]
+        plan = scan(source, file, chunk_rows=None)
+        dialect = replace(dataset.dialect, delimiter=plan.delimiter)
+        names = [field.name for field in dataset.fields]
+        positions = field_positions(dataset, plan.columns, source.name)
         for chunk in plan.chunks:
             file.seek(chunk.byte_offset)
             text = file.read(chunk.byte_count).decode("utf-8", "surrogateescape")
-            rows = SourceRows(text, dialect, width, columns, positions, chunk.first_row, chunk.first_line)
+            rows = SourceRows(text, dialect, len(plan.columns), names, positions, chunk.first_row, chunk.first_line)
             for row in rows:
-                if found := faults(row):
-                    yield Rejected(row, tuple(found))
+                fields = zip(columns, row.fields, strict=True) if row.fields else ()
+                if faults := [*row.faults, *(fault for each, text in fields for fault in each.check(text)[1])]:
+                    yield Rejected(row, tuple(faults))
 
 
 def problems(folder: Path, path: Path, name: str | None, encodings: Encodings) -> Iterator[str]:

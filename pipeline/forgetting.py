@@ -6,7 +6,7 @@ from graphlib import TopologicalSorter
 
 from pipeline import ledger
 from pipeline.database import Database, Transaction
-from pipeline.datasets.description import others_referred_to
+from pipeline.descriptions.description import others_referred_to
 from pipeline.datasets.loader import DatasetLoader
 from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.errors import InUseError, SettingsError

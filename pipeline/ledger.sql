@@ -210,7 +210,7 @@ SELECT EXISTS (
 -- Keeps the text of a chunk, so that its rows can be rejected when an earlier row has their key.
 INSERT INTO chunk_texts (load_id, number, content)
 VALUES (%(load)s, %(number)s, %(content)s)
-ON CONFLICT (load_id, number) DO UPDATE SET content = excluded.content;
+ON CONFLICT DO NOTHING;
 
 -- name: drop_texts
 -- Removes the texts of chunks of a dataset that no missing chunk can displace rows of any more, were this chunk committed.

@@ -75,6 +75,11 @@ class SourceRows:
         self.first_row = first_row
         self._first_line = first_line
 
+    @property
+    def content(self) -> bytes:
+        """The bytes of the chunk, as they were read."""
+        return "".join(self._lines).encode("utf-8", "surrogateescape")
+
     def __iter__(self) -> Iterator[SourceRow]:
         return self._read(self._lines, self.first_row, self._first_line)
 

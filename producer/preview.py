@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from pipeline import ledger
 from pipeline.database import Transaction
-from pipeline.datasets.description import others_referred_to
+from pipeline.descriptions.description import others_referred_to
 from pipeline.datasets.loader import DatasetLoader
 from pipeline.datasets.outcome import Rejected, Stored
-from pipeline.datasets.registry import recorded_tables
+from pipeline.tables.registry import recorded_tables
 from pipeline.errors import PipelineError
 from pipeline.ledger import ChunkPlan, Claim, KnownSource
 from pipeline.limits import RowLimit

@@ -9,9 +9,9 @@ from itertools import groupby
 
 from pipeline import ledger, remedies
 from pipeline.database import Database
-from pipeline.datasets.description import others_referred_to
-from pipeline.datasets.descriptor import dataset_to_json, description_digest
-from pipeline.datasets.registry import check_tables
+from pipeline.descriptions.description import others_referred_to
+from pipeline.descriptions.descriptor import description_digest, rules_of_rows
+from pipeline.tables.registry import check_tables
 from pipeline.errors import InputError, SettingsError
 from pipeline.ledger import KnownSource, LoadPlan, MissingChunk
 from pipeline.progress import Progress
@@ -216,7 +216,7 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings, gro
         )
         for version in versions
     ]
-    descriptions = {dataset_to_json(version.dataset) for version in versions}
+    descriptions = {rules_of_rows(version.dataset) for version in versions}
 
     def attempt() -> dict[str, Load]:
         with database.transaction() as tx:

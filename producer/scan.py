@@ -9,19 +9,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, NamedTuple
 
+from pipeline.descriptions.header import field_positions
 from pipeline.dialect import Dialect
 from pipeline.errors import InputError
 from pipeline.ledger import ChunkPlan, LoadPlan
 from pipeline.records import LONGEST_RECORD, BrokenRecordError, Record, physical_lines, records, row_test
 from producer.sources import Source
 
-COLUMNS_SHOWN = 20  # of a header, in a message
 CHUNK_ROWS = 20_000  # default, for large files
 CHUNK_BYTES = 1 << 20  # a chunk ends with the row that reaches this, whatever CHUNK_ROWS says
 SMALL_FILE_CHUNKS = 8  # a small file makes about this many chunks, so that workers have something to share
 SMALLEST_CHUNK = 500  # rows; fewer are not worth a chunk of their own
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-ANY_DELIMITER = Dialect()
 DELIMITERS = ",;\t|"  # that a header may show
 # Excel's first line `sep=;`: any ASCII character but a letter, a digit, a quote, a line end, and NUL, which PostgreSQL
 # cannot store.
@@ -30,13 +29,14 @@ DELIMITER_LINE = re.compile(rb'("?)sep=((?![a-z0-9"\r\n])[\x01-\x7f])\1[\r\n]*',
 logger = logging.getLogger(__name__)
 
 
-def scan(source: Source, file: IO[bytes], chunk_rows: int | None, dialect: Dialect = ANY_DELIMITER) -> LoadPlan:
+def scan(source: Source, file: IO[bytes], chunk_rows: int | None) -> LoadPlan:
     """Plans the load of a file. `chunk_rows` None: CHUNK_ROWS, or fewer if the file is small.
 
     Raises InputError, naming file, line and remedy, if the file is broken as a whole: empty, a required
     column missing or doubled, a quote that never closes, a row that is too long.
     """
     file.seek(0)
+    dialect = source.dataset.dialect
     header = _header(source, file, dialect)
     dialect = replace(dialect, delimiter=header.delimiter)
     fingerprint = hashlib.sha256(header.content)
@@ -96,7 +96,7 @@ def _header(source: Source, file: IO[bytes], dialect: Dialect) -> Header:
             raise InputError(f"{source.path} line {header.fault.line}: {header.fault.fault}; correct the header")
         _check_columns(source, header.columns, header.line_count)
     else:
-        header = _no_header(source.dataset.columns, preamble, headers)
+        header = _no_header(tuple(field.name for field in source.dataset.fields), preamble, headers)
     file.seek(len(header.content))
     return header
 
@@ -154,16 +154,9 @@ def _header_with(delimiter: str, dialect: Dialect, preamble: Preamble, file: IO[
 
 
 def _check_columns(source: Source, columns: tuple[str, ...], line: int) -> None:
-    required = source.dataset.columns
-    for column in required:
-        if columns.count(column) != 1:
-            fault = "is missing from" if column not in columns else "stands twice in"
-            shown = ", ".join(map(repr, columns[:COLUMNS_SHOWN])) + (", ..." if len(columns) > COLUMNS_SHOWN else "")
-            raise InputError(
-                f"{source.path} line {line}: column '{column}' {fault} the header, which has {shown};"
-                f" a {source.dataset.name} file needs {', '.join(required)}"
-            )
-    if ignored := [column for column in columns if column not in required]:
+    """Raises InputError if the header does not match the dataset's fields."""
+    positions = field_positions(source.dataset, columns, f"{source.path} line {line}")
+    if ignored := [column for number, column in enumerate(columns) if number not in positions]:
         logger.info("%s: columns that are ignored: %s", source.name, ", ".join(map(repr, ignored)))
 
 

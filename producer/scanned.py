@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import IO
 
 from pipeline import remedies
-from pipeline.datasets.description import Dataset
-from pipeline.datasets.descriptor import description_digest
+from pipeline.descriptions.description import Dataset
+from pipeline.descriptions.descriptor import description_digest
 from pipeline.errors import InputError
 from pipeline.ledger import ChunkPlan, LoadPlan
 from producer.encodings import Encoding

@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from pipeline.database import is_storable
-from pipeline.datasets.description import Dataset, Package
-from pipeline.datasets.matching import dataset_of, expected_names, without_gz
-from pipeline.datasets.package import find_package, read_package
+from pipeline.descriptions.description import Dataset, Package
+from pipeline.descriptions.matching import dataset_of, expected_names, without_gz
+from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import InputError, SettingsError
 
 STANDARD_INPUT = Path("-")

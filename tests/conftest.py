@@ -228,6 +228,7 @@ def generate(folder: Path, people: int, seed: int = 1) -> Path:
     command = [sys.executable, PROJECT / "data" / "generate.py"]
     options = ["--people", str(people), "--seed", str(seed), "--output", str(folder)]
     subprocess.run([*command, *options], check=True, capture_output=True)
+    (folder / "example.csv").unlink()
     return folder
 
 

@@ -1,6 +1,6 @@
 """How the fields of a dataset lie in its table: in their order, an id in place of the fields that refer to a row."""
 
-from pipeline.datasets.description import Dataset
+from pipeline.descriptions.description import Dataset
 
 
 def stored_positions(dataset: Dataset) -> list[int]:

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.database import Transaction, quote_identifier
-from pipeline.datasets.columns import column
-from pipeline.datasets.description import Dataset
-from pipeline.datasets.header import field_positions
+from pipeline.columns.column import column
+from pipeline.descriptions.description import Dataset
+from pipeline.descriptions.header import field_positions
 from pipeline.datasets.keyed import KeyedTable
 from pipeline.datasets.names import previewed_name, statement_names
 from pipeline.datasets.outcome import Resolved, Stored
-from pipeline.datasets.plan import Recorded
+from pipeline.tables.plan import Recorded
 from pipeline.datasets.positional import PositionalTable
 from pipeline.datasets.references import KnownKeys
 from pipeline.datasets.rejecting import KeyFields

@@ -2,9 +2,9 @@
 
 from pipeline import ledger
 from pipeline.database import Transaction
-from pipeline.datasets.descriptor import dataset_from_json
+from pipeline.descriptions.descriptor import dataset_from_json
 from pipeline.datasets.loader import DatasetLoader
-from pipeline.datasets.registry import recorded_tables
+from pipeline.tables.registry import recorded_tables
 
 KEPT = 50  # loaders, which remember what they looked up
 

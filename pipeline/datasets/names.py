@@ -1,7 +1,7 @@
 """The quoted names of tables and columns that the statements of a dataset need."""
 
 from pipeline.database import quote_identifier as quoted
-from pipeline.datasets.description import Dataset
+from pipeline.descriptions.description import Dataset
 from pipeline.datasets.layout import stored_columns
 
 # Types of which PostgreSQL takes different values for equal; compared as text instead: 1 month = 30 days.

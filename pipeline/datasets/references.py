@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipeline.database import ForeignKeyError, Transaction
-from pipeline.datasets.description import Reference
+from pipeline.descriptions.description import Reference
 from pipeline.queries import Queries
 
 SQL = Path(__file__).with_suffix(".sql")

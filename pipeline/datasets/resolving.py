@@ -5,8 +5,8 @@ from itertools import compress, count, repeat
 
 from pipeline import ledger
 from pipeline.database import Transaction
-from pipeline.datasets.columns import Column
-from pipeline.datasets.description import Dataset
+from pipeline.columns.column import Column
+from pipeline.descriptions.description import Dataset
 from pipeline.datasets.layout import stored_positions
 from pipeline.datasets.outcome import Rejected, Resolved
 from pipeline.datasets.references import NEW_ROW, Key, KnownKeys
@@ -144,6 +144,5 @@ class RowResolver:
     def _unknown(self, known_keys: KnownKeys, row: SourceRow) -> Fault:
         reference = known_keys.reference
         values = ", ".join(row.fields[position].strip() for position in known_keys.positions)
-        rule = f"is not a known {', '.join(reference.keys)} of {reference.dataset}"
-        return Fault(", ".join(reference.fields), rule, values)
+        return Fault(", ".join(reference.fields), f"is not a known {', '.join(reference.keys)}", values)
 

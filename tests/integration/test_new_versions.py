@@ -120,11 +120,11 @@ def test_only_as_much_is_read_as_it_takes_to_decide(pipeline: Pipeline, monkeypa
     people = ["Jean,Kerr,1901-02-03,Ayr\n"] * 100
     pipeline.load(10, places=PLACES, people=HEADER + "".join(people))
     read: list[int] = []
-    text_of = preview_module.text_of
+    bytes_of = preview_module.bytes_of
     monkeypatch.setattr(
         preview_module,
-        "text_of",
-        lambda version, file, chunk: read.append(chunk.number) or text_of(version, file, chunk),
+        "bytes_of",
+        lambda version, file, chunk: read.append(chunk.number) or bytes_of(version, file, chunk),
     )
     people[25] = "Joan,Kerr,1901-02-03,Ayr\n"
     pipeline.write(people=HEADER + "".join(people))

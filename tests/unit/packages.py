@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.datasets.description import Dataset
-from pipeline.datasets.package import read_package
+from pipeline.descriptions.description import Dataset
+from pipeline.descriptions.package import read_package
 from pipeline.errors import InputError
 
 Json = dict[str, Any]

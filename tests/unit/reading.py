@@ -1,48 +1,46 @@
 """Rows as first pass and worker find them; however they are taken, they are the same rows."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 from pipeline import rows as rows_module
-from pipeline.datasets.people import People
+from pipeline.descriptions.description import Dataset, Field
+from pipeline.descriptions.header import field_positions
+from pipeline.descriptions.package import OWN_PACKAGE, read_package
 from pipeline.dialect import Dialect
-from pipeline.rows import Fault, SourceRow, SourceRows
-from producer.scan import ANY_DELIMITER, scan
+from pipeline.rows import SourceRow, SourceRows
+from producer.scan import scan
 from producer.sources import Source
 
 
-class Letters(People):
-    """Rows of any width, none of which breaks a rule but by its form."""
-
-    def faults(self, fields: Sequence[str]) -> list[Fault]:  # noqa: ARG002 (every field is good)
-        return []
+PEOPLE = next(dataset for dataset in read_package(OWN_PACKAGE).datasets if dataset.name == "people")
 
 
-def letters(width: int) -> type[Letters]:
-    return type("Letters", (Letters,), {"columns": tuple("abcd"[:width])})
+def letters(width: int, dialect: Dialect = PEOPLE.dialect) -> Dataset:
+    """A dataset of so many texts, none of which breaks a rule but by its form."""
+    fields = tuple(Field(name, name) for name in "abcd"[:width])
+    return Dataset("people", "people", ("people.csv",), fields, fields_match="subset", dialect=dialect)
 
 
 @contextmanager
-def source_of(content: bytes, dataset: type[People]) -> Iterator[Source]:
+def source_of(content: bytes, dataset: Dataset) -> Iterator[Source]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "people.csv"
         path.write_bytes(content)
         yield Source("people.csv", path, dataset)
 
 
-def rows_of(
-    content: bytes, chunk_rows: int, dataset: type[People] = People, dialect: Dialect = ANY_DELIMITER
-) -> list[SourceRow]:
+def rows_of(content: bytes, chunk_rows: int, dataset: Dataset = PEOPLE) -> list[SourceRow]:
     """The rows, as first pass and worker find them chunk by chunk."""
     rows = []
     with source_of(content, dataset) as source, source.path.open("rb") as file:
-        plan = scan(source, file, chunk_rows, dialect)
-        columns, resolved = dataset.columns, replace(dialect, delimiter=plan.delimiter)
-        positions = [plan.columns.index(column) for column in columns]
+        plan = scan(source, file, chunk_rows)
+        columns, resolved = [field.name for field in dataset.fields], replace(dataset.dialect, delimiter=plan.delimiter)
+        positions = field_positions(dataset, plan.columns, plan.source)
         for chunk in plan.chunks:
             part = content[chunk.byte_offset : chunk.byte_offset + chunk.byte_count]
             text = part.decode("utf-8", "surrogateescape")

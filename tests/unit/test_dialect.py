@@ -13,7 +13,7 @@ Found = tuple[int, tuple[str, ...] | str]  # line, and the fields or what is wro
 
 
 def read(body: str, dialect: Dialect, header: str = "a,b\n", width: int = 2) -> list[Found]:
-    rows = rows_of(f"{header}{body}".encode(), 2, letters(width), dialect)
+    rows = rows_of(f"{header}{body}".encode(), 2, letters(width, dialect))
     assert [row.row_number for row in rows] == list(range(1, len(rows) + 1))
     return [(row.line, "; ".join(map(str, row.faults)) or row.fields) for row in rows]
 

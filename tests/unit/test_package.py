@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.description import Constraints, Dataset, Dialect, Field, Reference
-from pipeline.datasets.package import OWN_PACKAGE, find_package, read_package
+from pipeline.descriptions.description import Constraints, Dataset, Dialect, Field, Reference
+from pipeline.descriptions.package import OWN_PACKAGE, find_package, read_package
 from tests.unit.packages import Json, dataset, datasets, refers, refusal, resource, written
 
 

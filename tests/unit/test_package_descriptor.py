@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.datasets.descriptor import dataset_from_json, dataset_to_json
-from pipeline.datasets.package import OWN_PACKAGE, read_package
+from pipeline.descriptions.descriptor import dataset_from_json, dataset_to_json
+from pipeline.descriptions.package import OWN_PACKAGE, read_package
 from pipeline.errors import InputError
 from tests.unit.packages import Json, dataset, resource
 

@@ -3,29 +3,13 @@
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from pipeline.datasets import DATASETS
-from pipeline.datasets.description import Constraints, Dataset, Dialect, Field, Package
-from pipeline.datasets.header import field_positions
-from pipeline.datasets.matching import dataset_of, expected_names, holds
-from pipeline.datasets.package import OWN_PACKAGE, read_package
+from pipeline.descriptions.description import Constraints, Dataset, Dialect, Field, Package
+from pipeline.descriptions.header import field_positions
+from pipeline.descriptions.matching import dataset_of, expected_names, holds
+from pipeline.descriptions.package import OWN_PACKAGE, read_package
 from pipeline.errors import InputError
 
 OWN = read_package(OWN_PACKAGE)
-PARTS = st.lists(
-    st.sampled_from(["people", "PEOPLE", "places", "-", "/", "a", "b c", "\n", ".csv", ".txt"]), max_size=6
-)
-
-
-@given(PARTS.map("".join))
-def test_the_own_package_matches_names_as_the_classes_do(name: str) -> None:
-    if "//" in name or name.startswith("/") or "/." in name:
-        return  # not the name of a file that is not hidden
-    for kind in DATASETS:
-        dataset = next(each for each in OWN.datasets if each.name == kind.name)
-        assert holds(dataset, name) == kind.holds(name)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.datasets.naming import column_fault, snake_case, table_fault
+from pipeline.descriptions.naming import column_fault, snake_case, table_fault
 
 
 @pytest.mark.parametrize(

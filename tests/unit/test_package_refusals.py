@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.datasets.package import read_package
+from pipeline.descriptions.package import read_package
 from pipeline.errors import InputError
 from tests.unit.packages import Json, field_refusal, refers, refusal, resource, written
 

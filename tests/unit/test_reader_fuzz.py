@@ -51,8 +51,8 @@ DIALECTS = st.builds(
 def test_first_pass_worker_and_check_find_the_rows_of_the_model(
     body: str, dialect: Dialect, width: int, chunk_rows: int, longest: int
 ) -> None:
-    body, dataset = spelled(body, dialect), letters(width)
-    header = str(dialect.delimiter).join(dataset.columns) + "\n" if dialect.header else ""
+    body, dataset = spelled(body, dialect), letters(width, dialect)
+    header = str(dialect.delimiter).join(field.name for field in dataset.fields) + "\n" if dialect.header else ""
     content = f"sep={dialect.delimiter}\n{header}{body}".encode()
     with mock.patch.object(records_module, "LONGEST_RECORD", longest):
         try:
@@ -61,11 +61,11 @@ def test_first_pass_worker_and_check_find_the_rows_of_the_model(
             with pytest.raises(
                 InputError, match=rf"people\.csv line {refused.line}: (a quote opens|the row is longer)"
             ):
-                rows_of(content, chunk_rows, dataset, dialect)
+                rows_of(content, chunk_rows, dataset)
             return
-        found = rows_of(content, chunk_rows, dataset, dialect)
+        found = rows_of(content, chunk_rows, dataset)
         with source_of(content, dataset) as source:
-            bad = [rejected.row for rejected in bad_rows(source, Encodings(), dialect)]
+            bad = [rejected.row for rejected in bad_rows(source, Encodings())]
     assert [row.row_number for row in found] == list(range(1, len(found) + 1))
     assert [ModelRow(row.line, row.raw, None if row.faults else row.fields) for row in found] == [
         row._replace(raw=row.raw.rstrip("\r\n")) for row in model

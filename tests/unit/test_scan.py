@@ -2,18 +2,19 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline import records as records_module
-from pipeline.datasets.people import People
 from pipeline.dialect import Dialect
 from pipeline.errors import InputError
 from pipeline.ledger import LoadPlan
 from pipeline.records import LineFields
 from producer import scan as module
 from producer.sources import Source
+from tests.unit.reading import PEOPLE
 
 HEADER = "given_name,family_name,date_of_birth,place_of_birth\n"
 
@@ -21,12 +22,13 @@ HEADER = "given_name,family_name,date_of_birth,place_of_birth\n"
 def source(folder: Path, content: str | bytes) -> Source:
     path = folder / "people.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return Source("people.csv", path, People)
+    return Source("people.csv", path, PEOPLE)
 
 
-def scan(source: Source, chunk_rows: int | None, dialect: Dialect = module.ANY_DELIMITER) -> LoadPlan:
+def scan(source: Source, chunk_rows: int | None, dialect: Dialect = PEOPLE.dialect) -> LoadPlan:
+    described = replace(source, dataset=replace(source.dataset, dialect=dialect))
     with source.path.open("rb") as file:
-        return module.scan(source, file, chunk_rows, dialect)
+        return module.scan(described, file, chunk_rows)
 
 
 def rows(number: int) -> str:

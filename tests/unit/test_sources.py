@@ -11,7 +11,7 @@ from producer.sources import find_sources, left_over
 def test_a_folder_gives_the_files_that_hold_a_dataset_places_first(tmp_path: Path) -> None:
     for name in ("people.csv", "places.csv", "example.csv", "people_by_county.csv"):
         (tmp_path / name).touch()
-    assert [source.name for source in find_sources(tmp_path, ())] == ["places.csv", "people.csv"]
+    assert [source.name for source in find_sources(tmp_path, ())] == ["places.csv", "people.csv", "example.csv"]
 
 
 def test_a_file_from_another_folder_has_its_name_alone(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from pipeline.datasets.description import Constraints, Field
-from pipeline.datasets.document import Node
-from pipeline.datasets.literals import literal
+from pipeline.descriptions.description import Constraints, Field
+from pipeline.descriptions.document import Node
+from pipeline.descriptions.literals import literal
 
 T = TypeVar("T")
 

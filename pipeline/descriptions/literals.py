@@ -5,8 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
 
-from pipeline.datasets.description import Field
-from pipeline.datasets.document import Node, Number
+from pipeline.descriptions.description import Field
+from pipeline.descriptions.document import Node, Number
 
 LONGEST_PATTERN = 100  # characters, of a format
 # Limits on digits keep a bound from taking gigabytes when it is computed with.

@@ -4,7 +4,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from pipeline.datasets.description import Dataset
+from pipeline.descriptions.description import Dataset
 from pipeline.errors import InputError
 
 COLUMNS_SHOWN = 20  # of a header, in a message

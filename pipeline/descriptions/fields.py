@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from pipeline.datasets.constraints import NAMES as CONSTRAINTS
-from pipeline.datasets.constraints import read_constraints
-from pipeline.datasets.description import Field
-from pipeline.datasets.document import Node
-from pipeline.datasets.literals import pattern_fault
-from pipeline.datasets.naming import column_fault, snake_case
+from pipeline.descriptions.constraints import NAMES as CONSTRAINTS
+from pipeline.descriptions.constraints import read_constraints
+from pipeline.descriptions.description import Field
+from pipeline.descriptions.document import Node
+from pipeline.descriptions.literals import pattern_fault
+from pipeline.descriptions.naming import column_fault, snake_case
 
 MOST_TEXTS = 100  # of missingValues, trueValues or falseValues
 PATTERN = "a pattern such as %d/%m/%Y"

@@ -6,14 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.datasets.description import Dataset
-from pipeline.datasets.dialect import NAMES as DIALECT
-from pipeline.datasets.dialect import read_dialect
-from pipeline.datasets.document import Node, read_document
-from pipeline.datasets.matching import path_fault, without_gz
-from pipeline.datasets.naming import snake_case, table_fault
-from pipeline.datasets.table_schema import NAMES as SCHEMA
-from pipeline.datasets.table_schema import read_schema
+from pipeline.descriptions.description import Dataset
+from pipeline.descriptions.dialect import NAMES as DIALECT
+from pipeline.descriptions.dialect import read_dialect
+from pipeline.descriptions.document import Node, read_document
+from pipeline.descriptions.matching import path_fault, without_gz
+from pipeline.descriptions.naming import snake_case, table_fault
+from pipeline.descriptions.table_schema import NAMES as SCHEMA
+from pipeline.descriptions.table_schema import read_schema
 
 TABULAR = ("csv", "tsv", "tab", "txt", "psv", "dsv")  # formats that a dialect can describe
 # Bytes that are the same characters in each encoding whose delimiters, quotes and line ends can be told.

@@ -4,10 +4,10 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from pipeline.datasets.description import Field, Reference
-from pipeline.datasets.document import Node
-from pipeline.datasets.fields import read_field, read_missing_values
-from pipeline.datasets.naming import column_fault, snake_case
+from pipeline.descriptions.description import Field, Reference
+from pipeline.descriptions.document import Node
+from pipeline.descriptions.fields import read_field, read_missing_values
+from pipeline.descriptions.naming import column_fault, snake_case
 
 MOST_FIELDS = 1_500  # PostgreSQL takes 1600 columns, and the pipeline has some of its own
 FIELDS_MATCH = ("exact", "equal", "subset", "superset", "partial")

@@ -1,14 +1,30 @@
 """A dataset as JSON text, as the ledger keeps it with each load: a resource of the standard, in one form only."""
 
+import hashlib
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
+from functools import cache
 from typing import Any
 
-from pipeline.datasets.description import Constraints, Dataset, Dialect, Field, Reference
-from pipeline.datasets.document import OWN_PREFIX, parse_document
-from pipeline.datasets.resource import Surroundings, read_resource
+from pipeline.descriptions.description import Constraints, Dataset, Dialect, Field, Reference
+from pipeline.descriptions.document import OWN_PREFIX, parse_document
+from pipeline.descriptions.resource import Surroundings, read_resource
 
 OWN_PROPERTIES = ("column", "table", "not_in_future", "shared_keys", "id_column")
+
+
+@cache
+def rules_of_rows(dataset: Dataset) -> str:
+    """The description as JSON text, without what makes no difference to a row: paths, titles and descriptions."""
+    fields_alone = tuple(replace(field, title=None, description=None) for field in dataset.fields)
+    paths = (f"{dataset.table}.csv",)
+    return dataset_to_json(replace(dataset, paths=paths, title=None, description=None, fields=fields_alone))
+
+
+@cache
+def description_digest(dataset: Dataset) -> str:
+    """The SHA-256 of `rules_of_rows`: it is another where files have to be loaded again."""
+    return hashlib.sha256(rules_of_rows(dataset).encode()).hexdigest()
 
 
 def dataset_to_json(dataset: Dataset) -> str:

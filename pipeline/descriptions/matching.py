@@ -3,7 +3,7 @@
 import re
 from functools import cache
 
-from pipeline.datasets.description import Dataset, Package
+from pipeline.descriptions.description import Dataset, Package
 from pipeline.errors import InputError
 
 LONGEST_PATH = 1_000  # characters

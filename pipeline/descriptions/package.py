@@ -5,11 +5,11 @@ from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 from pathlib import Path
 
-from pipeline.datasets.description import Dataset, Field, Package, Reference
-from pipeline.datasets.document import Node, read_document
-from pipeline.datasets.fields import read_missing_values
-from pipeline.datasets.resource import Surroundings, read_resource
-from pipeline.datasets.table_schema import check_clashes
+from pipeline.descriptions.description import Dataset, Field, Package, Reference
+from pipeline.descriptions.document import Node, read_document
+from pipeline.descriptions.fields import read_missing_values
+from pipeline.descriptions.resource import Surroundings, read_resource
+from pipeline.descriptions.table_schema import check_clashes
 
 FILE_NAME = "datapackage.json"
 OWN_PACKAGE = Path(__file__).parent / FILE_NAME  # describes places, people and examples

@@ -1,7 +1,7 @@
 """How the files of a resource are written, as its description says."""
 
-from pipeline.datasets.description import Dialect
-from pipeline.datasets.document import Node
+from pipeline.descriptions.description import Dialect
+from pipeline.descriptions.document import Node
 
 LINE_ENDS = ("\r\n", "\n", "\r")  # all of them are read, whatever the dialect says
 NAMES = frozenset(

@@ -1,0 +1,1 @@
+"""What datasets are: descriptions, read from datapackage.json and kept by the ledger with each load."""
