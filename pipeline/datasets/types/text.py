@@ -12,9 +12,10 @@ HEX_AS_ZERO = {ord(digit): "0" for digit in "0123456789abcdef"}
 UUID_SHAPE = "00000000-0000-0000-0000-000000000000"
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-# As browsers check it (https://html.spec.whatwg.org/#valid-e-mail-address), and a domain has a dot.
+# As browsers check it (https://html.spec.whatwg.org/#valid-e-mail-address), with dots only between words.
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-EMAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})+")
+_ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
 
 # RFC 3986, appendix A: a scheme, then authority, path, query and fragment of allowed characters.
 _CHARACTER = r"(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})"
