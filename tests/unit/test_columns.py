@@ -190,7 +190,7 @@ def test_a_pattern_that_explodes_elsewhere_takes_no_time() -> None:
 
 
 def test_a_text_too_long_for_a_large_pattern_does_not_match() -> None:
-    assert rules_of(field(pattern="(a?b?c?){999}"), "a" * 900_000) == ["does not match the pattern (a?b?c?){999}"]
+    assert rules_of(field(pattern="(a?b?c?){500}"), "a" * 900_000) == ["does not match the pattern (a?b?c?){500}"]
 
 
 def test_texts_that_hardly_repeat_are_not_remembered() -> None:

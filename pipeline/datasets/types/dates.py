@@ -22,6 +22,17 @@ MICROSECONDS = 6  # digits after the second that PostgreSQL keeps
 TOO_FINE = f"has more than {MICROSECONDS} digits after the second"
 
 
+def _takes_hour_24() -> bool:
+    try:
+        datetime.fromisoformat("2020-01-01T24:00:00")
+    except ValueError:
+        return False
+    return True
+
+
+TAKES_HOUR_24 = _takes_hour_24()  # as Python may, which then means the next day
+
+
 class _Moment(ColumnType):
     """What date, time and datetime share: a default format, or a pattern of strptime."""
 
@@ -102,7 +113,7 @@ class Time(_Moment):
         return Value(moment.time().isoformat(), moment.time())
 
     def _quick(self, texts: Sequence[str], joined: str) -> Sequence[str] | None:
-        if not shaped(joined.translate(ZEROS), "00:00:00", len(texts)) or max(texts) >= "24":
+        if not shaped(joined.translate(ZEROS), "00:00:00", len(texts)) or (TAKES_HOUR_24 and max(texts) >= "24"):
             return None
         list(map(time.fromisoformat, texts))
         return texts
@@ -138,7 +149,7 @@ class DateTime(_Moment):
     def _quick(self, texts: Sequence[str], joined: str) -> Sequence[str] | None:
         shape = texts[0].translate(ZEROS)
         found = QUICK_SHAPE.fullmatch(shape)
-        if not found or not shaped(joined.translate(ZEROS), shape, len(texts)) or "T24" in joined:
+        if not found or not shaped(joined.translate(ZEROS), shape, len(texts)) or (TAKES_HOUR_24 and "T24" in joined):
             return None
         zone, width = found[1], len(shape) + 1
         if zone not in (None, "Z"):  # of less than ten hours, and not so early or late that UTC has no year for it
@@ -146,7 +157,7 @@ class DateTime(_Moment):
             if hour_tens.strip("0") or minute_tens.strip("012345") or not "0002" < min(texts) <= max(texts) < "9999":
                 return None
         list(map(datetime.fromisoformat, texts))
-        return [f"{text}Z" for text in texts] if self._has_zone and not zone else texts
+        return (joined.replace("\n", "Z\n") + "Z").split("\n") if self._has_zone and not zone else texts
 
     def keys(self, copied: Sequence[str]) -> Sequence[datetime]:
         return list(map(datetime.fromisoformat, copied))

@@ -28,7 +28,7 @@ class Duration(ColumnType):
         if not found:
             raise BadTextError("is not a duration (such as P1Y2M3DT4H5M6S)")
         minus, *numbers, fraction = found.groups(default="")
-        if any(len(number) > MOST_DIGITS for number in numbers):
+        if max(map(len, numbers)) > MOST_DIGITS:
             raise BadTextError(OUT_OF_RANGE)
         if fraction[MICROSECONDS:].strip("0"):
             raise BadTextError(f"has more than {MICROSECONDS} digits after the second")

@@ -11,6 +11,7 @@ from pipeline.datasets.types.column_type import BadTextError, ColumnType, Value
 # https://www.postgresql.org/docs/current/datatype-numeric.html
 DIGITS_BEFORE_POINT = 131_072
 DIGITS_AFTER_POINT = 16_383
+SHORT = 1_000  # characters, which are within both limits if there is no exponent
 OUT_OF_RANGE = f"has more than {DIGITS_BEFORE_POINT} digits before or {DIGITS_AFTER_POINT} after the decimal point"
 SMALLEST, LARGEST = -(2**63), 2**63 - 1  # of bigint
 BIGINT_DIGITS = 19
@@ -22,6 +23,8 @@ PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 def exact(text: str) -> Decimal:
     """The number that plain text names; raises BadTextError where numeric cannot hold it."""
+    if len(text) <= SHORT and "e" not in text and "E" not in text:
+        return Decimal(text)
     digits, _, exponent = text.lower().partition("e")
     if len(exponent) > 9 or len(digits) > DIGITS_BEFORE_POINT + DIGITS_AFTER_POINT + 2:  # "+" and "."
         raise BadTextError(OUT_OF_RANGE)

@@ -25,6 +25,14 @@ ITEM_TYPES: dict[str, type[ColumnType]] = {
 }
 
 
+def _no_number(name: str) -> Any:
+    """NaN, Infinity and -Infinity are numbers to Python's json, not to JSON."""
+    raise ValueError(f"{name} is not JSON")
+
+
+DECODER = json.JSONDecoder(parse_float=exact, parse_int=exact, parse_constant=_no_number)
+
+
 class Json(ColumnType):
     """What objects, arrays and GeoJSON share."""
 
@@ -97,7 +105,7 @@ class List(ColumnType):
 def parsed(text: str, expected: str) -> Any:
     """JSON that PostgreSQL's jsonb takes, with its numbers as Decimal; else raises BadTextError with the rule."""
     try:
-        content = json.loads(text, parse_float=exact, parse_int=exact, parse_constant=_no_number)
+        content = DECODER.decode(text)
     except BadTextError as error:
         raise BadTextError(f"has a number that {error.rule}") from None
     except RecursionError:
@@ -107,11 +115,6 @@ def parsed(text: str, expected: str) -> Any:
     if "\\u" in text or len(BRACKET.findall(text)) > DEEPEST:
         _check_inside(content)
     return content
-
-
-def _no_number(name: str) -> Any:
-    """NaN, Infinity and -Infinity are numbers to Python's json, not to JSON."""
-    raise ValueError(f"{name} is not JSON")
 
 
 def _check_inside(content: Any) -> None:

@@ -1,8 +1,7 @@
 """Types whose values are texts, or a few fixed ones: string with its formats, any, boolean."""
 
-import binascii
 import re
-from base64 import b64decode
+from binascii import a2b_base64
 from collections.abc import Sequence
 
 from pipeline.datasets.description import Field
@@ -112,14 +111,14 @@ class Binary(ColumnType):
 
     def value(self, text: str) -> Value:
         try:
-            content = b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
+            content = a2b_base64(text, strict_mode=True)
+        except ValueError:
             raise BadTextError("is not base64") from None
         return Value(copy_field(f"\\x{content.hex()}"), content, len(content))
 
     def quick(self, texts: Sequence[str], joined: str) -> Sequence[str] | None:  # noqa: ARG002
         try:
-            return [f"\\\\x{b64decode(text, validate=True).hex()}" for text in texts]
+            return [f"\\\\x{a2b_base64(text, strict_mode=True).hex()}" for text in texts]
         except ValueError:
             return None
 
