@@ -72,7 +72,7 @@ TEXTS: dict[tuple[str, str], st.SearchStrategy[str]] = {
     ("string", "default"): st.text(max_size=12),
     ("string", "email"): _matching(r"[a-z.]{1,6}@[a-z]{1,5}(\.[a-z]{2,3})?"),
     ("string", "uri"): _matching(r"(https?|urn|mailto)?:(//)?[a-z]{1,5}(\.org)?(/[a-z%]{0,4})?(\?q=[0-9])?(#[a-z ])?"),
-    ("string", "uuid"): _matching(r"[0-9a-fA-F]{8}(-?[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    ("string", "uuid"): _matching(r"[0-9a-fA-F]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{31,32}"),
     ("string", "binary"): _matching(r"([A-Za-z0-9+/]{4}){0,3}([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=?)?"),
     ("any", "default"): st.text(max_size=12),
     ("number", "default"): _matching(NUMBERS),
@@ -88,7 +88,9 @@ TEXTS: dict[tuple[str, str], st.SearchStrategy[str]] = {
     ("time", "%H:%M"): _matching(r"[0-2]?[0-9]:[0-6][0-9]"),
     ("datetime", "default"): _matching(f"{DATES}[T ]{CLOCK}{ZONE}"),
     ("datetime", "%d/%m/%Y %H:%M:%S"): _matching(rf"[0-3]?[0-9]/[01]?[0-9]/20[0-9]{{2}}  ?{CLOCK}"),
-    ("datetime", "%Y-%m-%dT%H:%M:%S.%f%z"): _matching(f"{DATES}T{CLOCK}{ZONE}"),
+    ("datetime", "%Y-%m-%dT%H:%M:%S.%f%z"): _matching(
+        f"{DATES}T{CLOCK}{ZONE}", r"20[0-9]{2}-0[1-9]-1[0-9]T1[0-9]:[0-5]0:[0-5]0\.[0-9]{1,6}(Z|[+-]0[0-9]:?[0-5]0)"
+    ),
     ("year", "default"): _matching(r"[0-9]{3,5}|-?[0-9]{4}|0000"),
     ("yearmonth", "default"): _matching(r"(20[0-9]{2}|0000)-[01]?[0-9]"),
     ("duration", "default"): _matching(

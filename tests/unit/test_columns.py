@@ -30,7 +30,7 @@ def copied(described: Field, text: str) -> str:
 
 @pytest.mark.parametrize(("described", "texts"), CASES, ids=lambda case: named(case) if isinstance(case, Field) else "")
 def test_a_block_is_converted_as_its_texts_are_checked(described: Field, texts: st.SearchStrategy[str]) -> None:
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=20, deadline=None)
     @given(st.lists(texts.filter(is_storable), min_size=1, max_size=30))
     def agrees(block: list[str]) -> None:
         exact = [column(described).check(text) for text in block]

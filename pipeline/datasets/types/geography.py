@@ -75,18 +75,15 @@ class GeoJson(Json):
     """GeoJSON (RFC 7946), or TopoJSON."""
 
     formats = frozenset({"default", "topojson"})
-    kind = dict
     json_type = "object"
 
     def __init__(self, field: Field) -> None:
         super().__init__(field)
-        self._is_valid = _is_topology if field.format == "topojson" else _is_geojson
-        self.expected = "is not TopoJSON" if field.format == "topojson" else "is not GeoJSON"
+        self._is_topojson = field.format == "topojson"
+        self.expected = "is not TopoJSON" if self._is_topojson else "is not GeoJSON"
 
-    def value(self, text: str) -> Value:
-        if not self._is_valid(parsed(text, self.expected)):
-            raise BadTextError(self.expected)
-        return super().value(text)
+    def is_kind(self, content: Any) -> bool:
+        return _is_topology(content) if self._is_topojson else _is_geojson(content)
 
 
 def _is_geojson(content: Any) -> bool:
