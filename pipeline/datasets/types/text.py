@@ -1,0 +1,147 @@
+"""Types whose values are texts, or a few fixed ones: string with its formats, any, boolean."""
+
+import re
+from binascii import a2b_base64
+from collections.abc import Sequence
+
+from pipeline.datasets.description import Field
+from pipeline.datasets.types.column_type import BadTextError, ColumnType, Value, clean, copy_field, quoted, shaped
+
+HEX_AS_ZERO = {ord(digit): "0" for digit in "0123456789abcdef"}
+UUID_SHAPE = "00000000-0000-0000-0000-000000000000"
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+# As browsers check it (https://html.spec.whatwg.org/#valid-e-mail-address), with dots only between words.
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
+
+# RFC 3986, appendix A: a scheme, then authority, path, query and fragment of allowed characters.
+_CHARACTER = r"(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})"
+URI = re.compile(
+    rf"[A-Za-z][A-Za-z0-9+.-]*:"
+    rf"(?://(?:{_CHARACTER}*+@)?(?:\[[0-9A-Fa-f:.]+\]|(?:(?!:){_CHARACTER})*+)(?::[0-9]*)?(?=[/?#]|\Z))?"
+    rf"(?:{_CHARACTER}|[@/])*+(?:\?(?:{_CHARACTER}|[@/?])*+)?(?:\#(?:{_CHARACTER}|[@/?])*+)?"
+)
+
+
+class Any(ColumnType):
+    """Any text, of which no more is known."""
+
+    postgresql = "text"
+    may_be_padded = True
+
+    def value(self, text: str) -> Value:
+        return Value(copy_field(text), text, len(text))
+
+    def quick(self, texts: Sequence[str], joined: str) -> Sequence[str] | None:
+        if "\\" in joined or "\t" in joined or "\r" in joined or joined.count("\n") >= len(texts):
+            return list(map(copy_field, texts))
+        return texts
+
+    def literal(self, value: Value) -> str:
+        return quoted(value.key)
+
+
+class String(Any):
+    """Any text, of a length and a pattern."""
+
+    unit = "character"
+    size_sql = "char_length({})"
+    has_pattern = True
+
+
+class Email(String):
+    may_be_padded = False
+    formats = frozenset({"email"})
+
+    def value(self, text: str) -> Value:
+        if not EMAIL.fullmatch(text):
+            raise BadTextError("is not an email address")
+        return super().value(text)
+
+    def quick(self, texts: Sequence[str], joined: str) -> Sequence[str] | None:  # noqa: ARG002
+        return texts if all(map(EMAIL.fullmatch, texts)) else None
+
+
+class Uri(String):
+    may_be_padded = False
+    formats = frozenset({"uri"})
+
+    def value(self, text: str) -> Value:
+        if not URI.fullmatch(text):
+            raise BadTextError("is not a URI")
+        return super().value(text)
+
+    def quick(self, texts: Sequence[str], joined: str) -> Sequence[str] | None:  # noqa: ARG002
+        return texts if all(map(URI.fullmatch, texts)) else None
+
+
+class Uuid(ColumnType):
+    postgresql = "uuid"
+    formats = frozenset({"uuid"})
+    unit = "character"
+    size_sql = "char_length({}::text)"
+    has_pattern = True
+
+    def value(self, text: str) -> Value:
+        lower = text.lower()
+        if not UUID.fullmatch(lower) or not text.isascii():
+            raise BadTextError("is not a UUID (8-4-4-4-12 hexadecimal digits)")
+        return Value(lower, lower, len(lower))
+
+    def quick(self, texts: Sequence[str], joined: str) -> Sequence[str] | None:
+        lower = joined.lower()
+        if not joined.isascii() or not shaped(lower.translate(HEX_AS_ZERO), UUID_SHAPE, len(texts)):
+            return None
+        return texts if lower == joined else lower.split("\n")
+
+    def keys(self, copied: Sequence[str]) -> Sequence[str]:
+        return copied
+
+
+class Binary(ColumnType):
+    """Bytes, written in base64 (RFC 4648, section 4)."""
+
+    postgresql = "bytea"
+    formats = frozenset({"binary"})
+    unit = "byte"
+    size_sql = "octet_length({})"
+    has_pattern = True
+
+    def value(self, text: str) -> Value:
+        try:
+            content = a2b_base64(text, strict_mode=True)
+        except ValueError:
+            raise BadTextError("is not base64") from None
+        return Value(copy_field(f"\\x{content.hex()}"), content, len(content))
+
+    def quick(self, texts: Sequence[str], joined: str) -> Sequence[str] | None:  # noqa: ARG002
+        try:
+            return [f"\\\\x{a2b_base64(text, strict_mode=True).hex()}" for text in texts]
+        except ValueError:
+            return None
+
+
+class Boolean(ColumnType):
+    postgresql = "boolean"
+
+    def __init__(self, field: Field) -> None:
+        super().__init__(field)
+        self._copied = {clean(text): "t" for text in field.true_values}
+        for text in field.false_values:
+            if self._copied.setdefault(clean(text), "f") == "t":
+                raise ValueError(f"{text!r} is both a true value and a false value")
+
+    def value(self, text: str) -> Value:
+        copied = self._copied.get(text)
+        if copied is None:
+            raise BadTextError("is neither true nor false")
+        return Value(copied, copied)
+
+    def bound(self, text: str) -> Value:
+        return Value(text[0], text[0]) if text in ("true", "false") else self.value(text)
+
+    def quick(self, texts: Sequence[str], joined: str) -> Sequence[str] | None:  # noqa: ARG002
+        copied = list(map(self._copied.get, texts))
+        return None if None in copied else copied  # type: ignore[return-value]
