@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from pipeline.datasets.description import Constraints, Field
+from pipeline.descriptions.description import Constraints, Field
 
 
 def field(type_: str = "string", *, column: str = "a", constraints: Constraints | None = None, **properties) -> Field:

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.datasets.columns import NULL, Column, column
-from pipeline.datasets.description import Constraints, Field
+from pipeline.columns.column import NULL, Column, column
+from pipeline.descriptions.description import Constraints, Field
 from pipeline.embedded import servers as embedded
 from tests.column_cases import cases, field, named
 

@@ -4,8 +4,8 @@ import re
 from binascii import a2b_base64
 from collections.abc import Sequence
 
-from pipeline.datasets.description import Field
-from pipeline.datasets.types.column_type import BadTextError, ColumnType, Value, clean, copy_field, quoted, shaped
+from pipeline.descriptions.description import Field
+from pipeline.columns.types.column_type import BadTextError, ColumnType, Value, clean, copy_field, quoted, shaped
 
 HEX_AS_ZERO = {ord(digit): "0" for digit in "0123456789abcdef"}
 UUID_SHAPE = "00000000-0000-0000-0000-000000000000"

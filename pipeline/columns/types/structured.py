@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.database import is_storable
-from pipeline.datasets.description import Field
-from pipeline.datasets.types.column_type import BadTextError, ColumnType, Value, copy_field, uncopied
-from pipeline.datasets.types.dates import Date, DateTime, Time
-from pipeline.datasets.types.numbers import Integer, Number, exact
-from pipeline.datasets.types.text import Boolean, String
+from pipeline.descriptions.description import Field
+from pipeline.columns.types.column_type import BadTextError, ColumnType, Value, copy_field, uncopied
+from pipeline.columns.types.dates import Date, DateTime, Time
+from pipeline.columns.types.numbers import Integer, Number, exact
+from pipeline.columns.types.text import Boolean, String
 
 DEEPEST = 100  # levels of objects and arrays within one another
 BRACKET = re.compile(r"[\[{]")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pipeline.datasets.description import Field
+from pipeline.descriptions.description import Field
 
 
 class BadTextError(ValueError):

@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.datasets.types.column_type import BadTextError, ColumnType, Value
+from pipeline.columns.types.column_type import BadTextError, ColumnType, Value
 
 DURATION = re.compile(
     r"(-)?P(?=[0-9T])(?:([0-9]+)Y)?(?:([0-9]+)M)?(?:([0-9]+)W)?(?:([0-9]+)D)?"

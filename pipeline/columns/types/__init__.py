@@ -1,13 +1,13 @@
 """The types of the standard, one class for each: how a text becomes a value of PostgreSQL."""
 
-from pipeline.datasets.description import Field
-from pipeline.datasets.types.column_type import ColumnType
-from pipeline.datasets.types.dates import Date, DateTime, Time, Year, YearMonth
-from pipeline.datasets.types.durations import Duration
-from pipeline.datasets.types.geography import GeoJson, GeoPoint
-from pipeline.datasets.types.numbers import Integer, Number
-from pipeline.datasets.types.structured import Array, List, Object
-from pipeline.datasets.types.text import Any, Binary, Boolean, Email, String, Uri, Uuid
+from pipeline.descriptions.description import Field
+from pipeline.columns.types.column_type import ColumnType
+from pipeline.columns.types.dates import Date, DateTime, Time, Year, YearMonth
+from pipeline.columns.types.durations import Duration
+from pipeline.columns.types.geography import GeoJson, GeoPoint
+from pipeline.columns.types.numbers import Integer, Number
+from pipeline.columns.types.structured import Array, List, Object
+from pipeline.columns.types.text import Any, Binary, Boolean, Email, String, Uri, Uuid
 
 TYPES: dict[str, type[ColumnType]] = {
     "any": Any,

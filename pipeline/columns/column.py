@@ -4,10 +4,10 @@ import unicodedata
 from collections.abc import Sequence
 from functools import partial
 
-from pipeline.datasets.constraints import Block, rules
-from pipeline.datasets.description import Field
-from pipeline.datasets.types import type_of
-from pipeline.datasets.types.column_type import BadTextError, clean
+from pipeline.columns.constraints import Block, rules
+from pipeline.descriptions.description import Field
+from pipeline.columns.types import type_of
+from pipeline.columns.types.column_type import BadTextError, clean
 from pipeline.rows import Fault, storing_fault
 
 NULL = "\\N"  # in COPY's text format

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
-from pipeline.datasets.types.column_type import BadTextError
+from pipeline.columns.types.column_type import BadTextError
 
 MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
