@@ -66,7 +66,7 @@ class Database:
         """
         self.check_reachable()
         with self.transaction() as tx:
-            found = tx.value("SELECT to_regclass('installation') IS NOT NULL")
+            found = tx.value("SELECT to_regclass('datasets') IS NOT NULL")
         if not found:
             raise SettingsError(
                 f"DATABASE_URL: {self.address} has no pipeline tables, or those of an earlier version;"
@@ -192,6 +192,16 @@ class Transaction:
     def run(self, statement: Path | str, **parameters: object) -> None:
         self._cursor.execute(_text(statement), parameters)
 
+    def run_literally(self, statement: str) -> None:
+        """Runs a statement without parameters, in which % means itself."""
+        self._cursor.execute(statement)
+
+    def value_literally(self, query: str) -> Any:
+        """The first column of the first row of a query without parameters, in which % means itself."""
+        self._cursor.execute(query)
+        [value, *_] = self._cursor.fetchone() or (None,)
+        return value
+
     def rows(self, statement: Path | str, **parameters: object) -> list[Row]:
         self._cursor.execute(_text(statement), parameters)
         return self._cursor.fetchall()
@@ -299,6 +309,17 @@ def _query_errors(offset: int) -> Iterator[None]:
     except ValueError:  # its text can quote row contents
         message = "a value that Python cannot represent, such as a date before the year 1; cast it to text"
         raise QueryError(message) from None
+
+
+def quote_identifier(*names: str) -> str:
+    """A name as SQL takes it, whatever it holds; several, such as a schema and a table, with dots between."""
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def quote_literal(text: str) -> str:
+    """A text as SQL takes it, whatever characters it holds, and however the server reads backslashes."""
+    quoted = "'" + text.replace("'", "''") + "'"
+    return "E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
 
 
 def is_storable(text: str) -> bool:

@@ -52,7 +52,7 @@ class Places(Dataset):
             if faults := faults or listing.faults(*fields):
                 resolved.rejected.append(Rejected(row, tuple(faults)))
             elif listing.is_new:
-                resolved.lines.append("\t".join(map(copy_field, fields)))
+                resolved.lines.append("\t".join((str(row.row_number), *map(copy_field, fields))))
         return resolved
 
     def _listed(self, tx: Transaction, claimed: Claim, cities: list[str]) -> dict[str, list[str]]:
@@ -69,7 +69,7 @@ class Places(Dataset):
         self, tx: Transaction, resolved: Resolved, row_count: int, statement: Path, **parameters: object
     ) -> Stored:
         tx.run(HERE / "places_incoming.sql")
-        tx.copy("places_incoming", self.columns, resolved.lines)
+        tx.copy("places_incoming", ("row_number", *self.columns), resolved.lines)
         [(inserted, updated)] = tx.rows(statement, **parameters)
         unchanged = row_count - len(resolved.rejected) - inserted - updated
         return Stored(inserted, updated, unchanged, deleted=0, rejected=resolved.rejected)

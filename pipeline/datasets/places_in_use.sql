@@ -3,13 +3,13 @@
 SELECT pg_advisory_xact_lock(hashtext('pipeline places'));
 
 SELECT sources.name, count(*)
-FROM place_listings
+FROM places_listings
 JOIN places USING (city)
 JOIN people ON people.place_id = places.id
 JOIN sources ON sources.id = people.source_id
-WHERE place_listings.source_id = %(source_id)s
+WHERE places_listings.source_id = %(source_id)s
   AND NOT EXISTS (
-      SELECT FROM place_listings AS other WHERE other.city = place_listings.city AND other.source_id <> %(source_id)s
+      SELECT FROM places_listings AS other WHERE other.city = places_listings.city AND other.source_id <> %(source_id)s
   )
 GROUP BY sources.name
 ORDER BY sources.name COLLATE "C";

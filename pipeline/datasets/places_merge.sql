@@ -1,5 +1,5 @@
 -- Returns how many places were inserted and updated from places_incoming.
--- What each source says of a city is kept in place_listings. The newest of the current loads that list a city decides
+-- What each source says of a city is kept in places_listings. The newest of the current loads that list a city decides
 -- what places says, in any order of their chunks. So one chunk of places is merged at a time.
 SELECT pg_advisory_xact_lock(hashtext('pipeline places'));
 
@@ -18,26 +18,32 @@ WHERE NOT EXISTS (SELECT FROM counties WHERE counties.country_id = countries.id 
 ORDER BY countries.id, county
 ON CONFLICT (country_id, name) DO NOTHING;
 
-INSERT INTO place_listings (city, source_id, county_id, load_id)
-SELECT places_incoming.city, %(source_id)s, counties.id, %(load)s
+INSERT INTO places_listings (city, county, country, source_id, row_number, load_id, outcome)
+SELECT city, county, country, %(source_id)s, row_number, %(load)s, 'i'
 FROM places_incoming
-JOIN countries ON countries.name = places_incoming.country
-JOIN counties ON counties.country_id = countries.id AND counties.name = places_incoming.county
 ON CONFLICT (city, source_id) DO UPDATE SET
-    county_id = excluded.county_id,
-    load_id = excluded.load_id;
+    county = excluded.county,
+    country = excluded.country,
+    row_number = excluded.row_number,
+    load_id = excluded.load_id,
+    outcome = CASE
+        WHEN (places_listings.county, places_listings.country) = (excluded.county, excluded.country) THEN '='
+        ELSE 'u'
+    END::"char";
 
 WITH affected AS (
     SELECT city FROM places_incoming
     UNION
     -- With the last chunk it is known which cities the source does not list any more: another source may decide now.
-    SELECT city FROM place_listings WHERE %(is_last)s AND source_id = %(source_id)s AND load_id < %(load)s
+    SELECT city FROM places_listings WHERE %(is_last)s AND source_id = %(source_id)s AND load_id < %(load)s
 ), deciding AS (
-    SELECT DISTINCT ON (place_listings.city) place_listings.city, place_listings.county_id, place_listings.load_id
+    SELECT DISTINCT ON (places_listings.city) places_listings.city, counties.id AS county_id, places_listings.load_id
     FROM affected
-    JOIN place_listings USING (city)
-    WHERE load_id = (SELECT max(id) FROM loads WHERE loads.source_id = place_listings.source_id)
-    ORDER BY place_listings.city, place_listings.load_id DESC
+    JOIN places_listings USING (city)
+    JOIN countries ON countries.name = places_listings.country
+    JOIN counties ON counties.country_id = countries.id AND counties.name = places_listings.county
+    WHERE load_id = (SELECT max(id) FROM loads WHERE loads.source_id = places_listings.source_id)
+    ORDER BY places_listings.city, places_listings.load_id DESC
 ), written AS (
     INSERT INTO places (city, county_id, listed_by_load)
     SELECT city, county_id, load_id FROM deciding
