@@ -345,6 +345,8 @@ BEGIN
     IF NOT EXISTS (SELECT FROM datasets WHERE name = 'places') THEN
         COMMENT ON TABLE places_listings IS
             'What each source says of a row of places; where they differ, the newest current load decides.';
+        COMMENT ON INDEX places_listings_source_id_idx IS
+            'Serves forgetting a source, and finding the rows that are gone from its file.';
     END IF;
     IF NOT EXISTS (SELECT FROM datasets WHERE name = 'people') THEN
         COMMENT ON TABLE people IS 'One row for each good row of each people file: a person is the row that records them.';
