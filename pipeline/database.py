@@ -317,9 +317,12 @@ def quote_identifier(*names: str) -> str:
 
 
 def quote_literal(text: str) -> str:
-    """A text as SQL takes it, whatever characters it holds, and however the server reads backslashes."""
-    quoted = "'" + text.replace("'", "''") + "'"
-    return "E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
+    """A text as SQL takes it, in one printable line, however the server reads backslashes."""
+    plain = text.replace("'", "''")
+    if plain.isprintable() and "\\" not in plain:
+        return f"'{plain}'"
+    escaped = plain.replace("\\", "\\\\")
+    return "E'" + "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in escaped) + "'"
 
 
 def is_storable(text: str) -> bool:

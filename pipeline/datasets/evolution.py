@@ -40,6 +40,9 @@ def changes(recorded: Sequence[Table], wanted: Sequence[Table]) -> list[Change |
     was, now = _identity(recorded), _identity(wanted)
     if was != now:
         return [Refusal(f"its rows were known by {was} and are to be known by {now}")]
+    old, new = recorded[-1], wanted[-1]
+    if (old.schema, old.name) != (new.schema, new.name):
+        return [Refusal(f"its table is {old.schema}.{old.name} and is to be {new.schema}.{new.name}")]
     return [each for pair in zip(recorded, wanted, strict=True) for each in _table_changes(*pair)]
 
 

@@ -152,8 +152,6 @@ class _Planning:
         """Changes the tables; makes empty ones again if they cannot be changed or were made for the project."""
         steps = changes(recorded.tables, tables)
         refused = [step.reason for step in steps if isinstance(step, Refusal)]
-        if recorded.schema != tables[0].schema:
-            refused.append(f"its table is in schema {recorded.schema} and is to be in {tables[0].schema}")
         is_another = dataset.name not in self._recorded and not all(step.only_words for step in steps)
         if (refused or is_another) and self._present.are_empty(recorded.tables):
             self._drop(dataset.name, recorded.tables)

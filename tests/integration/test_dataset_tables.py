@@ -194,7 +194,7 @@ def test_tables_go_into_a_schema_of_the_user_s_and_stay_there(pipeline: Pipeline
         ("sales", "public"),
     ]
     run(pipeline, INSERT_SALES)
-    with pytest.raises(SettingsError, match="dataset 'goods': its table is in schema Of mine and is to be in other"):
+    with pytest.raises(SettingsError, match=r"dataset 'goods': its table is Of mine\.goods and is to be other\.goods"):
         make_tables(pipeline.database, wanted(GOODS, SALES, table_schema="other"))
 
 

@@ -81,6 +81,7 @@ LOOKED_AT = {
     ),
 }
 REFUSED = {
+    "another table": (replace(GOODS, table="wares"), "its table is public.goods and is to be public.wares"),
     "new required field": (
         with_fields(CODE, PRICE, Field("colour", "colour", constraints=Constraints(required=True))),
         "field 'colour' is new and required, and the rows that are there have no value of it",
