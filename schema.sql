@@ -1,7 +1,11 @@
 -- The whole database: reference data, people, the ledger, the rejected rows, and who may do what with them.
--- Repeatable: right on an empty database, on a full one, and from several processes at once.
+-- Repeatable: right on an empty database, on a full one, on one of an earlier version, and from several processes at once.
+-- Tables of other datasets are made from their descriptions, by `pipeline schema`; see pipeline/datasets/ddl.py.
 
 BEGIN;
+
+-- Grows with each change that an earlier pipeline would not know of. Version 1 is that of databases which tell none.
+SET LOCAL pipeline.schema_version = 2;
 
 SET LOCAL client_min_messages = warning;   -- no notices about what exists already
 
@@ -11,17 +15,34 @@ SELECT pg_advisory_xact_lock(hashtext('pipeline schema'));
 -- The database itself ----------------------------------------------------------------------------
 
 CREATE TABLE IF NOT EXISTS installation (
-    only_row      boolean NOT NULL DEFAULT true,
-    id            uuid NOT NULL DEFAULT gen_random_uuid(),
-    schema_sha256 text,
-    schema_roles  text[],
+    only_row       boolean NOT NULL DEFAULT true,
+    id             uuid NOT NULL DEFAULT gen_random_uuid(),
+    schema_sha256  text,
+    schema_roles   text[],
+    schema_version integer,
     CONSTRAINT installation_pkey PRIMARY KEY (only_row),
     CONSTRAINT installation_only_row CHECK (only_row)
 );
+
+-- Asked for first, here and below: ALTER TABLE waits for every transaction on the table, also where nothing is to be added.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'installation'::regclass AND attname = 'schema_version') THEN
+        ALTER TABLE installation ADD COLUMN schema_version integer;
+    END IF;
+    IF (SELECT schema_version FROM installation) > current_setting('pipeline.schema_version')::integer THEN
+        RAISE EXCEPTION 'the tables are of version % of the schema, which is newer than version % here',
+            (SELECT schema_version FROM installation), current_setting('pipeline.schema_version')
+            USING HINT = 'Use the newer pipeline, or another database.';
+    END IF;
+END
+$$;
+
 COMMENT ON TABLE installation IS 'One row: which database this is, and which schema.sql it has.';
 COMMENT ON COLUMN installation.id IS 'Part of each job, so that workers of another database refuse it.';
 COMMENT ON COLUMN installation.schema_sha256 IS 'Of the schema.sql applied last; NULL until it was applied whole.';
 COMMENT ON COLUMN installation.schema_roles IS 'The roles of stages that existed then and were granted their rights.';
+COMMENT ON COLUMN installation.schema_version IS 'Of the schema.sql applied last; an older one is refused.';
 
 INSERT INTO installation DEFAULT VALUES ON CONFLICT DO NOTHING;
 
@@ -73,7 +94,28 @@ CREATE TABLE IF NOT EXISTS sources (
 );
 COMMENT ON TABLE sources IS 'Files by the name they have within the data folder.';
 COMMENT ON COLUMN sources.name IS 'Such as people.csv; the same name from another folder is a new version of this source.';
-COMMENT ON COLUMN sources.dataset IS 'What kind of rows the source holds: places or people.';
+COMMENT ON COLUMN sources.dataset IS 'What kind of rows the source holds, such as people.';
+
+CREATE TABLE IF NOT EXISTS descriptions (
+    sha256  text NOT NULL,
+    content text NOT NULL,
+    CONSTRAINT descriptions_pkey PRIMARY KEY (sha256),
+    CONSTRAINT descriptions_sha256_of_content CHECK (sha256 = encode(sha256(convert_to(content, 'UTF8')), 'hex'))
+);
+COMMENT ON TABLE descriptions IS 'What datasets were described as when files of theirs were loaded; never changed.';
+COMMENT ON COLUMN descriptions.content IS 'Canonical JSON, the same for the same description.';
+
+CREATE TABLE IF NOT EXISTS datasets (
+    name         text NOT NULL,
+    table_schema text NOT NULL,
+    table_name   text NOT NULL,
+    structure    jsonb NOT NULL,
+    CONSTRAINT datasets_pkey PRIMARY KEY (name)
+);
+COMMENT ON TABLE datasets IS 'Datasets that `pipeline schema` has made or adopted the tables of.';
+COMMENT ON COLUMN datasets.name IS 'Of the resource in datapackage.json.';
+COMMENT ON COLUMN datasets.table_name IS 'Its own table, which reports read; structure names all that were made for it.';
+COMMENT ON COLUMN datasets.structure IS 'What the tables were made from; a new description is compared with it.';
 
 CREATE TABLE IF NOT EXISTS loads (
     id          bigint GENERATED ALWAYS AS IDENTITY,
@@ -85,9 +127,11 @@ CREATE TABLE IF NOT EXISTS loads (
     chunk_count integer NOT NULL,
     sealed_at   timestamptz NOT NULL DEFAULT now(),
     encoding    text,
+    description_sha256 text,
     CONSTRAINT loads_pkey PRIMARY KEY (id),
     CONSTRAINT loads_source_id_id_key UNIQUE (source_id, id),   -- serves current_loads
     CONSTRAINT loads_source_id_fkey FOREIGN KEY (source_id) REFERENCES sources (id),
+    CONSTRAINT loads_description_sha256_fkey FOREIGN KEY (description_sha256) REFERENCES descriptions (sha256),
     CONSTRAINT loads_sha256_form CHECK (sha256 ~ '^[0-9a-f]{64}$'),
     CONSTRAINT loads_row_count_positive CHECK (row_count >= 0),
     CONSTRAINT loads_chunk_count_positive CHECK (chunk_count >= 1)
@@ -139,8 +183,7 @@ COMMENT ON COLUMN load_chunks.reopened IS 'How often the chunk was made missing 
 COMMENT ON COLUMN load_chunks.committed_at IS 'Set as its rows are written, or as the load is sealed if they are there; NULL while it is missing.';
 COMMENT ON COLUMN load_chunks.deleted IS 'Rows of an earlier version that this one no longer has; beside the reconciliation.';
 
--- What databases of earlier versions lack. Asked for first: these statements wait for every chunk that is being loaded,
--- also where there is nothing to add.
+-- What databases of earlier versions lack.
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'loads'::regclass AND attname = 'encoding') THEN
@@ -148,15 +191,40 @@ BEGIN
         ALTER TABLE loads ADD COLUMN encoding text;
         ALTER TABLE load_chunks ADD COLUMN job_group text;
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'loads'::regclass AND attname = 'description_sha256') THEN
+        ALTER TABLE loads ADD COLUMN description_sha256 text;
+        ALTER TABLE loads ADD CONSTRAINT loads_description_sha256_fkey
+            FOREIGN KEY (description_sha256) REFERENCES descriptions (sha256);
+    END IF;
     IF to_regclass('load_chunks_missing') IS NULL THEN
-        -- Serves the drain and missing_chunks.sql: only missing chunks stand in it.
         CREATE INDEX load_chunks_missing ON load_chunks (load_id, number) WHERE committed_at IS NULL;
     END IF;
 END
 $$;
+COMMENT ON INDEX load_chunks_missing IS 'Serves the drain and missing_chunks.sql: only missing chunks stand in it.';
 COMMENT ON COLUMN load_chunks.job_group IS 'Chunks of small files travel in one job, which this names; NULL in a job of its own.';
 COMMENT ON COLUMN sources.encoding IS 'As the user gave it with --encoding; NULL: UTF-8, or UTF-16 if the file begins with its mark.';
 COMMENT ON COLUMN loads.encoding IS 'That the file was read in; NULL in loads from before it was recorded.';
+COMMENT ON COLUMN loads.description_sha256 IS 'Of the description that its rows are checked by; NULL in loads from before it was recorded.';
+
+CREATE TABLE IF NOT EXISTS chunk_texts (
+    load_id bigint NOT NULL,
+    number  integer NOT NULL,
+    content text NOT NULL,
+    CONSTRAINT chunk_texts_pkey PRIMARY KEY (load_id, number),
+    CONSTRAINT chunk_texts_load_id_number_fkey FOREIGN KEY (load_id, number)
+        REFERENCES load_chunks (load_id, number) ON DELETE CASCADE
+);
+COMMENT ON TABLE chunk_texts IS 'Text of chunks of keyed datasets, kept until no earlier chunk can displace their rows.';
+
+DO $$
+BEGIN
+    -- Written once and read at most once: not worth compressing.
+    IF (SELECT attstorage <> 'e' FROM pg_attribute WHERE attrelid = 'chunk_texts'::regclass AND attname = 'content') THEN
+        ALTER TABLE chunk_texts ALTER COLUMN content SET STORAGE EXTERNAL;
+    END IF;
+END
+$$;
 
 -- Which load is the current one is looked up per source: a source has up to 100 loads, and reading them all cost
 -- more than the rest of a query.
@@ -195,24 +263,52 @@ COMMENT ON VIEW load_progress IS 'One row per load: how far it is and what becam
 
 -- Rows -------------------------------------------------------------------------------------------
 
-CREATE TABLE IF NOT EXISTS place_listings (
-    city      text NOT NULL,
-    source_id integer NOT NULL,
-    county_id integer NOT NULL,
-    load_id   bigint NOT NULL,
-    CONSTRAINT place_listings_pkey PRIMARY KEY (city, source_id),   -- serves places_merge.sql
-    CONSTRAINT place_listings_source_id_fkey FOREIGN KEY (source_id) REFERENCES sources (id),
-    CONSTRAINT place_listings_county_id_fkey FOREIGN KEY (county_id) REFERENCES counties (id)
+CREATE TABLE IF NOT EXISTS places_listings (
+    city       text NOT NULL,
+    county     text NOT NULL,
+    country    text NOT NULL,
+    source_id  integer NOT NULL,
+    row_number bigint NOT NULL,
+    load_id    bigint NOT NULL,
+    outcome    "char" NOT NULL,
+    CONSTRAINT places_listings_pkey PRIMARY KEY (city, source_id),
+    CONSTRAINT places_listings_row_number_positive CHECK (row_number >= 1),
+    CONSTRAINT places_listings_outcome_known CHECK (outcome IN ('i', 'u', '=')),
+    CONSTRAINT places_listings_city_min_length CHECK (char_length(city) >= 1),
+    CONSTRAINT places_listings_city_max_length CHECK (char_length(city) <= 200),
+    CONSTRAINT places_listings_county_min_length CHECK (char_length(county) >= 1),
+    CONSTRAINT places_listings_county_max_length CHECK (char_length(county) <= 200),
+    CONSTRAINT places_listings_country_min_length CHECK (char_length(country) >= 1),
+    CONSTRAINT places_listings_country_max_length CHECK (char_length(country) <= 200)
 );
-COMMENT ON TABLE place_listings IS 'What each source says of a city; where they differ, the newest current load decides.';
-COMMENT ON COLUMN place_listings.load_id IS 'The last load of the source that lists the city; not the current one if that dropped it.';
 
--- Earlier databases know of each place the load that listed it last, and no other.
-INSERT INTO place_listings (city, source_id, county_id, load_id)
-SELECT city, source_id, county_id, listed_by_load
-FROM places
-JOIN loads ON loads.id = listed_by_load
-ON CONFLICT DO NOTHING;
+-- What each source says of a city was kept in place_listings, and in version 0.1.0 nowhere: it knew of each place the
+-- load that listed it last. The rows are numbered anew, since neither had the numbers.
+DO $$
+BEGIN
+    IF to_regclass('places_listings_source_id_idx') IS NULL THEN
+        CREATE INDEX places_listings_source_id_idx ON places_listings (source_id);
+    END IF;
+    IF to_regclass('place_listings') IS NOT NULL THEN
+        INSERT INTO places_listings (city, county, country, source_id, row_number, load_id, outcome)
+        SELECT city, counties.name, countries.name, source_id,
+            row_number() OVER (PARTITION BY source_id ORDER BY city), load_id, '='
+        FROM place_listings
+        JOIN counties ON counties.id = place_listings.county_id
+        JOIN countries ON countries.id = counties.country_id
+        ON CONFLICT DO NOTHING;
+        DROP TABLE place_listings;
+    ELSIF (SELECT schema_version IS NULL FROM installation) THEN
+        INSERT INTO places_listings (city, county, country, source_id, row_number, load_id, outcome)
+        SELECT city, counties.name, countries.name, source_id,
+            row_number() OVER (PARTITION BY source_id ORDER BY city), loads.id, '='
+        FROM places
+        JOIN loads ON loads.id = places.listed_by_load
+        JOIN counties ON counties.id = places.county_id
+        JOIN countries ON countries.id = counties.country_id;
+    END IF;
+END
+$$;
 
 CREATE TABLE IF NOT EXISTS people (
     source_id     integer NOT NULL,
@@ -223,14 +319,42 @@ CREATE TABLE IF NOT EXISTS people (
     place_id      integer NOT NULL,
     CONSTRAINT people_pkey PRIMARY KEY (source_id, row_number),   -- serves the upsert and the range of a chunk
     CONSTRAINT people_place_id_fkey FOREIGN KEY (place_id) REFERENCES places (id),
-    CONSTRAINT people_given_name_length CHECK (char_length(given_name) BETWEEN 1 AND 200),
-    CONSTRAINT people_family_name_length CHECK (char_length(family_name) BETWEEN 1 AND 200),
-    CONSTRAINT people_date_of_birth_era CHECK (date_of_birth >= DATE '0001-01-01'),
+    CONSTRAINT people_given_name_min_length CHECK (char_length(given_name) >= 1),
+    CONSTRAINT people_given_name_max_length CHECK (char_length(given_name) <= 200),
+    CONSTRAINT people_family_name_min_length CHECK (char_length(family_name) >= 1),
+    CONSTRAINT people_family_name_max_length CHECK (char_length(family_name) <= 200),
+    CONSTRAINT people_date_of_birth_minimum CHECK (date_of_birth >= DATE '0001-01-01'),
     CONSTRAINT people_row_number_positive CHECK (row_number >= 1)
 );
-COMMENT ON TABLE people IS 'One row for each good row of each people file: a person is the row that records them.';
-COMMENT ON COLUMN people.source_id IS 'The file; see sources.';
-COMMENT ON COLUMN people.row_number IS 'Position in the file, from 1, header not counted.';
+
+DO $$
+BEGIN
+    -- In databases of version 1 the rules have other names.
+    IF EXISTS (SELECT FROM pg_constraint WHERE conrelid = 'people'::regclass AND conname = 'people_given_name_length') THEN
+        ALTER TABLE people
+            DROP CONSTRAINT people_given_name_length,
+            DROP CONSTRAINT people_family_name_length,
+            DROP CONSTRAINT people_date_of_birth_era,
+            ADD CONSTRAINT people_given_name_min_length CHECK (char_length(given_name) >= 1),
+            ADD CONSTRAINT people_given_name_max_length CHECK (char_length(given_name) <= 200),
+            ADD CONSTRAINT people_family_name_min_length CHECK (char_length(family_name) >= 1),
+            ADD CONSTRAINT people_family_name_max_length CHECK (char_length(family_name) <= 200),
+            ADD CONSTRAINT people_date_of_birth_minimum CHECK (date_of_birth >= DATE '0001-01-01');
+    END IF;
+    -- Until `pipeline schema` adopts them: from then on both tables are as datapackage.json describes them.
+    IF NOT EXISTS (SELECT FROM datasets WHERE name = 'places') THEN
+        COMMENT ON TABLE places_listings IS
+            'What each source says of a row of places; where they differ, the newest current load decides.';
+        COMMENT ON INDEX places_listings_source_id_idx IS
+            'Serves forgetting a source, and finding the rows that are gone from its file.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM datasets WHERE name = 'people') THEN
+        COMMENT ON TABLE people IS 'One row for each good row of each people file: a person is the row that records them.';
+        COMMENT ON COLUMN people.source_id IS 'The file; see sources.';
+        COMMENT ON COLUMN people.row_number IS 'Position in the file, from 1, header not counted.';
+    END IF;
+END
+$$;
 
 CREATE TABLE IF NOT EXISTS rejected_rows (
     source_id  integer NOT NULL,
@@ -281,14 +405,16 @@ BEGIN
     IF to_regrole('pipeline_producer') IS NOT NULL THEN
         -- Seals loads, carries over and reopens chunks, compares new versions with the tables, and forgets sources.
         GRANT SELECT, INSERT (name, dataset), UPDATE (name, encoding), DELETE ON sources TO pipeline_producer;
-        GRANT SELECT, INSERT (source_id, sha256, encoding, columns, delimiter, row_count, chunk_count), DELETE
+        GRANT SELECT, INSERT (source_id, sha256, encoding, columns, delimiter, row_count, chunk_count, description_sha256), DELETE
             ON loads TO pipeline_producer;
         GRANT SELECT,
             INSERT (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256, job_group),
             UPDATE (reopened, job_group, committed_at, inserted, updated, unchanged, rejected, deleted)
             ON load_chunks TO pipeline_producer;
         GRANT SELECT ON installation, current_loads, load_progress TO pipeline_producer;
-        GRANT SELECT, DELETE ON people, place_listings, places, counties, countries TO pipeline_producer;
+        GRANT SELECT ON datasets TO pipeline_producer;
+        GRANT SELECT, INSERT ON descriptions TO pipeline_producer;
+        GRANT SELECT, DELETE ON people, places_listings, places, counties, countries TO pipeline_producer;
         GRANT SELECT (source_id), DELETE ON rejected_rows TO pipeline_producer;
         GRANT UPDATE (county_id, listed_by_load) ON places TO pipeline_producer;
         EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO pipeline_producer', current_database());
@@ -296,16 +422,21 @@ BEGIN
 
     IF to_regrole('pipeline_worker') IS NOT NULL THEN
         -- Fills the plan of a load, but cannot change it.
-        GRANT SELECT ON installation, sources, loads, current_loads TO pipeline_worker;
+        GRANT SELECT ON installation, datasets, sources, descriptions, loads, current_loads TO pipeline_worker;
+        GRANT SELECT, INSERT, DELETE ON chunk_texts TO pipeline_worker;
         GRANT SELECT, UPDATE (committed_at, inserted, updated, unchanged, rejected, deleted)
             ON load_chunks TO pipeline_worker;
         GRANT SELECT, INSERT (name) ON countries TO pipeline_worker;
         GRANT SELECT, INSERT (country_id, name) ON counties TO pipeline_worker;
         GRANT SELECT, INSERT (city, county_id, listed_by_load), UPDATE (county_id, listed_by_load)
             ON places TO pipeline_worker;
-        GRANT SELECT, INSERT, UPDATE (county_id, load_id) ON place_listings TO pipeline_worker;
-        GRANT SELECT, INSERT, UPDATE (given_name, family_name, date_of_birth, place_id), DELETE
-            ON people TO pipeline_worker;
+        GRANT SELECT, INSERT, DELETE ON places_listings, people TO pipeline_worker;
+        IF NOT EXISTS (SELECT FROM datasets WHERE name = 'places') THEN
+            GRANT UPDATE (county, country, row_number, load_id, outcome) ON places_listings TO pipeline_worker;
+        END IF;
+        IF NOT EXISTS (SELECT FROM datasets WHERE name = 'people') THEN
+            GRANT UPDATE (given_name, family_name, date_of_birth, place_id) ON people TO pipeline_worker;
+        END IF;
         GRANT SELECT (source_id, row_number), INSERT, DELETE ON rejected_rows TO pipeline_worker;
         EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO pipeline_worker', current_database());
     END IF;
@@ -313,11 +444,15 @@ BEGIN
     IF to_regrole('pipeline_exporter') IS NOT NULL THEN
         -- Reads, for the reports that are there and for those to come.
         GRANT SELECT
-            ON installation, countries, counties, places, place_listings, people, rejected_rows,
-                sources, loads, load_chunks, current_loads, load_progress
+            ON installation, datasets, countries, counties, places, places_listings, people, rejected_rows,
+                sources, descriptions, loads, load_chunks, chunk_texts, current_loads, load_progress
             TO pipeline_exporter;
     END IF;
 END
 $$;
+
+UPDATE installation
+SET schema_version = current_setting('pipeline.schema_version')::integer
+WHERE schema_version IS DISTINCT FROM current_setting('pipeline.schema_version')::integer;
 
 COMMIT;

@@ -84,8 +84,8 @@ class Pipeline:
         """Seconds from the producer's start to the last commit, and peak memory of the producer in bytes."""
         with self._database.transaction() as tx:
             tx.run(
-                "TRUNCATE people, rejected_rows, load_chunks, loads, sources,"
-                " place_listings, places, counties, countries"
+                "TRUNCATE people, rejected_rows, chunk_texts, load_chunks, loads, sources,"
+                " places_listings, places, counties, countries"
             )
         workers = [self._start("worker") for _ in range(WORKERS)]
         time.sleep(1)  # their start is not measured

@@ -9,7 +9,7 @@ from pipeline import command, credentials
 from pipeline.database import Database
 from pipeline.errors import SettingsError
 from pipeline.limits import RowLimit
-from pipeline.schema import apply_schema, let_stages_log_in
+from pipeline.schema import let_stages_log_in
 from pipeline.terminal import counted, echo
 
 EXAMPLES = """\b
@@ -171,23 +171,40 @@ def check(files: tuple[Path, ...], name: str | None, data: Path, encoding: tuple
 
 
 @cli.command()
+@command.data_dir
+@command.setting(
+    "--table-schema",
+    "TABLE_SCHEMA",
+    metavar="NAME",
+    help="Schema for tables of datasets, created if it is missing.  [default: where they are, or the pipeline's own]",
+)
+@click.option("--print", "only_print", is_flag=True, help="Print the SQL that would be run, and run nothing.")
 @command.database_url()
 @command.logging_options
-def schema(database_url: str) -> None:
-    """Create the tables and roles of schema.sql, and bring those of earlier versions up to date.
+def schema(data: Path, table_schema: str | None, only_print: bool, database_url: str) -> None:
+    """Create the tables and roles of schema.sql and the tables of the data folder's datasets, or bring them up to date.
 
-    Safe to run again at any time; a database that is up to date stays as it is.
+    The datasets are those that datapackage.json in the data folder describes, or else the project's own. A change
+    that would lose or reinterpret data is refused. Safe to run again at any time; a database that is up to date stays
+    as it is.
 
     If the environment variable STAGE_PASSWORD is set, or else STAGE_PASSWORD_FILE names a file, the roles
     pipeline_producer, pipeline_worker and pipeline_exporter may log in with the password that it holds.
     """
     password = credentials.from_environment("STAGE_PASSWORD")  # without a flag: those stand in lists of processes
+    from pipeline.datasets import described  # reads what no other command needs
+
     database = Database(database_url, "schema")
-    applied = apply_schema(database)
+    wanted = described.wanted_tables(data, table_schema)
+    if only_print:
+        echo(*described.script(database, wanted).splitlines())
+        return
+    changed = described.bring_up_to_date(database, wanted)
     if password:
         let_stages_log_in(database, password)
-    state = "has the tables of schema.sql now" if applied else "is up to date with schema.sql"
-    logging.getLogger("pipeline").info("%s %s", database.address, state)
+    names = ", ".join(dataset.name for dataset in wanted.datasets)
+    state = "has the tables of schema.sql and of" if changed else "is up to date with schema.sql and"
+    logging.getLogger("pipeline").info("%s %s %s", database.address, state, names)
 
 
 def main() -> None:

@@ -66,7 +66,7 @@ class Database:
         """
         self.check_reachable()
         with self.transaction() as tx:
-            found = tx.value("SELECT to_regclass('installation') IS NOT NULL")
+            found = tx.value("SELECT to_regclass('datasets') IS NOT NULL")
         if not found:
             raise SettingsError(
                 f"DATABASE_URL: {self.address} has no pipeline tables, or those of an earlier version;"
@@ -192,6 +192,16 @@ class Transaction:
     def run(self, statement: Path | str, **parameters: object) -> None:
         self._cursor.execute(_text(statement), parameters)
 
+    def run_literally(self, statement: str) -> None:
+        """Runs a statement without parameters, in which % means itself."""
+        self._cursor.execute(statement)
+
+    def value_literally(self, query: str) -> Any:
+        """The first column of the first row of a query without parameters, in which % means itself."""
+        self._cursor.execute(query)
+        [value, *_] = self._cursor.fetchone() or (None,)
+        return value
+
     def rows(self, statement: Path | str, **parameters: object) -> list[Row]:
         self._cursor.execute(_text(statement), parameters)
         return self._cursor.fetchall()
@@ -311,6 +321,18 @@ def copy_field(text: str) -> str:
     if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
         text = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
     return text
+def quote_identifier(*names: str) -> str:
+    """A name as SQL takes it, whatever it holds; several, such as a schema and a table, with dots between."""
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def quote_literal(text: str) -> str:
+    """A text as SQL takes it, in one printable line, however the server reads backslashes."""
+    plain = text.replace("'", "''")
+    if plain.isprintable() and "\\" not in plain:
+        return f"'{plain}'"
+    escaped = plain.replace("\\", "\\\\")
+    return "E'" + "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in escaped) + "'"
 
 
 def is_storable(text: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline import stages
 from pipeline.database import Database
-from pipeline.schema import apply_schema
+from pipeline.datasets.described import bring_up_to_date, wanted_tables
 from pipeline.waiting import patiently
 
 
@@ -21,8 +21,9 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
     """
     stages.read_modules()
     _check_settings(environment)
+    wanted = wanted_tables(Path(environment["DATA_DIR"]))
     with with_servers(environment, state) as settings:
-        patiently(partial(apply_schema, Database(settings["DATABASE_URL"], "schema")))
+        patiently(partial(bring_up_to_date, Database(settings["DATABASE_URL"], "schema"), wanted))
         with stages.Crew(settings, options) as crew:
             if settings.get("DRY_RUN") == "True":
                 return crew.outcome("producer")

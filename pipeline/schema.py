@@ -1,32 +1,47 @@
 """The tables and roles, from schema.sql at the top of the project."""
 
 import hashlib
+import re
 from pathlib import Path
 
 from pipeline import PROJECT
 from pipeline.database import Database, Transaction
-from pipeline.errors import PipelineError, RetryLaterError
+from pipeline.errors import PipelineError, RetryLaterError, SettingsError
 
 HERE = Path(__file__).parent
 SCHEMA = PROJECT / "schema.sql"
 ROLES = ("pipeline_producer", "pipeline_worker", "pipeline_exporter")
+LOCK = "SELECT pg_advisory_xact_lock(hashtext('pipeline schema'))"  # one changes tables at a time; as schema.sql
 
 
 def apply_schema(database: Database) -> bool:
     """Creates what the database lacks; returns False if it has this schema.sql, and nothing was done.
 
     Applying it again would be harmless, but its views have to wait for every transaction that reads them.
-    Safe while others do the same. Raises SettingsError, naming DATABASE_URL, if the server cannot be reached.
+    Safe while others do the same. Raises SettingsError, naming DATABASE_URL, if the server cannot be reached, or if
+    the tables are those of a newer pipeline.
     """
     database.check_reachable()
-    digest = hashlib.sha256(SCHEMA.read_bytes()).hexdigest()
-    with database.transaction() as tx:
-        if _is_applied(tx, digest):
-            return False
+    if is_current(database):
+        return False
     database.run_script(SCHEMA)
     with database.transaction() as tx:
-        tx.run(HERE / "sql" / "record_schema.sql", digest=digest, roles=list(ROLES))
+        tx.run(HERE / "sql" / "record_schema.sql", digest=_digest(), roles=list(ROLES))
     return True
+
+
+def is_current(database: Database) -> bool:
+    """Whether the database has this schema.sql; raises SettingsError if it has that of a newer pipeline."""
+    with database.transaction() as tx:
+        if _is_applied(tx, _digest()):
+            return True
+        recorded, own = _recorded_version(tx), _own_version()
+    if recorded > own:
+        raise SettingsError(
+            f"DATABASE_URL: {database.address} has version {recorded} of the pipeline's tables, and this pipeline makes"
+            f" version {own}; use the newer pipeline, or another database"
+        )
+    return False
 
 
 def let_stages_log_in(database: Database, password: str) -> None:
@@ -36,13 +51,31 @@ def let_stages_log_in(database: Database, password: str) -> None:
     """
     try:
         with database.transaction() as tx:
-            tx.run("SELECT pg_advisory_xact_lock(hashtext('pipeline schema'))")  # as schema.sql
+            tx.run(LOCK)
             for role in ROLES:
                 tx.let_log_in(role, password)
     except RetryLaterError:
         raise
     except PipelineError as error:
         raise PipelineError(f"STAGE_PASSWORD: {error}; connect as a user who may create roles, or unset it") from error
+
+
+def _digest() -> str:
+    return hashlib.sha256(SCHEMA.read_bytes()).hexdigest()
+
+
+def _own_version() -> int:
+    [version] = re.findall(r"^SET LOCAL pipeline\.schema_version = (\d+);", SCHEMA.read_text(encoding="utf-8"), re.M)
+    return int(version)
+
+
+def _recorded_version(tx: Transaction) -> int:
+    """0 for a database of earlier versions, which record none."""
+    has_version = (
+        "SELECT EXISTS (SELECT FROM pg_attribute"
+        " WHERE attrelid = to_regclass('installation') AND attname = 'schema_version')"
+    )
+    return (tx.value("SELECT schema_version FROM installation") or 0) if tx.value(has_version) else 0
 
 
 def _is_applied(tx: Transaction, digest: str) -> bool:

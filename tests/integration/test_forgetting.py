@@ -7,7 +7,7 @@ from pipeline.forgetting import forget
 from tests.conftest import PEOPLE, PLACES, Pipeline
 
 SECRET = "Secretive"
-EVERYTHING = ("people", "rejected_rows", "load_chunks", "loads", "place_listings", "places", "counties", "countries")
+EVERYTHING = ("people", "rejected_rows", "load_chunks", "loads", "places_listings", "places", "counties", "countries")
 
 
 def everywhere(pipeline: Pipeline) -> str:

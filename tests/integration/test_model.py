@@ -107,7 +107,8 @@ def empty(pipeline: Pipeline) -> None:
     """For the next example: nothing loaded, nothing queued, nothing looked up."""
     with pipeline.database.transaction() as tx:
         tx.run(
-            "TRUNCATE people, rejected_rows, load_chunks, loads, sources, place_listings, places, counties, countries"
+            "TRUNCATE people, rejected_rows, chunk_texts, load_chunks, loads, sources, places_listings, places,"
+            " counties, countries"
         )
     pipeline.queue.connection.flushdb()
     pipeline.loader = ChunkLoader(pipeline.database)

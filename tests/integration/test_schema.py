@@ -7,13 +7,17 @@ import psycopg2
 import pytest
 
 from pipeline.database import Database
+from pipeline.errors import PipelineError, SettingsError
 from pipeline.ledger import LoadPlan
-from pipeline.schema import apply_schema
+from pipeline.schema import SCHEMA, apply_schema
 from producer.scan import scan
 from producer.sources import find_sources
+from tests.catalog import catalog, differences
 from tests.conftest import PEOPLE, PLACES, Pipeline, Services, at_once, queue_of
 
-EARLIER_SCHEMA = Path(__file__).parent / "earlier" / "schema.sql"  # of version 0.1.0
+EARLIER = Path(__file__).parent / "earlier"
+EARLIER_SCHEMAS = (EARLIER / "schema.sql", EARLIER / "schema_1.sql")  # of version 0.1.0, and the last without a number
+KEPT_TABLES = ("countries", "counties", "places", "sources", "load_chunks", "people", "rejected_rows")
 
 
 def test_the_schema_can_be_applied_again_to_a_full_database(pipeline: Pipeline) -> None:
@@ -29,23 +33,65 @@ def forget_that_the_schema_was_applied(pipeline: Pipeline) -> None:
         tx.run("UPDATE installation SET schema_sha256 = NULL")
 
 
-def test_an_earlier_database_is_brought_up_to_date_without_losing_a_row(pipeline: Pipeline) -> None:
-    with pipeline.database.transaction() as tx:
-        tx.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    pipeline.database.run_script(EARLIER_SCHEMA)
-    pipeline.write(places=PLACES, people=PEOPLE)
-    load_as_earlier(pipeline)
+@pytest.mark.parametrize("earlier", EARLIER_SCHEMAS, ids=lambda path: path.stem)
+def test_an_earlier_database_is_brought_up_to_date_without_losing_a_row(pipeline: Pipeline, earlier: Path) -> None:
+    """Then it is as a new one; and once more, nothing changes."""
+    new = catalog(pipeline.database)
+    start_with(pipeline, earlier)
     people = pipeline.people()
     assert len(people) == 4
+    before = {table: pipeline.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in KEPT_TABLES}
 
-    assert apply_schema(pipeline.database)
-    pipeline.queue = queue_of(pipeline.services)  # only now has the database an id
-    assert pipeline.people() == people
+    for _ in range(2):
+        assert apply_schema(pipeline.database)
+        assert differences(catalog(pipeline.database), new) == set()
+        assert pipeline.people() == people
+        for table, rows in before.items():
+            now = pipeline.rows(f"SELECT * FROM {table} ORDER BY 1, 2")
+            assert [row[: len(rows[0])] for row in now] == rows  # new columns come last
+        assert pipeline.rows("SELECT * FROM places_listings ORDER BY city") == [
+            ("Ayr", "Ayrshire", "Scotland", 1, 1, 1, "="),
+            ("Cork", "Cork", "Ireland", 1, 2, 1, "="),
+            ("Tenby", "Pembrokeshire", "Wales", 1, 3, 1, "="),
+        ]
+        assert pipeline.rows("SELECT id, encoding, description_sha256 FROM loads ORDER BY 1") == [
+            (1, None, None),
+            (2, None, None),
+        ]
+        forget_that_the_schema_was_applied(pipeline)
+
+
+@pytest.mark.parametrize("earlier", EARLIER_SCHEMAS, ids=lambda path: path.stem)
+def test_an_earlier_database_goes_on_as_it_was(pipeline: Pipeline, earlier: Path) -> None:
+    start_with(pipeline, earlier)
+    apply_schema(pipeline.database)
+    pipeline.queue = queue_of(pipeline.services)  # only now has a database of version 0.1.0 an id
     assert [result.queued_chunks for result in pipeline.produce()] == [0, 0]
     contradicting = PLACES.replace("Ayrshire", "Strathclyde")
     pipeline.load(places=contradicting, people=PEOPLE.replace("Parry", "Pugh"))
     assert pipeline.counts("places.csv")["updated"] == 1
     assert (pipeline.counts()["updated"], pipeline.counts()["unchanged"]) == (1, 3)
+
+
+def test_the_tables_of_a_newer_pipeline_are_refused(pipeline: Pipeline) -> None:
+    with pipeline.database.transaction() as tx:
+        tx.run("UPDATE installation SET schema_version = 1000, schema_sha256 = 'of another'")
+    with pytest.raises(
+        SettingsError, match=r"has version 1000 of the pipeline's tables, and this pipeline makes version 2"
+    ):
+        apply_schema(pipeline.database)
+    with pytest.raises(PipelineError, match="version 1000 of the schema, which is newer than version 2 here"):
+        pipeline.database.run_script(SCHEMA)  # as psql would
+    assert pipeline.rows("SELECT schema_version FROM installation") == [(1000,)]
+
+
+def start_with(pipeline: Pipeline, earlier: Path) -> None:
+    """Makes the database one of an earlier version, with both files loaded."""
+    with pipeline.database.transaction() as tx:
+        tx.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    pipeline.database.run_script(earlier)
+    pipeline.write(places=PLACES, people=PEOPLE)
+    load_as_earlier(pipeline)
 
 
 def load_as_earlier(pipeline: Pipeline) -> None:
@@ -76,8 +122,11 @@ def load_as_earlier(pipeline: Pipeline) -> None:
             " INSERT INTO places (city, county_id, listed_by_load) SELECT (ARRAY['Ayr', 'Cork', 'Tenby'])[id], id, 1"
             " FROM counties;"
             " INSERT INTO people VALUES (2, 1, 'Jean', 'Kerr', '1901-02-03', 1), (2, 2, 'Tadhg', 'Ó Ceallaigh',"
-            " '1912-11-10', 2), (2, 3, 'Siân', 'Parry', '1923-04-05', 3), (2, 4, 'Jean', 'Kerr', '1901-02-03', 1)"
+            " '1912-11-10', 2), (2, 3, 'Siân', 'Parry', '1923-04-05', 3), (2, 4, 'Jean', 'Kerr', '1901-02-03', 1);"
+            " INSERT INTO rejected_rows VALUES (1, 9, 10, 'city is empty', '{city is empty}', ',,')"
         )
+        if tx.value("SELECT to_regclass('place_listings') IS NOT NULL"):
+            tx.run("INSERT INTO place_listings SELECT city, 1, county_id, listed_by_load FROM places")
 
 
 def scan_plan(pipeline: Pipeline, name: str) -> LoadPlan:

@@ -1,0 +1,36 @@
+"""The tables that a data folder's files need: what its description, or else the project's own, says."""
+
+from pathlib import Path
+
+from pipeline.database import Database
+from pipeline.datasets.columns import column
+from pipeline.datasets.package import OWN_PACKAGE, find_package, read_package
+from pipeline.datasets.plan import Wanted
+from pipeline.datasets.registry import make_tables, planned_statements
+from pipeline.schema import LOCK, SCHEMA, apply_schema, is_current
+
+OWN_TABLES = frozenset({"places"})  # of the project's datasets, made by schema.sql
+
+
+def wanted_tables(data: Path, table_schema: str | None = None) -> Wanted:
+    """Raises InputError, naming file, place in it and remedy, if the folder's datapackage.json is wrong."""
+    path = find_package(data)
+    project = read_package(OWN_PACKAGE).datasets
+    if path == OWN_PACKAGE:
+        return Wanted(project, column, project, OWN_TABLES, table_schema)
+    return Wanted(read_package(path).datasets, column, project, (), table_schema)
+
+
+def bring_up_to_date(database: Database, wanted: Wanted) -> bool:
+    """Applies schema.sql and makes the tables; returns False if the database had both, and nothing was done."""
+    applied = apply_schema(database)
+    return make_tables(database, wanted) or applied
+
+
+def script(database: Database, wanted: Wanted) -> str:
+    """What `bring_up_to_date` would run, for psql; empty if it would do nothing."""
+    database.check_reachable()
+    parts = [] if is_current(database) else [SCHEMA.read_text(encoding="utf-8")]
+    if statements := planned_statements(database, wanted):
+        parts.append(";\n\n".join(("BEGIN", LOCK, *statements, "COMMIT;")))
+    return "\n".join(parts)

@@ -1,0 +1,207 @@
+"""The plan of `pipeline schema`: which statements give datasets their tables, and record what was made."""
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from pipeline.database import quote_identifier, quote_literal
+from pipeline.datasets import ddl
+from pipeline.datasets.description import Dataset
+from pipeline.datasets.evolution import Change, Refusal, changes, with_retired
+from pipeline.datasets.table import Table
+from pipeline.datasets.tables import ColumnTypeOf, Home, columns_by_field, tables_of
+from pipeline.errors import SettingsError
+from pipeline.schema import ROLES
+from pipeline.terminal import counted
+
+MADE_BY_SCHEMA_SQL = frozenset({"places", "people"})  # datasets of the project's own description
+REMEDY = (
+    "forget its sources (`pipeline forget NAME...`) and run `pipeline schema` again, or give the resource another name"
+)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A dataset as the database knows it."""
+
+    schema: str
+    table: str  # its own, which reports read
+    tables: tuple[Table, ...]  # made from its description, in the order of their making
+
+    @property
+    def home(self) -> Home:
+        columns = {field: column.name for column in self.tables[-1].columns for field in column.fields}
+        return Home(self.schema, self.table, columns)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a database has; by default one that is empty."""
+
+    schema: str = "public"  # of the pipeline's tables
+    is_new: bool = True  # schema.sql is yet to be applied
+    recorded: Mapping[str, Recorded] = field(default_factory=dict)
+    relations: frozenset[tuple[str, str]] = frozenset()  # schema and name of tables, views and indexes
+    schemas: frozenset[str] = frozenset()
+    roles: tuple[str, ...] = ROLES  # of stages, that there are
+    without_rights: frozenset[tuple[str, str]] = frozenset()  # tables that one of those roles cannot read
+
+
+class Tables(Protocol):
+    """The tables that are there, for a plan to be carried out while it is made."""
+
+    def run(self, statement: str) -> None: ...
+
+    def count(self, query: str) -> int: ...
+
+    def are_empty(self, tables: Sequence[Table]) -> bool:
+        """If so, they stay so until the plan is carried out."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the tables are to be made from."""
+
+    datasets: Sequence[Dataset]  # those referred to first
+    column_type: ColumnTypeOf
+    project: Sequence[Dataset] = ()  # of the project's own description, of which schema.sql makes some
+    own_tables: Collection[str] = ()  # datasets whose own table an SQL file makes
+    table_schema: str | None = None  # for the tables; None: where they are, or else where the pipeline's are
+
+
+def plan(wanted: Wanted, known: Known, tables: Tables) -> list[str]:
+    """The statements for all datasets, in their order. Each is run as it is planned: later ones depend on it.
+
+    Raises SettingsError, naming dataset, difference and remedy, if a change is refused; then all is to be undone.
+    """
+    return _Planning(wanted, known, tables).plan()
+
+
+class _Planning:
+    """One plan in the making; `_recorded` is what is true once the statements so far are run."""
+
+    def __init__(self, wanted: Wanted, known: Known, tables: Tables) -> None:
+        self._wanted = wanted
+        self._known = known
+        self._present = tables
+        self._recorded = dict(known.recorded)
+        self._relations = set(known.relations)
+        self._schemas = {known.schema, *known.schemas}
+        self._statements: list[str] = []
+
+    def plan(self) -> list[str]:
+        for dataset in self._wanted.datasets:
+            self._plan_dataset(dataset)
+        for name, recorded in self._recorded.items():
+            if recorded != self._known.recorded.get(name):
+                self._run(self._record(name, recorded))
+        return self._statements
+
+    def _plan_dataset(self, dataset: Dataset) -> None:
+        recorded = self._recorded.get(dataset.name) or self._adopted(dataset.name)
+        schema = self._wanted.table_schema or (recorded.schema if recorded else self._known.schema)
+        tables = self._tables(dataset, schema)
+        if recorded is None:
+            self._create(dataset, tables)
+        else:
+            tables = self._evolve(dataset, recorded, tables)
+        self._recorded[dataset.name] = Recorded(schema, dataset.table, tables)
+
+    def _tables(self, dataset: Dataset, schema: str) -> tuple[Table, ...]:
+        homes = {name: record.home for name, record in self._recorded.items()}
+        has_own_table = dataset.name in self._wanted.own_tables
+        return tables_of(dataset, schema, homes, self._wanted.column_type, has_own_table=has_own_table)
+
+    def _adopted(self, name: str) -> Recorded | None:
+        """The dataset as schema.sql makes its table, which the description is compared with from now on."""
+        if name not in MADE_BY_SCHEMA_SQL:
+            return None
+        schema = self._known.schema
+        [dataset] = [each for each in self._wanted.project if each.name == name]
+        homes = {each.name: Home(schema, each.table, columns_by_field(each)) for each in self._wanted.project}
+        tables = tables_of(dataset, schema, homes, self._wanted.column_type, has_own_table=dataset.shared_keys)
+        if not self._known.is_new and any((schema, table.name) not in self._known.relations for table in tables):
+            return None
+        for table in tables:
+            self._run(*ddl.comments(table), *ddl.rights(table, self._known.roles))
+        return Recorded(schema, dataset.table, tables)
+
+    def _create(self, dataset: Dataset, tables: Sequence[Table]) -> None:
+        for table in tables:
+            if (table.schema, table.name) in self._relations:
+                raise SettingsError(
+                    f"dataset '{dataset.name}': there is a table {table.name} in schema {table.schema} already, which"
+                    " was not made for it; give the resource another name, or its tables another schema with"
+                    " --table-schema"
+                )
+            self._relations.add((table.schema, table.name))
+            if table.schema not in self._schemas:
+                self._schemas.add(table.schema)
+                self._run(f"CREATE SCHEMA {quote_identifier(table.schema)}")
+            self._run(*ddl.creation(table))
+        self._grant(tables)
+
+    def _grant(self, tables: Sequence[Table]) -> None:
+        if tables[0].schema != self._known.schema:
+            self._run(*ddl.schema_rights(tables[0].schema, self._known.roles))
+        for table in tables:
+            self._run(*ddl.rights(table, self._known.roles))
+
+    def _evolve(self, dataset: Dataset, recorded: Recorded, tables: tuple[Table, ...]) -> tuple[Table, ...]:
+        """Changes the tables; makes empty ones again if they cannot be changed or were made for the project."""
+        steps = changes(recorded.tables, tables)
+        refused = [step.reason for step in steps if isinstance(step, Refusal)]
+        is_another = dataset.name not in self._recorded and not all(step.only_words for step in steps)
+        if (refused or is_another) and self._present.are_empty(recorded.tables):
+            self._drop(dataset.name, recorded.tables)
+            self._create(dataset, tables)
+            return tables
+        refused = refused or list(self._apply(steps))
+        if refused:
+            raise SettingsError(f"dataset '{dataset.name}': {'; '.join(refused)}; {REMEDY}")
+        if steps or any((table.schema, table.name) in self._known.without_rights for table in tables):
+            self._grant(tables)
+        return with_retired(recorded.tables, tables)
+
+    def _apply(self, steps: Sequence[Change | Refusal]) -> Iterator[str]:
+        """Runs the statements that no row stands against; returns what rows stand against the others."""
+        for step in steps:
+            if isinstance(step, Change):
+                if step.count_against and (count := self._present.count(step.count_against)):
+                    yield f"{counted(count, 'row')} {step.objection}"
+                else:
+                    self._run(step.statement)
+
+    def _run(self, *statements: str) -> None:
+        for statement in statements:
+            self._present.run(statement)
+            self._statements.append(statement)
+
+    def _drop(self, name: str, tables: Sequence[Table]) -> None:
+        """Drops empty tables, and before them the keys that refer to them from datasets whose turn is yet to come."""
+        for other in self._wanted.datasets:
+            if other.name != name and other.name in self._recorded:
+                self._drop_keys(other.name, name)
+        for table in tables:
+            self._run(f"DROP TABLE {table.quoted}")
+            self._relations.discard((table.schema, table.name))
+
+    def _drop_keys(self, name: str, referred: str) -> None:
+        recorded = self._recorded[name]
+        kept = []
+        for table in recorded.tables:
+            keys = [key for key in table.foreign_keys if key.dataset == referred]
+            self._run(*(ddl.dropped_constraint(table, key) for key in keys))
+            kept.append(replace(table, foreign_keys=tuple(key for key in table.foreign_keys if key not in keys)))
+        self._recorded[name] = replace(recorded, tables=tuple(kept))
+
+    def _record(self, name: str, recorded: Recorded) -> str:
+        tables = json.dumps([table.to_json() for table in recorded.tables], ensure_ascii=False)
+        registry = quote_identifier(self._known.schema, "datasets")
+        values = ", ".join(map(quote_literal, (name, recorded.schema, recorded.table, tables)))
+        changed = ", ".join(f"{column} = excluded.{column}" for column in ("table_schema", "table_name", "structure"))
+        return (
+            f"INSERT INTO {registry} (name, table_schema, table_name, structure)\nVALUES ({values})"
+            f"\nON CONFLICT (name) DO UPDATE SET {changed}"
+        )

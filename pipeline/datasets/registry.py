@@ -1,0 +1,118 @@
+"""The tables of datasets in a database: made, kept to their descriptions, and checked. See the table `datasets`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.database import Database, Transaction
+from pipeline.datasets.description import Dataset
+from pipeline.datasets.evolution import Refusal, changes
+from pipeline.datasets.plan import Known, Recorded, Wanted, plan
+from pipeline.datasets.table import Table
+from pipeline.datasets.tables import ColumnTypeOf, tables_of
+from pipeline.errors import SettingsError
+from pipeline.schema import LOCK, ROLES
+
+SQL = Path(__file__).parent.parent / "sql"
+
+
+def make_tables(database: Database, wanted: Wanted) -> bool:
+    """Makes the tables that are missing and changes those that differ: all of it, or nothing.
+
+    Returns False if there was nothing to do; then it has taken no lock. Safe while others do the same. Raises
+    SettingsError, naming dataset, difference and remedy, if values would be lost or reinterpreted.
+    """
+    if not planned_statements(database, wanted):
+        return False
+    with database.transaction() as tx:
+        tx.run(LOCK)
+        plan(wanted, _known(tx), _Present(tx))
+    return True
+
+
+def planned_statements(database: Database, wanted: Wanted) -> list[str]:
+    """What `make_tables` would run if no row stands against it; changes nothing, and waits for nobody."""
+    with database.transaction() as tx:
+        return plan(wanted, _known(tx), _Unchanged(tx))
+
+
+def recorded_tables(tx: Transaction) -> dict[str, Recorded]:
+    """The datasets whose tables are there, by name."""
+    return {
+        name: Recorded(schema, table, tuple(map(Table.from_json, structure)))
+        for name, schema, table, structure in tx.rows(SQL / "known_tables.sql")
+        if structure is not None
+    }
+
+
+def check_tables(tx: Transaction, dataset: Dataset, column_type: ColumnTypeOf, *, has_own_table: bool = False) -> None:
+    """Promises that the tables of a dataset are as its description says; comments do not count.
+
+    Raises SettingsError, naming the dataset, what is missing or differs, and the command that mends it.
+    """
+    recorded = recorded_tables(tx)
+    own = recorded.get(dataset.name)
+    if own is None:
+        raise SettingsError(f"dataset '{dataset.name}' has no table yet; `pipeline schema --data DIR` makes it")
+    homes = {name: each.home for name, each in recorded.items()}
+    wanted = tables_of(dataset, own.schema, homes, column_type, has_own_table=has_own_table)
+    for change in changes(own.tables, wanted):
+        if not change.only_words:
+            difference = change.reason if isinstance(change, Refusal) else f"it lacks {change.statement}"
+            raise SettingsError(
+                f"dataset '{dataset.name}': its table {own.table} differs from its description: {difference};"
+                " `pipeline schema --data DIR` changes it, or says why not"
+            )
+
+
+class _Present:
+    """The tables of a database, while they are changed."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def run(self, statement: str) -> None:
+        self._tx.run_literally(statement)
+
+    def count(self, query: str) -> int:
+        return int(self._tx.value_literally(query))
+
+    def are_empty(self, tables: Sequence[Table]) -> bool:
+        for table in tables:
+            self._tx.run_literally(f"LOCK TABLE {table.quoted} IN ACCESS EXCLUSIVE MODE")
+        return _are_empty(self._tx, tables)
+
+
+class _Unchanged:
+    """The tables of a database, for a plan that is not carried out."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def run(self, statement: str) -> None:
+        pass
+
+    def count(self, query: str) -> int:  # noqa: ARG002
+        return 0  # it may ask for what is not there yet
+
+    def are_empty(self, tables: Sequence[Table]) -> bool:
+        return _are_empty(self._tx, tables)
+
+
+def _are_empty(tx: Transaction, tables: Sequence[Table]) -> bool:
+    present = [table for table in tables if tx.value("SELECT to_regclass(%(table)s) IS NOT NULL", table=table.quoted)]
+    return not any(tx.value_literally(f"SELECT EXISTS (SELECT FROM {table.quoted})") for table in present)
+
+
+def _known(tx: Transaction) -> Known:
+    schema, roles = tx.value("SELECT current_schema()"), list(ROLES)
+    if not tx.value("SELECT to_regclass('datasets') IS NOT NULL"):  # schema.sql is yet to be applied
+        return Known(schema=schema, relations=frozenset(tx.rows(SQL / "relations.sql")))
+    return Known(
+        schema=schema,
+        is_new=False,
+        recorded=recorded_tables(tx),
+        relations=frozenset(tx.rows(SQL / "relations.sql")),
+        schemas=frozenset(name for (name,) in tx.rows("SELECT nspname::text FROM pg_namespace")),
+        roles=tuple(role for (role,) in tx.rows(SQL / "roles.sql", roles=roles)),
+        without_rights=frozenset(tx.rows(SQL / "tables_without_rights.sql", roles=roles)),
+    )

@@ -1,0 +1,297 @@
+"""Tables of datasets in a database: made, adopted, changed, refused, checked."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg2
+import pytest
+from psycopg2.errors import CheckViolation, ForeignKeyViolation
+
+from pipeline.database import Database
+from pipeline.datasets.description import Constraints, Dataset, Field, Reference
+from pipeline.datasets.plan import Wanted
+from pipeline.datasets.registry import check_tables, make_tables, planned_statements, recorded_tables
+from pipeline.errors import RetryLaterError, SettingsError
+from pipeline.schema import apply_schema
+from tests.catalog import catalog, differences
+from tests.conftest import Pipeline, Services, at_once
+from tests.described import PEOPLE, PLACES, column_type
+
+REQUIRED = Constraints(required=True)
+CODE = Field("code", "code", constraints=Constraints(required=True, max_length=5))
+PRICE = Field("price", "price", type="integer", description="In cents, 100 % of it.")
+GOODS = Dataset("goods", "goods", ("goods.csv",), (CODE, PRICE), primary_key=("code",))
+SALES = Dataset(
+    "sales",
+    "sales",
+    ("sales.csv",),
+    (Field("day", "day", type="date", constraints=REQUIRED), Field("code", "code")),
+    references=(Reference(("code",), "goods", ("code",)),),
+)
+INSERT_GOODS = "INSERT INTO goods VALUES ('a', 5, 1, 1, 1, 'i'), ('b', 7, 1, 2, 1, 'i')"
+INSERT_SALES = "INSERT INTO sales VALUES (1, 1, '2026-01-01', 'a')"
+
+
+def wanted(*datasets: Dataset, table_schema: str | None = None) -> Wanted:
+    return Wanted(datasets, column_type, (PLACES, PEOPLE), {"places"}, table_schema)
+
+
+def make(pipeline: Pipeline, *datasets: Dataset) -> bool:
+    return make_tables(pipeline.database, wanted(*datasets))
+
+
+def run(pipeline: Pipeline, statement: str) -> None:
+    with pipeline.database.transaction() as tx:
+        tx.run(statement)
+
+
+def with_price(**constraints: object) -> Dataset:
+    return replace(GOODS, fields=(CODE, replace(PRICE, constraints=Constraints(**constraints))))
+
+
+def test_tables_are_made_once(pipeline: Pipeline) -> None:
+    assert make(pipeline, GOODS, SALES)
+    run(pipeline, INSERT_GOODS)
+    run(pipeline, INSERT_SALES)
+    before = catalog(pipeline.database)
+    assert not make(pipeline, GOODS, SALES)
+    assert differences(catalog(pipeline.database), before) == set()
+    assert pipeline.rows("SELECT name, table_schema, table_name FROM datasets ORDER BY name") == [
+        ("goods", "public", "goods"),
+        ("sales", "public", "sales"),
+    ]
+
+
+def test_the_tables_hold_the_rules_of_the_description(pipeline: Pipeline) -> None:
+    make(pipeline, GOODS, SALES)
+    with pytest.raises(CheckViolation), psycopg2.connect(pipeline.services.database_url) as connection:
+        connection.cursor().execute("INSERT INTO goods VALUES ('too long', 5, 1, 1, 1, 'i')")
+    with pytest.raises(CheckViolation), psycopg2.connect(pipeline.services.database_url) as connection:
+        connection.cursor().execute("INSERT INTO goods VALUES ('a', 5, 1, 1, 1, 'x')")
+    with pytest.raises(ForeignKeyViolation), psycopg2.connect(pipeline.services.database_url) as connection:
+        connection.cursor().execute(INSERT_SALES)
+
+
+def test_a_row_may_refer_to_a_later_one_of_its_own_dataset(pipeline: Pipeline) -> None:
+    parts = replace(
+        GOODS, fields=(CODE, Field("part of", "part_of")), references=(Reference(("part of",), "goods", ("code",)),)
+    )
+    make(pipeline, parts)
+    run(
+        pipeline,
+        "INSERT INTO goods VALUES ('a', 'b', 1, 1, 1, 'i'); INSERT INTO goods VALUES ('b', NULL, 1, 2, 1, 'i')",
+    )
+    with pytest.raises(ForeignKeyViolation), psycopg2.connect(pipeline.services.database_url) as connection:
+        connection.cursor().execute("DELETE FROM goods WHERE code = 'b'")
+
+
+def test_the_tables_of_schema_sql_are_those_of_the_description(pipeline: Pipeline) -> None:
+    """Adopted as they are, but for comments and rights; and made from the description alone, the same."""
+    as_by_schema_sql = catalog(pipeline.database)
+    make(pipeline, PLACES, PEOPLE)
+    adopted = catalog(pipeline.database)
+    for kind in ("constraints", "rights"):
+        assert adopted[kind] == as_by_schema_sql[kind]
+    run(pipeline, "DROP TABLE people, places_listings")
+    assert make(pipeline, PLACES, PEOPLE)
+    assert differences(catalog(pipeline.database), adopted) == set()
+
+
+def test_schema_sql_leaves_adopted_tables_as_they_are(pipeline: Pipeline) -> None:
+    make(
+        pipeline, PLACES, replace(PEOPLE, description="All the people.", fields=(*PEOPLE.fields, Field("note", "note")))
+    )
+    adopted = catalog(pipeline.database)
+    run(pipeline, "UPDATE installation SET schema_sha256 = NULL")
+    assert apply_schema(pipeline.database)
+    assert differences(catalog(pipeline.database), adopted) == set()
+
+
+def test_a_dataset_of_the_same_name_as_one_of_the_project_can_have_any_shape(pipeline: Pipeline) -> None:
+    people = Dataset("people", "people", ("people.csv",), (Field("id", "id"),), primary_key=("id",))
+    make(pipeline, people)
+    run(pipeline, "INSERT INTO people VALUES ('x', 1, 1, 1, 'i')")
+    run(pipeline, "UPDATE installation SET schema_sha256 = NULL")
+    assert apply_schema(pipeline.database)
+    with pytest.raises(SettingsError, match="dataset 'people': its rows were known by the key"):
+        make(pipeline, PLACES, PEOPLE)
+
+
+def test_a_changed_description_changes_the_table_and_keeps_its_rows(pipeline: Pipeline) -> None:
+    make(pipeline, GOODS, SALES)
+    run(pipeline, INSERT_GOODS)
+    run(pipeline, INSERT_SALES)
+    wider = replace(PRICE, type="number")
+    assert make(pipeline, replace(GOODS, fields=(CODE, wider, Field("colour", "colour"))), SALES)
+    assert pipeline.rows("SELECT code, price, colour, pg_typeof(price)::text FROM goods ORDER BY 1") == [
+        ("a", 5, None, "numeric"),
+        ("b", 7, None, "numeric"),
+    ]
+    assert make(pipeline, replace(GOODS, fields=(CODE,)), SALES)
+    assert pipeline.rows("SELECT code, price FROM goods ORDER BY 1") == [("a", 5), ("b", 7)]
+    assert not make(pipeline, replace(GOODS, fields=(CODE,)), SALES)
+
+
+def test_a_new_rule_is_applied_if_all_rows_keep_it_and_else_refused_with_their_number(pipeline: Pipeline) -> None:
+    make(pipeline, GOODS, SALES)
+    run(pipeline, INSERT_GOODS)
+    assert make(pipeline, with_price(minimum="5", required=True), SALES)
+    before = catalog(pipeline.database)
+    with pytest.raises(SettingsError) as refused:
+        make(pipeline, replace(with_price(minimum="6", unique=True), title="Changed"), SALES)
+    assert str(refused.value) == (
+        "dataset 'goods': 1 row would break the rule for field 'price', which is to be CHECK (\"price\" >= bigint '6')"
+        " and was CHECK (\"price\" >= bigint '5'); forget its sources (`pipeline forget NAME...`) and run"
+        " `pipeline schema` again, or give the resource another name"
+    )
+    assert differences(catalog(pipeline.database), before) == set()
+
+
+def test_a_rule_that_compares_with_what_is_only_now_made_is_looked_at(pipeline: Pipeline) -> None:
+    make(pipeline, replace(SALES, references=()))
+    run(pipeline, INSERT_SALES)
+    with pytest.raises(SettingsError, match="dataset 'sales': 1 row"):
+        make(pipeline, GOODS, SALES)
+    assert pipeline.rows("SELECT to_regclass('goods')") == [(None,)]
+
+
+def test_any_change_is_applied_once_the_sources_are_forgotten(pipeline: Pipeline) -> None:
+    """Also if other datasets refer to the table."""
+    make(pipeline, GOODS, SALES)
+    run(pipeline, INSERT_GOODS)
+    by_number = replace(CODE, type="integer", constraints=REQUIRED)
+    goods = replace(GOODS, fields=(by_number, PRICE))
+    sales = replace(SALES, fields=(SALES.fields[0], Field("code", "code", type="integer")))
+    with pytest.raises(SettingsError, match="field 'code' was text and is to be bigint"):
+        make(pipeline, goods, sales)
+    run(pipeline, "DELETE FROM goods")
+    assert make(pipeline, goods, sales)
+    fresh = catalog(pipeline.database, "public", "goods", "sales")
+    run(pipeline, "DROP TABLE sales, goods")
+    make(pipeline, goods, sales)
+    assert differences(catalog(pipeline.database, "public", "goods", "sales"), fresh) == set()
+
+
+def test_a_table_that_others_made_is_refused(pipeline: Pipeline) -> None:
+    run(pipeline, "CREATE TABLE goods (note text)")
+    with pytest.raises(SettingsError) as refused:
+        make(pipeline, GOODS)
+    assert str(refused.value) == (
+        "dataset 'goods': there is a table goods in schema public already, which was not made for it; give the resource"
+        " another name, or its tables another schema with --table-schema"
+    )
+    with pytest.raises(SettingsError, match="there is a table loads in schema public already"):
+        make(pipeline, replace(GOODS, name="loads", table="loads"))
+
+
+def test_tables_go_into_a_schema_of_the_user_s_and_stay_there(pipeline: Pipeline) -> None:
+    make_tables(pipeline.database, wanted(GOODS, table_schema="Of mine"))
+    run(pipeline, INSERT_GOODS.replace("goods", '"Of mine".goods'))
+    assert not make(pipeline, GOODS)
+    assert make(pipeline, GOODS, SALES)
+    assert pipeline.rows("SELECT name, table_schema FROM datasets ORDER BY 1") == [
+        ("goods", "Of mine"),
+        ("sales", "public"),
+    ]
+    run(pipeline, INSERT_SALES)
+    with pytest.raises(SettingsError, match=r"dataset 'goods': its table is Of mine\.goods and is to be other\.goods"):
+        make_tables(pipeline.database, wanted(GOODS, SALES, table_schema="other"))
+
+
+@pytest.mark.parametrize("stage", ["producer", "worker", "exporter"])
+def test_stages_get_their_rights_also_on_tables_that_were_there_before_the_role(pipeline: Pipeline, stage: str) -> None:
+    make_tables(pipeline.database, wanted(GOODS, table_schema="mine"))
+    granted = catalog(pipeline.database, "mine")["rights"]
+    run(pipeline, f"REVOKE ALL ON mine.goods FROM pipeline_{stage}; REVOKE ALL ON SCHEMA mine FROM pipeline_{stage}")
+    assert make(pipeline, GOODS)
+    assert catalog(pipeline.database, "mine")["rights"] == granted
+    assert pipeline.rows(f"SELECT has_schema_privilege('pipeline_{stage}', 'mine', 'USAGE')") == [(True,)]
+    assert not make(pipeline, GOODS)
+
+
+def test_several_processes_can_make_the_tables_at_once(services: Services) -> None:
+    at_once(
+        lambda: make_tables(Database(services.database_url, "tests"), wanted(GOODS, SALES, PLACES, PEOPLE)), times=6
+    )
+    assert not make_tables(Database(services.database_url, "tests"), wanted(GOODS, SALES, PLACES, PEOPLE))
+
+
+def test_tables_that_are_current_are_left_alone_while_others_use_them(pipeline: Pipeline) -> None:
+    """Neither looking at them nor planning a change waits for a lock that conflicts with every other but a reader's."""
+    make(pipeline, GOODS)
+    run(pipeline, INSERT_GOODS)
+    with Database(pipeline.services.database_url, "tests").transaction() as tx:
+        tx.run("LOCK TABLE goods, datasets IN EXCLUSIVE MODE")
+        tx.run("SELECT pg_advisory_xact_lock(hashtext('pipeline schema'))")
+        assert not make(pipeline, GOODS)
+        planned = planned_statements(pipeline.database, wanted(with_price(minimum="5")))
+    assert planned[0] == (
+        'ALTER TABLE "public"."goods" ADD CONSTRAINT "goods_price_minimum" CHECK ("price" >= bigint \'5\')'
+    )
+
+
+def test_a_change_waits_for_others_no_longer_than_the_lock_timeout(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    make(pipeline, GOODS)
+    impatient = tmp_path / "sql"
+    impatient.mkdir()
+    (impatient / "session.sql").write_text("SET lock_timeout = '100ms'")
+    with Database(pipeline.services.database_url, "tests").transaction() as tx:
+        tx.run("SELECT FROM goods")
+        monkeypatch.setattr("pipeline.database.HERE", tmp_path)
+        with pytest.raises(RetryLaterError, match="55P03"):
+            make_tables(Database(pipeline.services.database_url, "tests"), wanted(with_price(minimum="5")))
+
+
+def test_a_plan_can_be_seen_before_there_is_any_table(pipeline: Pipeline) -> None:
+    run(pipeline, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    people = Dataset("people", "people", ("people.csv",), (Field("id", "id"),))
+    assert 'DROP TABLE "public"."people"' in planned_statements(pipeline.database, wanted(people))
+    statements = planned_statements(pipeline.database, wanted(GOODS, PLACES, PEOPLE))
+    assert [text.split("(")[0] for text in statements if text.startswith("CREATE TABLE")] == [
+        'CREATE TABLE "public"."goods" '
+    ]
+    assert pipeline.rows("SELECT to_regclass('goods')") == [(None,)]
+
+
+def test_what_is_planned_can_be_run_by_hand(pipeline: Pipeline) -> None:
+    dataset = replace(GOODS, name="it's", title="\\ 100 % '", fields=(CODE, replace(PRICE, description="\\n \n ''")))
+    for statement in planned_statements(pipeline.database, wanted(PLACES, PEOPLE, dataset)):
+        with pipeline.database.transaction() as tx:
+            tx.run_literally(statement)
+    assert not make(pipeline, PLACES, PEOPLE, dataset)
+
+
+def test_tables_are_checked_against_the_description(pipeline: Pipeline) -> None:
+    def check(dataset: Dataset) -> None:
+        with pipeline.database.transaction() as tx:
+            check_tables(tx, dataset, column_type)
+
+    with pytest.raises(SettingsError) as missing:
+        check(GOODS)
+    assert str(missing.value) == "dataset 'goods' has no table yet; `pipeline schema --data DIR` makes it"
+    make(pipeline, GOODS, SALES)
+    check(GOODS)
+    check(SALES)
+    check(replace(GOODS, title="Another title"))
+    with pytest.raises(SettingsError) as differs:
+        check(replace(GOODS, fields=(*GOODS.fields, Field("colour", "colour"))))
+    assert str(differs.value) == (
+        'dataset \'goods\': its table goods differs from its description: it lacks ALTER TABLE "public"."goods" ADD'
+        ' COLUMN "colour" text; `pipeline schema --data DIR` changes it, or says why not'
+    )
+    run(pipeline, "DROP TABLE sales")
+    with pytest.raises(SettingsError, match="dataset 'sales' has no table yet"):
+        check(SALES)
+
+
+def test_the_recorded_tables_say_where_a_dataset_is(pipeline: Pipeline) -> None:
+    make(pipeline, PLACES, replace(GOODS, shared_keys=True))
+    with pipeline.database.transaction() as tx:
+        recorded = recorded_tables(tx)
+    assert [(table.quoted, table.shape) for table in recorded["goods"].tables] == [
+        ('"public"."goods_listings"', "listings"),
+        ('"public"."goods"', "decided"),
+    ]
+    assert (recorded["places"].schema, recorded["places"].table) == ("public", "places")
