@@ -192,7 +192,7 @@ def schema(data: Path, table_schema: str | None, only_print: bool, database_url:
     pipeline_producer, pipeline_worker and pipeline_exporter may log in with the password that it holds.
     """
     password = credentials.from_environment("STAGE_PASSWORD")  # without a flag: those stand in lists of processes
-    from pipeline.datasets import described  # reads what no other command needs
+    from pipeline.tables import described  # reads what no other command needs
 
     database = Database(database_url, "schema")
     wanted = described.wanted_tables(data, table_schema)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline import stages
 from pipeline.database import Database
-from pipeline.datasets.described import bring_up_to_date, wanted_tables
+from pipeline.tables.described import bring_up_to_date, wanted_tables
 from pipeline.waiting import patiently
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.database import quote_identifier, quote_literal
-from pipeline.datasets.description import Constraints, Dataset, Field, Reference
+from pipeline.descriptions.description import Constraints, Dataset, Field, Reference
 
 REQUIRED = Constraints(required=True)
 NAME = Constraints(required=True, min_length=1, max_length=200)

@@ -8,9 +8,9 @@ import pytest
 from psycopg2.errors import CheckViolation, ForeignKeyViolation
 
 from pipeline.database import Database
-from pipeline.datasets.description import Constraints, Dataset, Field, Reference
-from pipeline.datasets.plan import Wanted
-from pipeline.datasets.registry import check_tables, make_tables, planned_statements, recorded_tables
+from pipeline.descriptions.description import Constraints, Dataset, Field, Reference
+from pipeline.tables.plan import Wanted
+from pipeline.tables.registry import check_tables, make_tables, planned_statements, recorded_tables
 from pipeline.errors import RetryLaterError, SettingsError
 from pipeline.schema import apply_schema
 from tests.catalog import catalog, differences

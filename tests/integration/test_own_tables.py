@@ -1,7 +1,7 @@
 """The project's own description and schema.sql say the same of the same tables."""
 
-from pipeline.datasets.described import bring_up_to_date, wanted_tables
-from pipeline.datasets.registry import make_tables
+from pipeline.tables.described import bring_up_to_date, wanted_tables
+from pipeline.tables.registry import make_tables
 from tests.catalog import catalog, differences
 from tests.conftest import Pipeline
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.datasets.description import Constraints, Dataset, Field, Reference
-from pipeline.datasets.evolution import RETIRED_COMMENT, Change, Refusal, changes, with_retired
-from pipeline.datasets.table import Table
-from pipeline.datasets.tables import tables_of
+from pipeline.descriptions.description import Constraints, Dataset, Field, Reference
+from pipeline.tables.evolution import RETIRED_COMMENT, Change, Refusal, changes, with_retired
+from pipeline.tables.table import Table
+from pipeline.tables.tables import tables_of
 from tests.described import column_type
 
 CODE = Field("code", "code", constraints=Constraints(required=True, max_length=5))

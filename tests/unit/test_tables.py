@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.datasets import ddl
-from pipeline.datasets.constraint_names import ConstraintNames
-from pipeline.datasets.description import Constraints, Dataset, Field, Reference
-from pipeline.datasets.table import Table
-from pipeline.datasets.tables import Home, tables_of
+from pipeline.tables import ddl
+from pipeline.tables.constraint_names import ConstraintNames
+from pipeline.descriptions.description import Constraints, Dataset, Field, Reference
+from pipeline.tables.table import Table
+from pipeline.tables.tables import Home, tables_of
 from pipeline.errors import SettingsError
 from tests.described import PEOPLE, PLACES, column_type
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pipeline.database import quote_identifier, quote_literal
-from pipeline.datasets import ddl
-from pipeline.datasets.description import Dataset
-from pipeline.datasets.evolution import Change, Refusal, changes, with_retired
-from pipeline.datasets.table import Table
-from pipeline.datasets.tables import ColumnTypeOf, Home, columns_by_field, tables_of
+from pipeline.tables import ddl
+from pipeline.descriptions.description import Dataset
+from pipeline.tables.evolution import Change, Refusal, changes, with_retired
+from pipeline.tables.table import Table
+from pipeline.tables.tables import ColumnTypeOf, Home, columns_by_field, tables_of
 from pipeline.errors import SettingsError
 from pipeline.schema import ROLES
 from pipeline.terminal import counted

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from pipeline.database import quote_identifier, quote_literal
-from pipeline.datasets.constraint_names import shortened
-from pipeline.datasets.table import Column, Constraint, Table, listed
+from pipeline.tables.constraint_names import shortened
+from pipeline.tables.table import Column, Constraint, Table, listed
 
 SOURCE_INDEX_COMMENT = "Serves forgetting a source, and finding the rows that are gone from its file."
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from pipeline.database import Database
-from pipeline.datasets.columns import column
-from pipeline.datasets.package import OWN_PACKAGE, find_package, read_package
-from pipeline.datasets.plan import Wanted
-from pipeline.datasets.registry import make_tables, planned_statements
+from pipeline.columns.column import column
+from pipeline.descriptions.package import OWN_PACKAGE, find_package, read_package
+from pipeline.tables.plan import Wanted
+from pipeline.tables.registry import make_tables, planned_statements
 from pipeline.schema import LOCK, SCHEMA, apply_schema, is_current
 
 OWN_TABLES = frozenset({"places"})  # of the project's datasets, made by schema.sql

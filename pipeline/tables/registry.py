@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.database import Database, Transaction
-from pipeline.datasets.description import Dataset
-from pipeline.datasets.evolution import Refusal, changes
-from pipeline.datasets.plan import Known, Recorded, Wanted, plan
-from pipeline.datasets.table import Table
-from pipeline.datasets.tables import ColumnTypeOf, tables_of
+from pipeline.descriptions.description import Dataset
+from pipeline.tables.evolution import Refusal, changes
+from pipeline.tables.plan import Known, Recorded, Wanted, plan
+from pipeline.tables.table import Table
+from pipeline.tables.tables import ColumnTypeOf, tables_of
 from pipeline.errors import SettingsError
 from pipeline.schema import LOCK, ROLES
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.database import is_storable, quote_identifier
-from pipeline.datasets.constraint_names import ConstraintNames, shortened
-from pipeline.datasets.description import Dataset, Field, Reference
-from pipeline.datasets.table import Check, Column, ForeignKey, Shape, Table, Unique
+from pipeline.tables.constraint_names import ConstraintNames, shortened
+from pipeline.descriptions.description import Dataset, Field, Reference
+from pipeline.tables.table import Check, Column, ForeignKey, Shape, Table, Unique
 from pipeline.errors import SettingsError
 
 BOOKKEEPING = {

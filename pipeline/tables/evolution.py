@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from pipeline.database import quote_identifier
-from pipeline.datasets import ddl
-from pipeline.datasets.table import Column, Constraint, Table
+from pipeline.tables import ddl
+from pipeline.tables.table import Column, Constraint, Table
 
 WIDENINGS = ("smallint", "integer", "bigint", "numeric")  # each holds all values of those before it, as they are
 LONGEST_DEFINITION = 120  # characters of a rule in a message

@@ -1,0 +1,1 @@
+"""The tables of datasets: made from their descriptions, and kept to them."""
