@@ -1,6 +1,6 @@
 -- The whole database: reference data, people, the ledger, the rejected rows, and who may do what with them.
 -- Repeatable: right on an empty database, on a full one, on one of an earlier version, and from several processes at once.
--- Tables of other datasets are made from their descriptions, by `pipeline schema`; see pipeline/datasets/ddl.py.
+-- Tables of other datasets are made from their descriptions, by `pipeline schema`; see pipeline/tables/ddl.py.
 
 BEGIN;
 
@@ -110,11 +110,13 @@ CREATE TABLE IF NOT EXISTS datasets (
     table_schema text NOT NULL,
     table_name   text NOT NULL,
     structure    jsonb NOT NULL,
+    keys_freed_at timestamptz,
     CONSTRAINT datasets_pkey PRIMARY KEY (name)
 );
 COMMENT ON TABLE datasets IS 'Datasets that `pipeline schema` has made or adopted the tables of.';
 COMMENT ON COLUMN datasets.name IS 'Of the resource in datapackage.json.';
 COMMENT ON COLUMN datasets.table_name IS 'Its own table, which reports read; structure names all that were made for it.';
+COMMENT ON COLUMN datasets.keys_freed_at IS 'When a key of it last became free: rows that were rejected for it are loaded again.';
 COMMENT ON COLUMN datasets.structure IS 'What the tables were made from; a new description is compared with it.';
 
 CREATE TABLE IF NOT EXISTS loads (
@@ -210,7 +212,7 @@ COMMENT ON COLUMN loads.description_sha256 IS 'Of the description that its rows 
 CREATE TABLE IF NOT EXISTS chunk_texts (
     load_id bigint NOT NULL,
     number  integer NOT NULL,
-    content text NOT NULL,
+    content bytea NOT NULL,
     CONSTRAINT chunk_texts_pkey PRIMARY KEY (load_id, number),
     CONSTRAINT chunk_texts_load_id_number_fkey FOREIGN KEY (load_id, number)
         REFERENCES load_chunks (load_id, number) ON DELETE CASCADE
@@ -412,7 +414,7 @@ BEGIN
             UPDATE (reopened, job_group, committed_at, inserted, updated, unchanged, rejected, deleted)
             ON load_chunks TO pipeline_producer;
         GRANT SELECT ON installation, current_loads, load_progress TO pipeline_producer;
-        GRANT SELECT ON datasets TO pipeline_producer;
+        GRANT SELECT, UPDATE (keys_freed_at) ON datasets TO pipeline_producer;
         GRANT SELECT, INSERT ON descriptions TO pipeline_producer;
         GRANT SELECT, DELETE ON people, places_listings, places, counties, countries TO pipeline_producer;
         GRANT SELECT (source_id), DELETE ON rejected_rows TO pipeline_producer;
@@ -424,6 +426,7 @@ BEGIN
         -- Fills the plan of a load, but cannot change it.
         GRANT SELECT ON installation, datasets, sources, descriptions, loads, current_loads TO pipeline_worker;
         GRANT SELECT, INSERT, DELETE ON chunk_texts TO pipeline_worker;
+        GRANT UPDATE (keys_freed_at) ON datasets TO pipeline_worker;
         GRANT SELECT, UPDATE (committed_at, inserted, updated, unchanged, rejected, deleted)
             ON load_chunks TO pipeline_worker;
         GRANT SELECT, INSERT (name) ON countries TO pipeline_worker;

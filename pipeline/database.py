@@ -321,6 +321,8 @@ def copy_field(text: str) -> str:
     if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
         text = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
     return text
+
+
 def quote_identifier(*names: str) -> str:
     """A name as SQL takes it, whatever it holds; several, such as a schema and a table, with dots between."""
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)

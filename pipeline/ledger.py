@@ -249,6 +249,11 @@ def enter_description(tx: Transaction, content: str) -> None:
     tx.run(SQL["enter_description"], content=content)
 
 
+def describe_earlier_loads(tx: Transaction, dataset: str, sha256: str, content: str) -> None:
+    """Records the description of loads of a dataset that have none."""
+    tx.run(SQL["describe_earlier_loads"], dataset=dataset, sha256=sha256, content=content)
+
+
 def delete_rejected(tx: Transaction, claimed: Claim) -> None:
     """Removes the rejected rows in the range of a chunk."""
     span = {"first_row": claimed.first_row, "last_row": claimed.last_row}

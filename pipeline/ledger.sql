@@ -280,3 +280,22 @@ SELECT NOT EXISTS (
 -- name: free_keys
 -- Records that keys of a dataset have become free, so that rows which were rejected for them are loaded again.
 UPDATE datasets SET keys_freed_at = clock_timestamp() WHERE name = %(dataset)s;
+
+-- name: describe_earlier_loads
+-- Records the description of loads of a dataset that have none.
+INSERT INTO descriptions (sha256, content)
+SELECT %(sha256)s, %(content)s
+WHERE EXISTS (
+    SELECT
+    FROM loads
+    JOIN sources ON sources.id = loads.source_id
+    WHERE dataset = %(dataset)s AND description_sha256 IS NULL
+)
+ON CONFLICT DO NOTHING;
+
+UPDATE loads
+SET description_sha256 = %(sha256)s
+FROM sources
+WHERE sources.id = loads.source_id
+  AND dataset = %(dataset)s
+  AND description_sha256 IS NULL;

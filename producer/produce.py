@@ -8,6 +8,7 @@ from functools import partial
 from itertools import groupby
 
 from pipeline import ledger, remedies
+from pipeline.columns.column import column
 from pipeline.database import Database
 from pipeline.descriptions.description import others_referred_to
 from pipeline.descriptions.descriptor import description_digest, rules_of_rows
@@ -143,7 +144,7 @@ def _known(sources: Sequence[Source], database: Database) -> dict[str, KnownSour
     """
     with database.transaction() as tx:
         for dataset in {source.dataset.name: source.dataset for source in sources}.values():
-            check_tables(tx, dataset)
+            check_tables(tx, dataset, column)
         known = ledger.known_sources(tx)
     for source in sources:
         before = known.get(source.name)

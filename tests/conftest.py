@@ -25,7 +25,7 @@ from pipeline.database import Database
 from pipeline.embedded import servers as embedded
 from pipeline.limits import RowLimit
 from pipeline.queue import ChunkQueue
-from pipeline.schema import apply_schema
+from pipeline.tables.described import bring_up_to_date, wanted_tables
 from producer.preview import Limits
 from producer.produce import Produced, produce
 from producer.sources import find_sources
@@ -40,6 +40,7 @@ PEOPLE = (
     "Siân,Parry,1923-04-05,Tenby\n"
     "Jean,Kerr,1901-02-03,Ayr\n"
 )
+OWN_TABLES = wanted_tables(PROJECT / "data")
 ANY_VERSION = Limits(max_rejects=RowLimit.parse("100%"), allow_empty=True)
 NUMBERS = count(1)
 
@@ -65,7 +66,7 @@ def servers() -> Iterator[embedded.Servers]:
         with embedded.running(Path(folder) / "state") as started:
             with _administration(started.database_url) as cursor:
                 cursor.execute("CREATE DATABASE with_schema")
-            apply_schema(Database(with_path(started.database_url, "/with_schema"), "tests"))
+            bring_up_to_date(Database(with_path(started.database_url, "/with_schema"), "tests"), OWN_TABLES)
             yield started
 
 

@@ -61,7 +61,8 @@ class DatasetLoader:
             is_preview=previewed is not None,
             references_may_come=references_may_come,
         )
-        self._table = self._table_of_kind([key.name for key in own.tables[-1].foreign_keys])
+        own_sql = HERE / f"{dataset.name}.sql" if own.has_own_table else None
+        self._table = self._table_of_kind([key.name for key in own.tables[-1].foreign_keys], own_sql)
 
     def rows(self, claimed: Claim, content: bytes) -> SourceRows:
         """The rows of a chunk; raises PipelineError if the content is not the one that the producer sealed."""
@@ -113,7 +114,9 @@ class DatasetLoader:
             raise InUseError(f"{named} name its {self.dataset.name}; forget those sources with it, or first")
         return self._table.forget(tx, source_id)
 
-    def _table_of_kind(self, foreign_keys: list[str]) -> PositionalTable | KeyedTable | SharedTable:
+    def _table_of_kind(
+        self, foreign_keys: list[str], own_sql: Path | None
+    ) -> PositionalTable | KeyedTable | SharedTable:
         dataset, names = self.dataset, self._names
         if not dataset.primary_key:
             return PositionalTable(names, foreign_keys)
@@ -121,7 +124,7 @@ class DatasetLoader:
         key = KeyFields(dataset.primary_key, tuple(map(fields.index, dataset.primary_key)))
         if dataset.shared_keys:
             others = [name for name in fields if name not in dataset.primary_key]
-            return SharedTable(dataset.name, names, key, others, own_sql(dataset))
+            return SharedTable(dataset.name, names, key, others, own_sql)
         return KeyedTable(dataset.name, names, key, self.rows)
 
     def _known_keys(self, number: int, recorded: Mapping[str, Recorded], previewed: Collection[str] | None) -> KnownKeys:
@@ -138,8 +141,3 @@ class DatasetLoader:
             quote_identifier(previewed_name(target.table)) if reference.dataset in (previewed or ()) else None,
         )
 
-
-def own_sql(dataset: Dataset) -> Path | None:
-    """The file of SQL that a dataset brings for its tables, if it has one."""
-    path = HERE / f"{dataset.name}.sql"
-    return path if path.exists() else None

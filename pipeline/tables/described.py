@@ -1,9 +1,13 @@
 """The tables that a data folder's files need: what its description, or else the project's own, says."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline import ledger
 from pipeline.database import Database
 from pipeline.columns.column import column
+from pipeline.descriptions.description import Dataset
+from pipeline.descriptions.descriptor import description_digest, rules_of_rows
 from pipeline.descriptions.package import OWN_PACKAGE, find_package, read_package
 from pipeline.tables.plan import Wanted
 from pipeline.tables.registry import make_tables, planned_statements
@@ -24,7 +28,17 @@ def wanted_tables(data: Path, table_schema: str | None = None) -> Wanted:
 def bring_up_to_date(database: Database, wanted: Wanted) -> bool:
     """Applies schema.sql and makes the tables; returns False if the database had both, and nothing was done."""
     applied = apply_schema(database)
-    return make_tables(database, wanted) or applied
+    made = make_tables(database, wanted)
+    if applied or made:
+        describe_earlier_loads(database, wanted.project)
+    return applied or made
+
+
+def describe_earlier_loads(database: Database, project: Sequence[Dataset]) -> None:
+    """Records the project's descriptions with loads from before descriptions were recorded: it was their rules."""
+    with database.transaction() as tx:
+        for dataset in project:
+            ledger.describe_earlier_loads(tx, dataset.name, description_digest(dataset), rules_of_rows(dataset))
 
 
 def script(database: Database, wanted: Wanted) -> str:

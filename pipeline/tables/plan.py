@@ -30,6 +30,11 @@ class Recorded:
     tables: tuple[Table, ...]  # made from its description, in the order of their making
 
     @property
+    def has_own_table(self) -> bool:
+        """Whether an SQL file makes the table that reports read, out of the listings."""
+        return self.tables[-1].shape == "listings"
+
+    @property
     def home(self) -> Home:
         columns = {field: column.name for column in self.tables[-1].columns for field in column.fields}
         return Home(self.schema, self.table, columns)

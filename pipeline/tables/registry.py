@@ -44,7 +44,7 @@ def recorded_tables(tx: Transaction) -> dict[str, Recorded]:
     }
 
 
-def check_tables(tx: Transaction, dataset: Dataset, column_type: ColumnTypeOf, *, has_own_table: bool = False) -> None:
+def check_tables(tx: Transaction, dataset: Dataset, column_type: ColumnTypeOf) -> None:
     """Promises that the tables of a dataset are as its description says; comments do not count.
 
     Raises SettingsError, naming the dataset, what is missing or differs, and the command that mends it.
@@ -54,7 +54,7 @@ def check_tables(tx: Transaction, dataset: Dataset, column_type: ColumnTypeOf, *
     if own is None:
         raise SettingsError(f"dataset '{dataset.name}' has no table yet; `pipeline schema --data DIR` makes it")
     homes = {name: each.home for name, each in recorded.items()}
-    wanted = tables_of(dataset, own.schema, homes, column_type, has_own_table=has_own_table)
+    wanted = tables_of(dataset, own.schema, homes, column_type, has_own_table=own.has_own_table)
     for change in changes(own.tables, wanted):
         if not change.only_words:
             difference = change.reason if isinstance(change, Refusal) else f"it lacks {change.statement}"
