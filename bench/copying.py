@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import psycopg2
-
 from pipeline.datasets.people import TABLE_COLUMNS
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from pipeline.datasets.people import People
+
 from pipeline.ledger import MissingChunk
 from pipeline.queue import ChunkQueue
 from producer.scan import scan

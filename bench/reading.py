@@ -17,9 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+from pipeline.datasets.people import People
+
 from pipeline import PROJECT
 from pipeline.database import Database
-from pipeline.datasets.people import People
 from pipeline.embedded import servers
 from pipeline.schema import apply_schema
 from producer.scan import scan

@@ -323,6 +323,12 @@ def copy_field(text: str) -> str:
     return text
 
 
+def uncopied(text: str) -> str:
+    """The text that `copy_field` escaped."""
+    parts = text.split("\\\\")
+    return "\\".join(part.replace("\\t", "\t").replace("\\n", "\n").replace("\\r", "\r") for part in parts)
+
+
 def quote_identifier(*names: str) -> str:
     """A name as SQL takes it, whatever it holds; several, such as a schema and a table, with dots between."""
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)

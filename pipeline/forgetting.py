@@ -6,9 +6,9 @@ from graphlib import TopologicalSorter
 
 from pipeline import ledger
 from pipeline.database import Database, Transaction
-from pipeline.descriptions.description import others_referred_to
 from pipeline.datasets.loader import DatasetLoader
 from pipeline.datasets.loaders import DatasetLoaders
+from pipeline.descriptions.description import others_referred_to
 from pipeline.errors import InUseError, SettingsError
 from pipeline.ledger import KnownSource, MissingChunk
 from pipeline.queue import ChunkQueue
@@ -54,8 +54,8 @@ def forget_rows(tx: Transaction, names: set[str]) -> tuple[list[Forgotten], list
     refers_to = {loader.dataset.name: others_referred_to(loader.dataset) for loader in of.values()}
     # First what refers to others, such as people to places.
     order = {dataset: number for number, dataset in enumerate(TopologicalSorter(refers_to).static_order())}
-    names = sorted(known, key=lambda name: (-order[known[name].dataset], name))
-    return [_forget(tx, name, known[name].id, of[name]) for name in names], chunks
+    in_order = sorted(known, key=lambda name: (-order[known[name].dataset], name))
+    return [_forget(tx, name, known[name].id, of[name]) for name in in_order], chunks
 
 
 def _forget(tx: Transaction, name: str, source_id: int, loader: DatasetLoader) -> Forgotten:

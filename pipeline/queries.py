@@ -1,6 +1,7 @@
 """Named SQL statements, several in one file, with the names of tables and columns filled in."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -10,13 +11,13 @@ NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 class Queries:
     """The statements of a .sql file, each opened by a line `-- name: NAME`."""
 
-    def __init__(self, path: Path, others: Path | None = None, **names: str) -> None:
+    def __init__(self, path: Path, names: Mapping[str, str] | None = None, others: Path | None = None) -> None:
         """`names` replace {name} in the statements: quoted identifiers, or lists of them.
 
         Statements of the file `others` stand in place of those of the same names.
         """
         self._statements = {**_statements(path), **(_statements(others) if others else {})}
-        self._names = names
+        self._names = names or {}
 
     def __getitem__(self, name: str) -> str:
         """The statement; raises KeyError if there is none of this name."""

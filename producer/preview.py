@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from pipeline import ledger
 from pipeline.database import Transaction
-from pipeline.descriptions.description import others_referred_to
 from pipeline.datasets.loader import DatasetLoader
 from pipeline.datasets.outcome import Rejected, Stored
-from pipeline.tables.registry import recorded_tables
+from pipeline.descriptions.description import others_referred_to
 from pipeline.errors import PipelineError
 from pipeline.ledger import ChunkPlan, Claim, KnownSource
 from pipeline.limits import RowLimit
+from pipeline.tables.registry import recorded_tables
 from producer.content import Contents
 from producer.scanned import Scanned, bytes_of
 
@@ -144,7 +144,8 @@ class Preview:
         rows_left = sum(claim.row_count for _, claim in claims)
         outlook.unchanged = version.row_count - rows_left
         # Rows of one key, and rows that others refer to, are known by comparing them alone.
-        is_compared = limits is None or bool(version.dataset.primary_key) or version.dataset.name in self._referred_to
+        is_referred_to = version.dataset.name in self._referred_to
+        is_compared = limits is None or is_referred_to or bool(version.dataset.primary_key)
         with self._contents.opened(version.source, version.encoding) as content:
             for chunk, claim in claims:
                 rows = loader.rows(claim, bytes_of(version, content.file, chunk))
@@ -154,7 +155,7 @@ class Preview:
                     outlook.add(loader.compare(self._tx, claim, resolved, rows))
                 else:
                     outlook.reject(resolved.rejected)
-                if limits and version.dataset.name not in self._referred_to and not could_break(outlook, rows_left, limits):
+                if limits and not is_referred_to and not could_break(outlook, rows_left, limits):
                     break
         return outlook
 

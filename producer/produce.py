@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
-from pipeline import ledger, remedies
+from pipeline import ledger
 from pipeline.columns.column import column
 from pipeline.database import Database
 from pipeline.descriptions.description import others_referred_to
 from pipeline.descriptions.descriptor import description_digest, rules_of_rows
-from pipeline.tables.registry import check_tables
 from pipeline.errors import InputError, SettingsError
 from pipeline.ledger import KnownSource, LoadPlan, MissingChunk
 from pipeline.progress import Progress
 from pipeline.queue import ChunkQueue
 from pipeline.sealing import Load, Version, seal
+from pipeline.tables.registry import check_tables
 from pipeline.terminal import counted
 from pipeline.waiting import patiently
 from producer.content import Contents, fingerprint
@@ -151,7 +151,7 @@ def _known(sources: Sequence[Source], database: Database) -> dict[str, KnownSour
         if before and before.dataset != source.dataset.name:
             raise SettingsError(
                 f"{source.name} was loaded as {before.dataset}, and is described as {source.dataset.name} now;"
-                f" forget it first: {remedies.current.forget}"
+                f" forget {source.name} first"
             )
     return known
 

@@ -108,7 +108,9 @@ def _source(package: Package, folder: Path, path: Path, name: str | None) -> Sou
         name = without_gz(path.resolve().relative_to(folder.resolve()).as_posix() if inside else path.name)
     dataset = dataset_of(package, name)
     if dataset is None:
-        raise InputError(f"{path}: '{name}' matches no dataset; call it one of {expected_names(package)}, or use --name")
+        raise InputError(
+            f"{path}: '{name}' matches no dataset; call it one of {expected_names(package)}, or use --name"
+        )
     return Source(name, path, dataset)
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from pipeline.columns.constraints import Block, rules
-from pipeline.descriptions.description import Field
 from pipeline.columns.types import type_of
 from pipeline.columns.types.column_type import BadTextError, clean
+from pipeline.descriptions.description import Field
 from pipeline.rows import Fault, storing_fault
 
 NULL = "\\N"  # in COPY's text format

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pipeline.descriptions.description import Field
 from pipeline.columns.types.column_type import BadTextError, ColumnType, Value, clean
 from pipeline.columns.types.pattern import Pattern
+from pipeline.descriptions.description import Field
 
 BOUNDS: dict[str, tuple[str, Callable[[Any, Any], bool], str]] = {
     "minimum": (">=", operator.ge, "is less than"),

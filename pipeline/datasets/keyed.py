@@ -30,7 +30,7 @@ class KeyedTable:
         self._names = names
         self._key = key
         self._rows_of = rows_of
-        self._queries = Queries(SQL, **names)
+        self._queries = Queries(SQL, names)
         self.is_removed_with_source = "referred.source_id = %(source_id)s"
 
     def store(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
@@ -62,7 +62,7 @@ class KeyedTable:
         if not ledger.is_last_missing(tx, claimed):
             return 0
         condition = not_referred_to(tx, self._names["table"], "held")
-        queries = Queries(SQL, **self._names, is_not_referred_to=condition)
+        queries = Queries(SQL, self._names | {"is_not_referred_to": condition})
         removed = int(tx.value(queries["remove_gone"], source_id=claimed.source_id, load=claimed.load))
         if removed:
             ledger.free_keys(tx, self._dataset)

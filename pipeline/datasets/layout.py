@@ -14,8 +14,12 @@ def stored_positions(dataset: Dataset) -> list[int]:
         for number, reference in enumerate(dataset.references)
         if reference.id_column
     }
-    replaced = {names.index(name) for reference in dataset.references if reference.id_column for name in reference.fields}
-    return [ids.get(position, position) for position in range(len(names)) if position in ids or position not in replaced]
+    replaced = {
+        names.index(name) for reference in dataset.references if reference.id_column for name in reference.fields
+    }
+    return [
+        ids.get(position, position) for position in range(len(names)) if position in ids or position not in replaced
+    ]
 
 
 def stored_columns(dataset: Dataset) -> list[str]:

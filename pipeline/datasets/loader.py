@@ -5,24 +5,24 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.database import Transaction, quote_identifier
 from pipeline.columns.column import column
-from pipeline.descriptions.description import Dataset
-from pipeline.descriptions.header import field_positions
+from pipeline.database import Transaction, quote_identifier
 from pipeline.datasets.keyed import KeyedTable
 from pipeline.datasets.names import previewed_name, statement_names
 from pipeline.datasets.outcome import Resolved, Stored
-from pipeline.tables.plan import Recorded
 from pipeline.datasets.positional import PositionalTable
 from pipeline.datasets.references import KnownKeys
-from pipeline.datasets.rejecting import KeyFields
 from pipeline.datasets.referrers import rows_that_refer
+from pipeline.datasets.rejecting import KeyFields
 from pipeline.datasets.resolving import RowResolver
 from pipeline.datasets.shared import SharedTable
+from pipeline.descriptions.description import Dataset
+from pipeline.descriptions.header import field_positions
 from pipeline.errors import InUseError, PipelineError
 from pipeline.ledger import Claim
 from pipeline.queries import Queries
 from pipeline.rows import SourceRows
+from pipeline.tables.plan import Recorded
 
 HERE = Path(__file__).parent
 
@@ -99,7 +99,7 @@ class DatasetLoader:
 
     def prepare_preview(self, tx: Transaction) -> None:
         """Makes place for what the preview of this dataset tells the previews of others, for this transaction."""
-        queries = Queries(HERE / "previewed.sql", **self._names)
+        queries = Queries(HERE / "previewed.sql", self._names)
         tx.run(queries["prepare_keyed" if self.dataset.primary_key else "prepare_positional"])
 
     def loaded_rows(self, tx: Transaction, source_id: int) -> int:
@@ -107,7 +107,7 @@ class DatasetLoader:
         return self._table.loaded_rows(tx, source_id)
 
     def forget(self, tx: Transaction, source_id: int) -> int:
-        """Removes the rows of a source; returns how many. Raises InUseError, naming sources, if others refer to them."""
+        """Removes the rows of a source; returns how many. Raises InUseError, naming the sources that refer to them."""
         condition = self._table.is_removed_with_source
         if in_use := rows_that_refer(tx, self._names["table"], condition, source_id=source_id):
             named = ", ".join(f"{count:,} rows of {source}" for source, count in in_use)
@@ -127,7 +127,9 @@ class DatasetLoader:
             return SharedTable(dataset.name, names, key, others, own_sql)
         return KeyedTable(dataset.name, names, key, self.rows)
 
-    def _known_keys(self, number: int, recorded: Mapping[str, Recorded], previewed: Collection[str] | None) -> KnownKeys:
+    def _known_keys(
+        self, number: int, recorded: Mapping[str, Recorded], previewed: Collection[str] | None
+    ) -> KnownKeys:
         reference = self.dataset.references[number]
         names = [field.name for field in self.dataset.fields]
         positions = [names.index(name) for name in reference.fields]
@@ -140,4 +142,3 @@ class DatasetLoader:
             [quote_identifier(target.home.columns[key]) for key in reference.keys],
             quote_identifier(previewed_name(target.table)) if reference.dataset in (previewed or ()) else None,
         )
-

@@ -2,8 +2,8 @@
 
 from pipeline import ledger
 from pipeline.database import Transaction
-from pipeline.descriptions.descriptor import dataset_from_json
 from pipeline.datasets.loader import DatasetLoader
+from pipeline.descriptions.descriptor import dataset_from_json
 from pipeline.tables.registry import recorded_tables
 
 KEPT = 50  # loaders, which remember what they looked up
@@ -16,7 +16,7 @@ class DatasetLoaders:
         self._by_digest: dict[str, DatasetLoader] = {}
 
     def of(self, tx: Transaction, digest: str) -> DatasetLoader:
-        """The loader for chunks of this description; raises PipelineError if the tables of its dataset are not there."""
+        """The loader for chunks of this description; raises PipelineError if its dataset has no tables."""
         if digest not in self._by_digest:
             if len(self._by_digest) >= KEPT:
                 self._by_digest.clear()

@@ -1,8 +1,8 @@
 """The quoted names of tables and columns that the statements of a dataset need."""
 
 from pipeline.database import quote_identifier as quoted
-from pipeline.descriptions.description import Dataset
 from pipeline.datasets.layout import stored_columns
+from pipeline.descriptions.description import Dataset
 
 # Types of which PostgreSQL takes different values for equal; compared as text instead: 1 month = 30 days.
 EQUAL_BUT_DIFFERENT = ("duration",)
@@ -26,29 +26,32 @@ def statement_names(dataset: Dataset, digest: str, table: str, listings: str) ->
 
     rows = ("existing", "incoming", "held", "first", "listed", "previewed", "before", "deciding", "excluded")
     names = {f"{row}_values": values(row) for row in rows}
-    return names | {
-        "table": table,
-        "listings": listings,
-        "rows": listings if dataset.shared_keys else table,  # a table that has all the columns
-        "incoming": quoted(f"incoming_{digest[:16]}"),
-        "deciding": quoted(f"deciding_{digest[:16]}"),
-        "unlisted": quoted(f"unlisted_{digest[:16]}"),
-        "previewed": quoted(previewed_name(dataset.table)),
-        "columns": ", ".join(columns),
-        "assignments": ", ".join(f"{name} = excluded.{name}" for name in columns),
-        "incoming_columns": ", ".join(f"incoming.{name}" for name in columns),
-        "listing_columns": ", ".join(f"listing.{name}" for name in columns),
-        "key": ", ".join(key),
-        "held_key": ", ".join(f"held.{name}" for name in key),
-        "listing_key": ", ".join(f"listing.{name}" for name in key),
-        "held_has_key": same_key("held", "incoming"),
-        "listed_has_key": same_key("listed", "incoming"),
-        "previewed_has_key": same_key("previewed", "incoming"),
-        "previewed_has_deciding_key": same_key("previewed", "deciding"),
-        "held_is_previewed": same_key("previewed", "held"),
-        "listed_has_referred_key": same_key("listed", "referred"),
-        "before_is_missing": f"before.{key[0]} IS NULL" if key else "true",
-    }
+    return (
+        names
+        | {
+            "table": table,
+            "listings": listings,
+            "rows": listings if dataset.shared_keys else table,  # a table that has all the columns
+            "incoming": quoted(f"incoming_{digest[:16]}"),
+            "deciding": quoted(f"deciding_{digest[:16]}"),
+            "unlisted": quoted(f"unlisted_{digest[:16]}"),
+            "previewed": quoted(previewed_name(dataset.table)),
+            "columns": ", ".join(columns),
+            "assignments": ", ".join(f"{name} = excluded.{name}" for name in columns),
+            "incoming_columns": ", ".join(f"incoming.{name}" for name in columns),
+            "listing_columns": ", ".join(f"listing.{name}" for name in columns),
+            "key": ", ".join(key),
+            "held_key": ", ".join(f"held.{name}" for name in key),
+            "listing_key": ", ".join(f"listing.{name}" for name in key),
+            "held_has_key": same_key("held", "incoming"),
+            "listed_has_key": same_key("listed", "incoming"),
+            "previewed_has_key": same_key("previewed", "incoming"),
+            "previewed_has_deciding_key": same_key("previewed", "deciding"),
+            "held_is_previewed": same_key("previewed", "held"),
+            "listed_has_referred_key": same_key("listed", "referred"),
+            "before_is_missing": f"before.{key[0]} IS NULL" if key else "true",
+        }
+    )
 
 
 def previewed_name(table: str) -> str:

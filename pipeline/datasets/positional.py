@@ -16,11 +16,11 @@ class PositionalTable:
     """The table of a dataset without a primary key. Its rows lie under (source_id, row_number)."""
 
     def __init__(self, names: dict[str, str], foreign_keys: Sequence[str]) -> None:
-        """`names` are those that positional.sql needs, quoted; `foreign_keys` are the names of all that the dataset has."""
+        """`names` are those that positional.sql needs, quoted; `foreign_keys` are the names of the dataset's."""
         self._names = names
         self._foreign_keys = list(foreign_keys)
         self._columns = ("source_id", "row_number", names["columns"])
-        self._queries = Queries(SQL, **names)
+        self._queries = Queries(SQL, names)
         self.is_removed_with_source = "referred.source_id = %(source_id)s"
 
     def store(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:  # noqa: ARG002

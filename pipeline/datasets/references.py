@@ -1,10 +1,9 @@
 """References: which rows of other datasets the rows of a chunk name."""
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pipeline.database import ForeignKeyError, Transaction
+from pipeline.database import ForeignKeyError, Transaction, uncopied
 from pipeline.descriptions.description import Reference
 from pipeline.queries import Queries
 
@@ -13,8 +12,6 @@ KNOWN_KEYS = 100_000  # keys of one reference that are remembered
 LONGEST_KNOWN = 50  # characters of a key that is remembered; memory must not grow with the width of a field
 NULL = "\\N"  # as COPY takes it
 NEW_ROW = "0"  # in a preview, the id of a row that is not in its table yet
-ESCAPED = re.compile(r"\\([\\tnr])")
-UNESCAPED = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
 
 Key = str | tuple[str, ...]  # as COPY takes the fields of a reference: of one field its text, of several a tuple
 
@@ -45,16 +42,16 @@ class KnownKeys:
         self._targets: dict[Key | None, str] = {NULL: NULL}
         casts = [f"target.{column} = wanted.k{n}::{types[n]}" for n, column in enumerate(columns)]
         previewed_rows = f"UNION ALL SELECT {NEW_ROW}, {', '.join(columns)} FROM {previewed}" if previewed else ""
-        self._queries = Queries(
-            SQL,
-            table=table,
-            columns=", ".join(columns),
-            id="id" if reference.id_column else NEW_ROW,
-            wanted=", ".join(f"%(k{n})s::text[]" for n in range(len(columns))),
-            wanted_columns=", ".join(f"k{n}" for n in range(len(columns))),
-            is_wanted=" AND ".join(casts),
-            previewed=previewed_rows,
-        )
+        names = {
+            "table": table,
+            "columns": ", ".join(columns),
+            "id": "id" if reference.id_column else NEW_ROW,
+            "wanted": ", ".join(f"%(k{n})s::text[]" for n in range(len(columns))),
+            "wanted_columns": ", ".join(f"k{n}" for n in range(len(columns))),
+            "is_wanted": " AND ".join(casts),
+            "previewed": previewed_rows,
+        }
+        self._queries = Queries(SQL, names)
 
     def keys(self, columns: Sequence[Sequence[str | None]]) -> Sequence[Key | None]:
         """The key that each row of a block names; None where a field may be bad. `columns` are all of the block.
@@ -64,7 +61,7 @@ class KnownKeys:
         if len(self.positions) == 1:
             return columns[self.positions[0]]
         rows = zip(*(columns[position] for position in self.positions), strict=True)
-        return [None if None in row else NULL if NULL in row else row for row in rows]  # type: ignore[misc]
+        return [None if None in row else NULL if NULL in row else row for row in rows]
 
     def target(self, key: Key | None) -> str | None:
         """What the id column holds for a key, or None while the key is not known."""
@@ -107,12 +104,7 @@ class KnownKeys:
 
     def _as_parameters(self, keys: Sequence[Key]) -> dict[str, list[str]]:
         rows = [(key,) if isinstance(key, str) else key for key in keys]
-        return {f"k{n}": [unescaped(row[n]) for row in rows] for n in range(len(self.positions))}
-
-
-def unescaped(text: str) -> str:
-    """The text that COPY would read."""
-    return ESCAPED.sub(lambda found: UNESCAPED[found[1]], text) if "\\" in text else text
+        return {f"k{n}": [uncopied(row[n]) for row in rows] for n in range(len(self.positions))}
 
 
 def _length(key: Key) -> int:

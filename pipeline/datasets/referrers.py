@@ -40,7 +40,7 @@ def rows_that_refer(tx: Transaction, table: str, is_removed: str, **parameters: 
     counts: dict[str, int] = {}
     for each in _referrers(tx, table):
         names = {"referring": each.table, "table": table, "refers": each.refers_to("referred")}
-        queries = Queries(SQL, **names, is_removed=is_removed)
+        queries = Queries(SQL, names | {"is_removed": is_removed})
         for source, count in tx.rows(queries["rows_that_refer"], **parameters):
             counts[source] = counts.get(source, 0) + count
     return sorted(counts.items())

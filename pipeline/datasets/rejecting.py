@@ -21,7 +21,9 @@ class KeyFields:
 
     def fault(self, row: SourceRow, rule: str) -> Fault:
         """Such as: city 'Ayr' is the key of an earlier row."""
-        return Fault(", ".join(self.names), rule, ", ".join(row.fields[position].strip() for position in self.positions))
+        return Fault(
+            ", ".join(self.names), rule, ", ".join(row.fields[position].strip() for position in self.positions)
+        )
 
 
 def replace_rejected(tx: Transaction, claimed: Claim, rejected: Iterable[Rejected]) -> None:
@@ -36,9 +38,11 @@ def enter_rejected(tx: Transaction, source_id: int, rejected: Iterable[Rejected]
 
 def rejected_rows(rows: SourceRows, rules: Mapping[int, str], key: KeyFields) -> list[Rejected]:
     """The rows of these numbers, each rejected for the rule that its key breaks."""
-    return [
-        Rejected(row, (key.fault(row, rules[row.row_number]),)) for row in rows if row.row_number in rules
-    ] if rules else []
+    return (
+        [Rejected(row, (key.fault(row, rules[row.row_number]),)) for row in rows if row.row_number in rules]
+        if rules
+        else []
+    )
 
 
 def _line(source_id: int, bad: Rejected) -> str:

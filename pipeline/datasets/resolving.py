@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from itertools import compress, count, repeat
 
 from pipeline import ledger
-from pipeline.database import Transaction
 from pipeline.columns.column import Column
-from pipeline.descriptions.description import Dataset
+from pipeline.database import Transaction
 from pipeline.datasets.layout import stored_positions
 from pipeline.datasets.outcome import Rejected, Resolved
 from pipeline.datasets.references import NEW_ROW, Key, KnownKeys
+from pipeline.descriptions.description import Dataset
 from pipeline.errors import OutOfOrderError
 from pipeline.ledger import Claim
 from pipeline.rows import Fault, SourceRow, SourceRows
@@ -72,12 +72,12 @@ class RowResolver:
         stored = (checked[position] for position in self._stored)
         lines = zip(repeat(str(claimed.source_id)), map(str, count(rows.first_row)), *stored)
         if not any(None in column for column in checked):
-            resolved.lines.extend(map("\t".join, lines))  # type: ignore[arg-type]
+            resolved.lines.extend(map("\t".join, lines))
             for each, block_keys in zip(named, keys, strict=True):
                 each.update(block_keys)  # type: ignore[arg-type]
             return []
         good = [None not in row for row in zip(*checked, strict=True)]
-        resolved.lines.extend(map("\t".join, compress(lines, good)))  # type: ignore[arg-type]
+        resolved.lines.extend(map("\t".join, compress(lines, good)))
         for each, block_keys in zip(named, keys, strict=True):
             each.update(compress(block_keys, good))  # type: ignore[arg-type]
         return [rows.row(number) for number, is_good in enumerate(good) if not is_good]
@@ -113,7 +113,7 @@ class RowResolver:
             text, found = column.check(field)
             texts.append(None if found else text)
             faults += found
-        return texts, faults
+        return texts, list(dict.fromkeys(faults))  # both the form of the row and a field may tell of a NUL
 
     def _look_up_again(self, tx: Transaction, claimed: Claim, rows: list[list[str | None]]) -> None:
         """Looks unknown keys up once more, when no load of what they refer to is on its way any more.
@@ -145,4 +145,3 @@ class RowResolver:
         reference = known_keys.reference
         values = ", ".join(row.fields[position].strip() for position in known_keys.positions)
         return Fault(", ".join(reference.fields), f"is not a known {', '.join(reference.keys)}", values)
-

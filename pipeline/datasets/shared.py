@@ -26,7 +26,7 @@ class SharedTable:
     def __init__(
         self, dataset: str, names: dict[str, str], key: KeyFields, others: Sequence[str], own_sql: Path | None
     ) -> None:
-        """`names` are those that shared.sql needs, quoted; `others` are the names of the fields that are not of the key.
+        """`names` are those that shared.sql needs, quoted; `others` are the fields that are not of the key.
 
         `own_sql` is a file with statements in place of those of the same names in shared.sql.
         """
@@ -34,7 +34,7 @@ class SharedTable:
         self._names = names
         self._key = key
         self._rule = f"is listed with {_differing(others)} in an earlier row"
-        self._queries = Queries(SQL, own_sql, **names)
+        self._queries = Queries(SQL, names, own_sql)
         self.is_removed_with_source = self._queries["is_listed_by_it_alone"]
 
     def store(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pipeline.database import quote_identifier, quote_literal
-from pipeline.tables import ddl
 from pipeline.descriptions.description import Dataset
+from pipeline.errors import SettingsError
+from pipeline.schema import ROLES
+from pipeline.tables import ddl
 from pipeline.tables.evolution import Change, Refusal, changes, with_retired
 from pipeline.tables.table import Table
 from pipeline.tables.tables import ColumnTypeOf, Home, columns_by_field, tables_of
-from pipeline.errors import SettingsError
-from pipeline.schema import ROLES
 from pipeline.terminal import counted
 
 MADE_BY_SCHEMA_SQL = frozenset({"places", "people"})  # datasets of the project's own description

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from pipeline.database import Database, Transaction
 from pipeline.descriptions.description import Dataset
+from pipeline.errors import SettingsError
+from pipeline.schema import LOCK, ROLES
 from pipeline.tables.evolution import Refusal, changes
 from pipeline.tables.plan import Known, Recorded, Wanted, plan
 from pipeline.tables.table import Table
 from pipeline.tables.tables import ColumnTypeOf, tables_of
-from pipeline.errors import SettingsError
-from pipeline.schema import LOCK, ROLES
 
 SQL = Path(__file__).parent.parent / "sql"
 

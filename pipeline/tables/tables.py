@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.database import is_storable, quote_identifier
-from pipeline.tables.constraint_names import ConstraintNames, shortened
 from pipeline.descriptions.description import Dataset, Field, Reference
-from pipeline.tables.table import Check, Column, ForeignKey, Shape, Table, Unique
 from pipeline.errors import SettingsError
+from pipeline.tables.constraint_names import ConstraintNames, shortened
+from pipeline.tables.table import Check, Column, ForeignKey, Shape, Table, Unique
 
 BOOKKEEPING = {
     "source_id": Column("source_id", "integer", not_null=True, comment="The file; see sources."),

@@ -9,10 +9,10 @@ from psycopg2.errors import CheckViolation, ForeignKeyViolation
 
 from pipeline.database import Database
 from pipeline.descriptions.description import Constraints, Dataset, Field, Reference
-from pipeline.tables.plan import Wanted
-from pipeline.tables.registry import check_tables, make_tables, planned_statements, recorded_tables
 from pipeline.errors import RetryLaterError, SettingsError
 from pipeline.schema import apply_schema
+from pipeline.tables.plan import Wanted
+from pipeline.tables.registry import check_tables, make_tables, planned_statements, recorded_tables
 from tests.catalog import catalog, differences
 from tests.conftest import Pipeline, Services, at_once
 from tests.described import PEOPLE, PLACES, column_type

@@ -16,7 +16,6 @@ from pipeline.rows import SourceRow, SourceRows
 from producer.scan import scan
 from producer.sources import Source
 
-
 PEOPLE = next(dataset for dataset in read_package(OWN_PACKAGE).datasets if dataset.name == "people")
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.database import is_storable
 from pipeline.columns.column import NULL, TRIAL, Column, column
+from pipeline.database import is_storable
 from pipeline.descriptions.description import Field
 from pipeline.rows import Fault
 from tests.column_cases import cases, field, named

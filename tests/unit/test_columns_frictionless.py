@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.columns.column import column
-from pipeline.descriptions.description import Constraints, Field
 from pipeline.columns.types.column_type import clean
+from pipeline.descriptions.description import Constraints, Field
 from tests.column_cases import cases, field, named
 
 CASES = [case for case in cases() if not case[0].constraints.not_in_future]

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+
 from pipeline.descriptions.description import Constraints, Dataset, Dialect, Field, Package
 from pipeline.descriptions.header import field_positions
 from pipeline.descriptions.matching import dataset_of, expected_names, holds

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.descriptions.description import Constraints, Dataset, Field, Reference
+from pipeline.errors import SettingsError
 from pipeline.tables import ddl
 from pipeline.tables.constraint_names import ConstraintNames
-from pipeline.descriptions.description import Constraints, Dataset, Field, Reference
 from pipeline.tables.table import Table
 from pipeline.tables.tables import Home, tables_of
-from pipeline.errors import SettingsError
 from tests.described import PEOPLE, PLACES, column_type
 
 SHOPS = Dataset(

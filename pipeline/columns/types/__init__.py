@@ -1,6 +1,5 @@
 """The types of the standard, one class for each: how a text becomes a value of PostgreSQL."""
 
-from pipeline.descriptions.description import Field
 from pipeline.columns.types.column_type import ColumnType
 from pipeline.columns.types.dates import Date, DateTime, Time, Year, YearMonth
 from pipeline.columns.types.durations import Duration
@@ -8,6 +7,7 @@ from pipeline.columns.types.geography import GeoJson, GeoPoint
 from pipeline.columns.types.numbers import Integer, Number
 from pipeline.columns.types.structured import Array, List, Object
 from pipeline.columns.types.text import Any, Binary, Boolean, Email, String, Uri, Uuid
+from pipeline.descriptions.description import Field
 
 TYPES: dict[str, type[ColumnType]] = {
     "any": Any,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pipeline.database import quote_literal, uncopied
 from pipeline.descriptions.description import Field
 
 
@@ -70,7 +71,7 @@ class ColumnType:
 
     def literal(self, value: Value) -> str:
         """A value of a constraint as an SQL literal."""
-        return f"{quoted(uncopied(value.copied))}::{self.postgresql}"
+        return f"{quote_literal(uncopied(value.copied))}::{self.postgresql}"
 
     def bound_check(self, column: str, operator: str, value: Value) -> str:
         """An SQL condition on a column, such as: "price" >= '0'::numeric."""
@@ -88,25 +89,6 @@ class ColumnType:
 def clean(text: str) -> str:
     """Text as it is compared and stored: trimmed, Unicode NFC."""
     return unicodedata.normalize("NFC", text.strip())
-
-
-def copy_field(text: str) -> str:
-    """Text escaped for COPY's text format. https://www.postgresql.org/docs/current/sql-copy.html"""
-    if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
-        text = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-    return text
-
-
-def uncopied(text: str) -> str:
-    """The text that `copy_field` escaped."""
-    parts = text.split("\\\\")
-    return "\\".join(part.replace("\\t", "\t").replace("\\n", "\n").replace("\\r", "\r") for part in parts)
-
-
-def quoted(text: str) -> str:
-    """An SQL string literal, whatever standard_conforming_strings says."""
-    doubled = text.replace("'", "''")
-    return f"E'{doubled.replace(chr(92), chr(92) * 2)}'" if "\\" in text else f"'{doubled}'"
 
 
 def shaped(joined: str, shape: str, count: int) -> bool:

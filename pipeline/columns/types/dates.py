@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 
-from pipeline.descriptions.description import Field
 from pipeline.columns.types.column_type import BadTextError, ColumnType, Value, clean, shaped
 from pipeline.columns.types.patterned_dates import DatePattern
+from pipeline.descriptions.description import Field
 
 ZEROS = {ord(digit): "0" for digit in "123456789"}
 DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from pipeline.descriptions.description import Field
 from pipeline.columns.types.column_type import BadTextError, ColumnType, Value
 from pipeline.columns.types.numbers import PLAIN, exact
 from pipeline.columns.types.structured import Json, parsed
+from pipeline.descriptions.description import Field
 
 POINT = re.compile(rf"({PLAIN.pattern})\s*,\s*({PLAIN.pattern})")
 POINT_FORMS = {

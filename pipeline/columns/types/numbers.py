@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import ClassVar
 
-from pipeline.descriptions.description import Field
 from pipeline.columns.types.column_type import BadTextError, ColumnType, Value
+from pipeline.descriptions.description import Field
 
 # https://www.postgresql.org/docs/current/datatype-numeric.html
 DIGITS_BEFORE_POINT = 131_072

@@ -5,12 +5,12 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from pipeline.database import is_storable
-from pipeline.descriptions.description import Field
-from pipeline.columns.types.column_type import BadTextError, ColumnType, Value, copy_field, uncopied
+from pipeline.columns.types.column_type import BadTextError, ColumnType, Value
 from pipeline.columns.types.dates import Date, DateTime, Time
 from pipeline.columns.types.numbers import Integer, Number, exact
 from pipeline.columns.types.text import Boolean, String
+from pipeline.database import copy_field, is_storable, uncopied
+from pipeline.descriptions.description import Field
 
 DEEPEST = 100  # levels of objects and arrays within one another
 BRACKET = re.compile(r"[\[{]")

@@ -4,8 +4,9 @@ import re
 from binascii import a2b_base64
 from collections.abc import Sequence
 
+from pipeline.columns.types.column_type import BadTextError, ColumnType, Value, clean, shaped
+from pipeline.database import copy_field, quote_literal
 from pipeline.descriptions.description import Field
-from pipeline.columns.types.column_type import BadTextError, ColumnType, Value, clean, copy_field, quoted, shaped
 
 HEX_AS_ZERO = {ord(digit): "0" for digit in "0123456789abcdef"}
 UUID_SHAPE = "00000000-0000-0000-0000-000000000000"
@@ -40,7 +41,7 @@ class Any(ColumnType):
         return texts
 
     def literal(self, value: Value) -> str:
-        return quoted(value.key)
+        return quote_literal(value.key)
 
 
 class String(Any):
