@@ -23,7 +23,7 @@ from pipeline import PROJECT
 from pipeline.database import Database
 from pipeline.embedded.servers import Servers
 from pipeline.embedded.software import wheel
-from pipeline.schema import apply_schema
+from pipeline.tables.described import bring_up_to_date, wanted_tables
 
 SQL = Path(__file__).parent / "sql"
 SUMMARY_QUERY = PROJECT / "exporter/reports/summary_output.json.sql"
@@ -48,6 +48,7 @@ class People:
 def generate(folder: Path, count: int) -> People:
     command = [sys.executable, PROJECT / "data/generate.py", "--people", str(count), "--output", folder]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    (folder / "example.csv").unlink()  # the others do not load it
     return People(folder, count)
 
 
@@ -68,7 +69,7 @@ class Arena:
         """A database with the tables, and one with the places too, both copied for each run."""
         for template in (SCHEMA, PLACES):
             self._make_database(template, EMPTY)
-            apply_schema(Database(self.url(template), "bench"))
+            bring_up_to_date(Database(self.url(template), "bench"), wanted_tables(people.folder))
         self.run_to_end(self.psql(SQL / "places.sql", people, PLACES))
 
     def leave(self) -> None:

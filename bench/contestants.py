@@ -9,12 +9,11 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from pipeline.datasets.dataset import copy_field
-
 from bench import peers
 from bench.arena import PLACES, SCHEMA, SQL, SUMMARY_QUERY, Arena, People, compact, generate
 from bench.measure import Command, FailedError, Measured
 from pipeline import PROJECT
+from pipeline.database import copy_field
 
 SHIPPED = People(PROJECT / "data", 10_000)
 LARGE = 10_000_000  # people

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import psycopg2
-from pipeline.datasets.people import TABLE_COLUMNS
+
+COLUMNS = "source_id, row_number, given_name, family_name, date_of_birth, place_id"
 
 
 def main() -> None:
@@ -18,7 +19,7 @@ def main() -> None:
     print("ready", flush=True)
     sys.stdin.readline()
     with connection, connection.cursor() as cursor:
-        cursor.copy_expert(f"COPY people ({', '.join(TABLE_COLUMNS)}) FROM STDIN", text)
+        cursor.copy_expert(f"COPY people ({COLUMNS}) FROM STDIN", text)
 
 
 if __name__ == "__main__":

@@ -9,17 +9,15 @@ import sys
 from pathlib import Path
 from uuid import uuid4
 
-from pipeline.datasets.people import People
-
 from pipeline.ledger import MissingChunk
 from pipeline.queue import ChunkQueue
 from producer.scan import scan
-from producer.sources import Source
+from producer.sources import find_sources
 
 
 def chunks(path: Path) -> list[tuple[MissingChunk, str]]:
     """The chunks of a file with their text, as the producer would queue them."""
-    source = Source(path.name, path, People)
+    [source] = find_sources(path.parent, (path,))
     with path.open("rb") as file:
         plans = scan(source, file, chunk_rows=None).chunks
         found = []
