@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline import ledger
 from pipeline.columns.column import column
 from pipeline.database import Database
+from pipeline.datasets.supported import check_supported
 from pipeline.descriptions.description import Dataset
 from pipeline.descriptions.descriptor import description_digest, rules_of_rows
 from pipeline.descriptions.package import OWN_PACKAGE, find_package, read_package
@@ -22,7 +23,9 @@ def wanted_tables(data: Path, table_schema: str | None = None) -> Wanted:
     project = read_package(OWN_PACKAGE).datasets
     if path == OWN_PACKAGE:
         return Wanted(project, column, project, OWN_TABLES, table_schema)
-    return Wanted(read_package(path).datasets, column, project, (), table_schema)
+    datasets = read_package(path).datasets
+    check_supported(datasets)
+    return Wanted(datasets, column, project, (), table_schema)
 
 
 def bring_up_to_date(database: Database, wanted: Wanted) -> bool:
