@@ -448,7 +448,7 @@ BEGIN
         -- Reads, for the reports that are there and for those to come.
         GRANT SELECT
             ON installation, datasets, countries, counties, places, places_listings, people, rejected_rows,
-                sources, descriptions, loads, load_chunks, chunk_texts, current_loads, load_progress
+                sources, descriptions, loads, load_chunks, current_loads, load_progress
             TO pipeline_exporter;
     END IF;
 END

@@ -25,6 +25,7 @@ from pipeline.database import Database
 from pipeline.embedded import servers as embedded
 from pipeline.limits import RowLimit
 from pipeline.queue import ChunkQueue
+from pipeline.schema import apply_schema
 from pipeline.tables.described import bring_up_to_date, wanted_tables
 from producer.preview import Limits
 from producer.produce import Produced, produce
@@ -66,16 +67,23 @@ def servers() -> Iterator[embedded.Servers]:
         with embedded.running(Path(folder) / "state") as started:
             with _administration(started.database_url) as cursor:
                 cursor.execute("CREATE DATABASE with_schema")
-            bring_up_to_date(Database(with_path(started.database_url, "/with_schema"), "tests"), OWN_TABLES)
+            apply_schema(Database(with_path(started.database_url, "/with_schema"), "tests"))
+            with _administration(started.database_url) as cursor:
+                cursor.execute("CREATE DATABASE with_tables TEMPLATE with_schema")
+            bring_up_to_date(Database(with_path(started.database_url, "/with_tables"), "tests"), OWN_TABLES)
             yield started
 
 
 @pytest.fixture
-def services(servers: embedded.Servers) -> Iterator[Services]:
-    """A database with the tables and nothing in them, and an empty queue."""
+def services(servers: embedded.Servers, request: pytest.FixtureRequest) -> Iterator[Services]:
+    """A database with the tables and nothing in them, and an empty queue.
+
+    A module that sets TEMPLATE to with_schema has what schema.sql makes alone.
+    """
     name = f"test_{next(NUMBERS)}"
+    template = getattr(request.module, "TEMPLATE", "with_tables")
     with _administration(servers.database_url) as cursor:
-        cursor.execute(f"CREATE DATABASE {name} TEMPLATE with_schema")
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     redis.Redis.from_url(servers.redis_url).flushdb()
     yield Services(with_path(servers.database_url, f"/{name}"), servers.redis_url)
     with _administration(servers.database_url) as cursor:

@@ -78,8 +78,7 @@ SELECT count(*) FROM met;
 -- and unchanged by their load.
 WITH taken AS (
     UPDATE {table} AS held
-    SET ({columns}) = ROW({incoming_columns}),
-        source_id = incoming.source_id,
+    SET source_id = incoming.source_id,
         row_number = incoming.row_number,
         load_id = %(load)s,
         outcome = CASE
@@ -87,6 +86,7 @@ WITH taken AS (
             WHEN differs OR verdict = 'displaces' AND held_outcome = 'u' THEN 'u'
             ELSE '='
         END::"char"
+        {and_incoming_values}
     FROM {incoming} AS incoming
     JOIN met USING (row_number)
     WHERE {held_has_key}

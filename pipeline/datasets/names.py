@@ -16,6 +16,7 @@ def statement_names(dataset: Dataset, digest: str, table: str, listings: str) ->
     """
     columns = [quoted(name) for name in stored_columns(dataset)]
     key = [quoted(field.column) for field in dataset.fields if field.name in dataset.primary_key]
+    others = [name for name in columns if name not in key]
     as_text = {quoted(field.column) for field in dataset.fields if field.type in EQUAL_BUT_DIFFERENT}
 
     def values(of: str) -> str:
@@ -37,8 +38,9 @@ def statement_names(dataset: Dataset, digest: str, table: str, listings: str) ->
             "unlisted": quoted(f"unlisted_{digest[:16]}"),
             "previewed": quoted(previewed_name(dataset.table)),
             "columns": ", ".join(columns),
-            "assignments": ", ".join(f"{name} = excluded.{name}" for name in columns),
-            "incoming_columns": ", ".join(f"incoming.{name}" for name in columns),
+            "assignments": ", ".join(f"{name} = excluded.{name}" for name in others),
+            "and_excluded_values": "".join(f", {name} = excluded.{name}" for name in others),
+            "and_incoming_values": "".join(f", {name} = incoming.{name}" for name in others),
             "listing_columns": ", ".join(f"listing.{name}" for name in columns),
             "key": ", ".join(key),
             "held_key": ", ".join(f"held.{name}" for name in key),

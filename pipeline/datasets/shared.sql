@@ -40,8 +40,8 @@ SELECT source_id, row_number, %(load)s, 'i', {columns} FROM {incoming}
 ON CONFLICT ({key}, source_id) DO UPDATE SET
     row_number = excluded.row_number,
     load_id = excluded.load_id,
-    outcome = 'u',
-    {assignments};
+    outcome = 'u'
+    {and_excluded_values};
 
 -- name: lock
 -- One transaction at a time decides what the table says.
@@ -74,8 +74,8 @@ WITH written AS (
     INSERT INTO {table} AS held ({columns}, listed_by_load)
     SELECT {columns}, load_id FROM {deciding}
     ON CONFLICT ({key}) DO UPDATE SET
-        listed_by_load = excluded.listed_by_load,
-        {assignments}
+        listed_by_load = excluded.listed_by_load
+        {and_excluded_values}
     WHERE ROW(held.listed_by_load, {held_values}) IS DISTINCT FROM ROW(excluded.listed_by_load, {excluded_values})
     RETURNING {key}, xmax = 0 AS is_new   -- xmax is 0 in a row version that replaced none
 )
@@ -178,5 +178,5 @@ LEFT JOIN before USING ({key});
 INSERT INTO {previewed} (source, {columns})
 SELECT %(source)s, {columns} FROM {incoming}
 ON CONFLICT ({key}) DO UPDATE SET
-    source = excluded.source,
-    {assignments};
+    source = excluded.source
+    {and_excluded_values};

@@ -19,7 +19,9 @@ def _unsupported(dataset: Dataset) -> str | None:
         return "uniqueKeys are not supported; make one of them the primaryKey, and remove the others"
     for field in dataset.fields:
         if field.constraints.unique and dataset.primary_key != (field.name,):
-            return f"the constraint unique of field '{field.name}' is not supported; make it the primaryKey, or remove it"
+            return (
+                f"the constraint unique of field '{field.name}' is not supported; make it the primaryKey, or remove it"
+            )
     if any(reference.dataset == dataset.name for reference in dataset.references):
         return "a foreign key to the dataset itself is not supported; remove it"
     return None

@@ -31,6 +31,8 @@ SALES = Dataset(
 INSERT_GOODS = "INSERT INTO goods VALUES ('a', 5, 1, 1, 1, 'i'), ('b', 7, 1, 2, 1, 'i')"
 INSERT_SALES = "INSERT INTO sales VALUES (1, 1, '2026-01-01', 'a')"
 
+TEMPLATE = "with_schema"  # tables of datasets are made by the tests
+
 
 def wanted(*datasets: Dataset, table_schema: str | None = None) -> Wanted:
     return Wanted(datasets, column_type, (PLACES, PEOPLE), {"places"}, table_schema)

@@ -5,6 +5,8 @@ from pipeline.tables.registry import make_tables
 from tests.catalog import catalog, differences
 from tests.conftest import Pipeline
 
+TEMPLATE = "with_schema"  # tables of datasets are made by the tests
+
 
 def test_the_project_s_description_makes_the_tables_of_schema_sql(pipeline: Pipeline) -> None:
     as_by_schema_sql = catalog(pipeline.database, "public", "people", "places")

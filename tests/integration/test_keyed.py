@@ -1,0 +1,112 @@
+"""Rows that are known by their key: one outcome in any order of delivery."""
+
+import json
+from itertools import permutations
+
+import pytest
+
+from pipeline.columns.column import column
+from pipeline.descriptions.package import find_package, read_package
+from pipeline.queue.job import ChunkJob, ChunkText
+from pipeline.queue.rq_queue import Chunks
+from pipeline.tables.plan import Wanted
+from pipeline.tables.registry import make_tables
+from tests.conftest import Pipeline
+
+ITEMS = {
+    "resources": [
+        {
+            "name": "items",
+            "path": ["items.csv", "items-*.csv"],
+            "schema": {
+                "fields": [
+                    {"name": "id", "type": "integer"},
+                    {"name": "label", "type": "string"},
+                    {"name": "price", "type": "number"},
+                ],
+                "primaryKey": ["id"],
+            },
+        }
+    ]
+}
+HEADER = "id,label,price\n"
+
+
+@pytest.fixture
+def items(pipeline: Pipeline) -> Pipeline:
+    (pipeline.data / "datapackage.json").write_text(json.dumps(ITEMS))
+    datasets = read_package(find_package(pipeline.data)).datasets
+    make_tables(pipeline.database, Wanted(datasets, column))
+    return pipeline
+
+
+def chunks(pipeline: Pipeline) -> list[ChunkText]:
+    jobs = Chunks("chunks", connection=pipeline.queue.connection).get_jobs()
+    assert all(isinstance(job, ChunkJob) for job in jobs)
+    return [chunk for job in jobs for chunk in job.arguments()]
+
+
+def table(pipeline: Pipeline) -> list[tuple]:
+    """Id, label, price, source and row number of each item, in order."""
+    return pipeline.rows(
+        "SELECT items.id, label, price::text, sources.name, row_number FROM items JOIN sources ON sources.id = source_id ORDER BY items.id"
+    )
+
+
+def test_rows_follow_their_keys_from_version_to_version(items: Pipeline) -> None:
+    items.load(items=HEADER + "1,a,1.0\n2,b,2\n3,c,\n")
+    assert table(items) == [
+        (1, "a", "1.0", "items.csv", 1),
+        (2, "b", "2", "items.csv", 2),
+        (3, "c", None, "items.csv", 3),
+    ]
+    items.load(items=HEADER + "3,c,\n1,A,1.0\n4,d,4\n")
+    assert [row[:3] for row in table(items)] == [(1, "A", "1.0"), (3, "c", None), (4, "d", "4")]
+    assert items.counts("items.csv") == {"inserted": 1, "updated": 1, "unchanged": 1, "rejected": 0, "deleted": 1}
+    assert items.rows("SELECT * FROM chunk_texts") == []
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_the_earliest_row_of_a_key_has_it_in_any_order(items: Pipeline, order: tuple[int, ...]) -> None:
+    items.write(items=HEADER + "1,first,1\n2,b,2\n1,second,1\n3,c,3\n1,third,1\n2,B,2\n")
+    items.produce(chunk_rows=2)
+    waiting = chunks(items)
+    for position in order:
+        items.loader.load_chunk(*waiting[position])
+    items.check_reconciliation()
+    assert [row[:2] for row in table(items)] == [(1, "first"), (2, "b"), (3, "c")]
+    assert [(row[1], row[2], row[3], row[4]) for row in items.rejected()] == [
+        (3, 4, "id '1' is the key of an earlier row", "1,second,1"),
+        (5, 6, "id '1' is the key of an earlier row", "1,third,1"),
+        (6, 7, "id '2' is the key of an earlier row", "2,B,2"),
+    ]
+    assert items.counts("items.csv") == {"inserted": 3, "updated": 0, "unchanged": 0, "rejected": 3, "deleted": 0}
+    assert items.rows("SELECT * FROM chunk_texts") == []
+
+
+@pytest.mark.parametrize("order", list(permutations(range(2))))
+def test_a_key_belongs_to_the_file_sealed_first(items: Pipeline, order: tuple[int, ...]) -> None:
+    items.write(**{"items-1": HEADER + "1,a,1\n2,b,2\n", "items-2": HEADER + "3,c,3\n1,x,1\n"})
+    items.produce(chunk_rows=1000)
+    waiting = chunks(items)
+    assert len(waiting) == 2
+    for position in order:
+        items.loader.load_chunk(*waiting[position])
+    items.check_reconciliation()
+    assert [row[:4] for row in table(items)] == [
+        (1, "a", "1", "items-1.csv"),
+        (2, "b", "2", "items-1.csv"),
+        (3, "c", "3", "items-2.csv"),
+    ]
+    assert [row[3] for row in items.rejected()] == ["id '1' is the key of a row of items-1.csv"]
+    items.load(**{"items-1": HEADER + "2,b,2\n"})
+    assert [(*row[:2], row[3]) for row in table(items)] == [(2, "b", "items-1.csv"), (3, "c", "items-2.csv")]
+    items.produce()
+    items.work()
+    items.check_reconciliation()
+    assert [row[:4] for row in table(items)] == [
+        (1, "x", "1", "items-2.csv"),
+        (2, "b", "2", "items-1.csv"),
+        (3, "c", "3", "items-2.csv"),
+    ]
+    assert items.rejected() == []
