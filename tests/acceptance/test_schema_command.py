@@ -19,6 +19,8 @@ GOODS = {
     },
 }
 
+TEMPLATE = "with_schema"  # tables of datasets are made by the tests
+
 
 def describe(pipeline: Pipeline, resource: dict) -> None:
     (pipeline.data / "datapackage.json").write_text(json.dumps({"resources": [resource]}))

@@ -23,6 +23,7 @@ HEADER = PEOPLE.splitlines(keepends=True)[0]
 IN_TENBY = HEADER + "Siân,Parry,1923-04-05,Tenby\n"
 PASSWORD = "of-the-tests"
 WORKER = "worker_of_key_tests"
+PEOPLE_TABLE = '"public"."people"'
 DANGLING = "SELECT count(*) FROM people WHERE NOT EXISTS (SELECT FROM places WHERE id = place_id)"
 
 
@@ -72,8 +73,8 @@ def test_the_triggers_are_off_for_the_copy_alone_and_only_where_granted(
     monkeypatch.setattr(Transaction, "copy", copy_and_look)
     pipeline.load(2, places=PLACES, people=PEOPLE)
     during = "replica" if granted else "origin"
-    assert [role for table, role in seen if table == "people"] == [during, during]
-    assert {role for table, role in seen if table != "people"} == {"origin"}
+    assert [role for table, role in seen if table == PEOPLE_TABLE] == [during, during]
+    assert {role for table, role in seen if table != PEOPLE_TABLE} == {"origin"}
 
 
 def test_a_place_that_goes_before_the_chunk_comes_is_not_referred_to(pipeline: Pipeline, granted: bool) -> None:  # noqa: ARG001

@@ -49,7 +49,8 @@ def chunks(pipeline: Pipeline) -> list[ChunkText]:
 def table(pipeline: Pipeline) -> list[tuple]:
     """Id, label, price, source and row number of each item, in order."""
     return pipeline.rows(
-        "SELECT items.id, label, price::text, sources.name, row_number FROM items JOIN sources ON sources.id = source_id ORDER BY items.id"
+        "SELECT items.id, label, price::text, sources.name, row_number FROM items"
+        " JOIN sources ON sources.id = source_id ORDER BY items.id"
     )
 
 
