@@ -55,7 +55,7 @@ def main(
     """
     check_writable(output)
     reports = find_reports(output, data)
-    database = Database(database_url, "exporter")
+    database = Database(database_url, "exporter", read_only=True)
     queue = command.queue_of(database, redis_url, queue_name)
     with database.transaction() as tx:
         check_sources(tx, reports)

@@ -38,6 +38,7 @@ DECLARE = "DECLARE report NO SCROLL CURSOR FOR "
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 TRANSIENT_CLASSES = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 LOCK_NOT_AVAILABLE = "55P03"
+READ_ONLY = "25006"  # of a statement that writes on a replica, as after a failover; or in a read-only transaction
 
 HERE = Path(__file__).parent
 
@@ -53,10 +54,14 @@ class ForeignKeyError(PipelineError):
 class Database:
     """One connection to PostgreSQL, opened when first needed and again after it was lost."""
 
-    def __init__(self, url: str, stage: str) -> None:
-        """`stage` (such as "worker") is what pg_stat_activity shows as application_name."""
+    def __init__(self, url: str, stage: str, *, read_only: bool = False) -> None:
+        """`stage` (such as "worker") is what pg_stat_activity shows as application_name.
+
+        With `read_only` no transaction of the session writes, not even one that a COMMIT in a statement's text begins.
+        """
         self._url = url
         self._stage = stage
+        self._read_only = read_only
         self._connection: Connection | None = None
 
     def check(self) -> None:
@@ -88,7 +93,7 @@ class Database:
 
     def another(self) -> "Database":
         """Another connection to the same database."""
-        return Database(self._url, self._stage)
+        return Database(self._url, self._stage, read_only=self._read_only)
 
     @contextmanager
     def transaction(self, *, snapshot: bool | str = False) -> Iterator["Transaction"]:
@@ -101,7 +106,8 @@ class Database:
         with self._session() as connection:
             try:
                 connection.set_session(
-                    isolation_level="REPEATABLE READ" if snapshot else "READ COMMITTED", readonly=bool(snapshot)
+                    isolation_level="REPEATABLE READ" if snapshot else "READ COMMITTED",
+                    readonly=bool(snapshot) or self._read_only,
                 )
                 with connection.cursor() as cursor:
                     if isinstance(snapshot, str):
@@ -153,6 +159,8 @@ class Database:
                 self._check_encoding(connection)
                 with connection, connection.cursor() as cursor:
                     cursor.execute(_file_text(HERE / "sql" / "session.sql"))
+                    if self._read_only:
+                        cursor.execute("SET default_transaction_read_only = on")
                 self._connection = connection
             except psycopg2.OperationalError as error:
                 reason = " ".join(str(error).split())
@@ -292,6 +300,8 @@ def _query_errors(offset: int) -> Iterator[None]:
         yield
     except psycopg2.Error as error:
         found = translated(error)
+        if error.pgcode == READ_ONLY:  # a report's transaction is read-only: here no failover is the reason
+            found = PipelineError(f"{found}: {error.diag.message_primary}")
         if isinstance(found, RetryLaterError):
             raise  # the session knows more about it
         position = int(error.diag.statement_position or 0) - offset
