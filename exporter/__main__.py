@@ -66,12 +66,17 @@ def main(
             exported = patiently(lambda: export(database, reports, output, max_rejects), deadline=deadline)
     _tell(exported, max_rejects, output / SUMMARY)
     for failure in exported.failures:
-        logger.error("%s", failure)
+        logger.error("%s; %s", failure, _state_of(output / failure.report.name))
     if exported.failures:
         raise PipelineError(
             f"{len(exported.failures)} of {len(reports)} reports failed; the others are written:"
             " correct the queries named above, and run it again"
         )
+
+
+def _state_of(file: Path) -> str:
+    """What is there of a report that failed."""
+    return f"{file} is the one written before" if file.exists() else f"there is no {file}"
 
 
 def _tell(exported: Exported, limit: RowLimit | None, summary: Path) -> None:

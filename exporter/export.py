@@ -97,12 +97,13 @@ def export(
 def _replace(folder: Path, written: list[Path], failures: list[Failure], made_from: str, output: Path) -> None:
     """Moves the reports written in `folder` into `output`, with a stamp that vouches for them unless one is missing."""
     owned = {stamp.NAME, *stamp.written_names(output)}
+    failed = {failure.report.name for failure in failures}
+    earlier = stamp.earlier_names(output, {*failed, *(path.name for path in written)})
     if failures:
-        earlier = [output / failure.report.name for failure in failures]
-        left = [path for path in earlier if path.name in owned and path.is_file()]
-        last = stamp.write(folder, None, [*written, *left])
+        left = [output / name for name in sorted(failed & owned) if (output / name).is_file()]
+        last = stamp.write(folder, None, [*written, *left], earlier)
     else:
-        last = stamp.write(folder, made_from, written)
+        last = stamp.write(folder, made_from, written, earlier)
     replace([*written, last], output, owned)  # the stamp last, since it vouches for the others
 
 

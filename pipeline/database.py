@@ -305,7 +305,9 @@ def _query_errors(offset: int) -> Iterator[None]:
         if isinstance(found, RetryLaterError):
             raise  # the session knows more about it
         position = int(error.diag.statement_position or 0) - offset
-        raise QueryError(str(found), position if position > 0 else None) from None
+        if position <= 0:
+            raise QueryError(f"{found}; PostgreSQL tells no position") from None
+        raise QueryError(str(found), position) from None
     except ValueError:  # its text can quote row contents
         message = "a value that Python cannot represent, such as a date before the year 1; cast it to text"
         raise QueryError(message) from None

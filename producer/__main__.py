@@ -174,14 +174,15 @@ def _forget(database: Database, queue: ChunkQueue, sources: Sequence[str]) -> No
 
 
 def _warn_of_left_over(folder: Path) -> None:
-    if names := left_over(folder, _report_names(folder)):
+    if names := left_over(folder, report_names(folder)):
         logger.warning("not loaded, since no dataset has such a name: %s", listed(names))
 
 
-def _report_names(folder: Path) -> list[str]:
-    """The files that the exporter wrote into the folder, if it writes its reports there."""
+def report_names(folder: Path) -> list[str]:
+    """The files that the exporter wrote into the folder, if it writes its reports there; also of reports now gone."""
     with suppress(OSError, ValueError, LookupError, TypeError), (folder / REPORTS_STAMP).open("rb") as file:
-        return list(json.loads(file.read(LONGEST_STAMP))["reports"])
+        stamp = json.loads(file.read(LONGEST_STAMP))
+        return [*stamp["reports"], *stamp.get("earlier", ())]
     return []
 
 

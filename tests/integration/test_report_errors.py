@@ -24,7 +24,7 @@ FAILURES = [
         "zz.json.sql line 1, column 10: PostgreSQL error 42601 (SyntaxError): syntax error at end of input",
     ),
     # In what follows, PostgreSQL's text can quote rows.
-    ("zz.csv.sql", "SELECT 1 / 0", "zz.csv.sql: PostgreSQL error 22012 (DivisionByZero)"),
+    ("zz.csv.sql", "SELECT 1 / 0", "zz.csv.sql: PostgreSQL error 22012 (DivisionByZero); PostgreSQL tells no position"),
     (
         "zz.csv.sql",
         "SELECT 1,\n 'Jean'::integer",
@@ -33,12 +33,12 @@ FAILURES = [
     (
         "zz.csv.sql",
         "SELECT given_name::integer FROM people",
-        "zz.csv.sql: PostgreSQL error 22P02 (InvalidTextRepresentation)",
+        "zz.csv.sql: PostgreSQL error 22P02 (InvalidTextRepresentation); PostgreSQL tells no position",
     ),
     (
         "zz.json.sql",
         "SELECT given_name::json FROM people",
-        "zz.json.sql: PostgreSQL error 22P02 (InvalidTextRepresentation)",
+        "zz.json.sql: PostgreSQL error 22P02 (InvalidTextRepresentation); PostgreSQL tells no position",
     ),
     (
         "zz.csv.sql",
@@ -67,7 +67,9 @@ def test_an_error_in_a_later_row_counts_as_well(pipeline: Pipeline, output: Path
     (no_reports / "late.csv.sql").write_text("SELECT 1 / (3000 - n) FROM generate_series(1, 4000) AS n")
     exported = write_reports(pipeline.database, output)
     assert exported is not None
-    assert list(map(str, exported.failures)) == ["late.csv.sql: PostgreSQL error 22012 (DivisionByZero)"]
+    assert list(map(str, exported.failures)) == [
+        "late.csv.sql: PostgreSQL error 22012 (DivisionByZero); PostgreSQL tells no position"
+    ]
     assert not (output / "late.csv").exists()
 
 
@@ -99,6 +101,8 @@ def test_a_report_that_fails_keeps_its_previous_file_and_is_not_up_to_date(
 
 def test_the_exporter_lists_all_failures_and_exits_1(pipeline: Pipeline, output: Path, no_reports: Path) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
+    (no_reports / "a.json.sql").write_text("SELECT count(*) FROM people")
+    write_reports(pipeline.database, output)
     (no_reports / "a.json.sql").write_text("SELECT surname FROM people")
     (no_reports / "b.csv.sql").write_text("SELECT count(*) AS people FROM people")
     (no_reports / "c.csv.sql").write_text('SELECT 1 AS "two\nlines" FROM "no\ntable"')
@@ -108,7 +112,7 @@ def test_the_exporter_lists_all_failures_and_exits_1(pipeline: Pipeline, output:
     assert out.splitlines()[0] == f"wrote {output / 'b.csv'}"
     assert (output / "b.csv").read_text() == "people\n4\n"
     first, second, last = err.splitlines()
-    assert first.endswith(f"a.json.sql line 1, column 8: {NO_COLUMN}")
+    assert first.endswith(f"a.json.sql line 1, column 8: {NO_COLUMN}; {output / 'a.json'} is the one written before")
     missing = r'PostgreSQL error 42P01 (UndefinedTable): relation "no\ntable" does not exist'
-    assert second.endswith(f"c.csv.sql line 2, column 13: {missing}")
+    assert second.endswith(f"c.csv.sql line 2, column 13: {missing}; there is no {output / 'c.csv'}")
     assert last.startswith("error: 2 of 3 reports failed; the others are written")
