@@ -159,7 +159,8 @@ max_rejects = setting(
     "MAX_REJECTS",
     metavar="N|N%",
     callback=_row_limit,
-    help="Rejected rows that are too many.  [default: no limit, but 50% in a new version of a loaded file]",
+    help="Rejected rows that are too many.  [default: no limit, but 50% in a new version of a loaded file"
+    " that has fewer good rows]",
 )
 max_shrink = setting(
     "--max-shrink",

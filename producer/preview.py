@@ -12,6 +12,7 @@ from pipeline.errors import PipelineError
 from pipeline.ledger import ChunkPlan, Claim, KnownSource
 from pipeline.limits import RowLimit
 from pipeline.rows import SourceRows
+from pipeline.terminal import counted
 from producer.content import Contents
 from producer.scanned import Scanned, text_of
 from producer.sources import dataset_of
@@ -34,7 +35,7 @@ class RefusedVersionError(PipelineError):
 class Limits:
     """What a new version of a loaded source may do."""
 
-    max_rejects: RowLimit | None = None  # of its rows; None: half of them
+    max_rejects: RowLimit | None = None  # of its rows; None: half of them, unless as many good ones are loaded now
     max_shrink: RowLimit | None = None  # of the rows that are loaded; None: no limit
     allow_empty: bool = False
 
@@ -190,29 +191,36 @@ def could_break(outlook: Outlook, rows_left: int, limits: Limits) -> bool:
     """Whether the version may still turn out to break a limit, with so many of its rows not looked at."""
     good = outlook.row_count - outlook.rejected - rows_left
     worst = outlook.rejected + rows_left
-    return not good or worst > _allowed_rejects(outlook, limits) or limits.max_shrink is not None
+    may_reject_too_many = worst > _allowed_rejects(outlook, limits, good)
+    return not good or may_reject_too_many or limits.max_shrink is not None
 
 
 def broken_limit(outlook: Outlook, limits: Limits) -> str | None:
     """Which limit the version breaks, with both counts; None if it breaks none."""
     good = outlook.row_count - outlook.rejected
     loaded = f"where {outlook.loaded_rows:,} {'row is' if outlook.loaded_rows == 1 else 'rows are'} loaded"
-    if outlook.rejected > _allowed_rejects(outlook, limits):
+    if outlook.rejected > _allowed_rejects(outlook, limits, good):
         given = f"--max-rejects {limits.max_rejects or REJECTS_WHERE_ROWS_ARE_LOADED}"
         return (
-            f"{outlook.rejected:,} of the {outlook.row_count:,} rows would be rejected, {loaded}, and {given} is the"
-            " limit; correct the file, or raise the limit"
+            f"{outlook.rejected:,} of the {counted(outlook.row_count, 'row')} would be rejected, {loaded},"
+            f" and {given} is the limit; correct the file, or raise the limit"
         )
     if not good and not limits.allow_empty:
         return f"it has no good row, {loaded}; correct the file, or allow it with --allow-empty"
     lost = outlook.loaded_rows - good
     if limits.max_shrink is not None and lost > limits.max_shrink.of(outlook.loaded_rows):
         return (
-            f"it has {good:,} good rows, {loaded}: {lost:,} fewer, and --max-shrink {limits.max_shrink} is the limit;"
-            " correct the file, or raise the limit"
+            f"it has {counted(good, 'good row')}, {loaded}: {lost:,} fewer,"
+            f" and --max-shrink {limits.max_shrink} is the limit; correct the file, or raise the limit"
         )
     return None
 
 
-def _allowed_rejects(outlook: Outlook, limits: Limits) -> float:
+def _allowed_rejects(outlook: Outlook, limits: Limits, good: int) -> float:
+    """How many rows may be rejected of a version with so many good ones, at least.
+
+    The default never keeps a version out that has as many good rows as are loaded: what is loaded is no better.
+    """
+    if limits.max_rejects is None and good >= outlook.loaded_rows:
+        return outlook.row_count
     return (limits.max_rejects or REJECTS_WHERE_ROWS_ARE_LOADED).of(outlook.row_count)
