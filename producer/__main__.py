@@ -23,7 +23,7 @@ from pipeline.waiting import patiently
 from producer.encodings import Encodings
 from producer.preview import Limits, RefusedVersionError
 from producer.produce import Produced, preview, produce
-from producer.sources import find_sources, left_over
+from producer.sources import expected_names, find_sources, left_over
 
 REPORTS_STAMP = ".reports.json"  # in which the exporter lists what it wrote
 LONGEST_STAMP = 1 << 20  # bytes
@@ -175,7 +175,8 @@ def _forget(database: Database, queue: ChunkQueue, sources: Sequence[str]) -> No
 
 def _warn_of_left_over(folder: Path) -> None:
     if names := left_over(folder, report_names(folder)):
-        logger.warning("not loaded, since no dataset has such a name: %s", listed(names))
+        called = f"files that are loaded are called {expected_names()}"
+        logger.warning("not loaded, since no dataset has such a name: %s; %s", listed(names), called)
 
 
 def report_names(folder: Path) -> list[str]:

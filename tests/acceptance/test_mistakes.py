@@ -76,7 +76,10 @@ def test_files_that_no_dataset_takes_are_warned_about_but_for_reports(commands: 
     pipeline.write(places=PLACES, people=PEOPLE, people_2=PEOPLE)
     assert commands.run("pipeline", "run", **files(pipeline)).returncode == 0
     warned = commands.run("producer", **files(pipeline))
-    assert "not loaded, since no dataset has such a name: people_2.csv (call it people-2.csv)\n" in warned.stderr
+    assert (
+        "not loaded, since no dataset has such a name: people_2.csv (call it people-2.csv); files that are loaded are"
+        " called places.csv, places-*.csv, places/**/*.csv, people.csv, people-*.csv, people/**/*.csv (or with .gz)\n"
+    ) in warned.stderr
 
 
 def test_sources_of_embedded_servers_can_be_forgotten(commands: Commands, folder: Path, data: Path) -> None:
