@@ -96,9 +96,10 @@ class Database:
         return Database(self._url, self._stage, read_only=self._read_only)
 
     @contextmanager
-    def transaction(self, *, snapshot: bool | str = False) -> Iterator["Transaction"]:
+    def transaction(self, *, snapshot: bool | str = False, keep: bool = True) -> Iterator["Transaction"]:
         """A transaction: committed at the end of the block, rolled back if anything is raised in it.
 
+        Without `keep` it is rolled back in any case, which tells what it would do.
         With `snapshot` every statement in it sees the same state of the database, and may only read; it is the
         state that another transaction sees if `snapshot` is what that has shared.
         Raises RetryLaterError when connection or server are at fault, PipelineError otherwise.
@@ -113,7 +114,10 @@ class Database:
                     if isinstance(snapshot, str):
                         _take_over(snapshot, cursor)
                     yield Transaction(connection, cursor)
-                connection.commit()
+                if keep:
+                    connection.commit()
+                else:
+                    self._roll_back()
             except BaseException:
                 self._roll_back()
                 raise

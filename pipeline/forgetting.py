@@ -9,6 +9,7 @@ from pipeline.datasets import DATASETS
 from pipeline.errors import InUseError, SettingsError
 from pipeline.ledger import MissingChunk
 from pipeline.queue import ChunkQueue
+from pipeline.terminal import counted
 from pipeline.waiting import patiently
 
 
@@ -19,8 +20,17 @@ class Forgotten:
     rows: int  # removed from the dataset's table
 
     def __str__(self) -> str:
-        """Such as: people.csv: forgotten, 4 people removed."""
-        return f"{self.source}: forgotten, {self.rows:,} {self.dataset} removed"
+        """Such as: people.csv: forgotten, 4 rows of people removed."""
+        return f"{self.source}: forgotten, {self._removed} removed"
+
+    @property
+    def foreseen(self) -> str:
+        """The same of a run that is yet to come."""
+        return f"{self.source}: a run would forget it, and remove {self._removed}"
+
+    @property
+    def _removed(self) -> str:
+        return f"{counted(self.rows, 'row')} of {self.dataset}"
 
 
 def forget(database: Database, queue: ChunkQueue, sources: Iterable[str]) -> list[Forgotten]:

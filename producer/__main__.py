@@ -93,18 +93,23 @@ def main(
     limits = Limits(max_rejects, max_shrink, allow_empty)
     patiently(database.check)
     missing = [] if files else _missing(database, {source.name for source in sources})
-    if missing and (dry_run or not forget_missing):
+    to_forget = [source for source, _ in missing] if forget_missing else []
+    if missing and not to_forget:
         _warn_of_missing(missing)
     if not files:
         _warn_of_left_over(data)
     with _showing_reasons():
         if dry_run:
-            for outlook in preview(sources, database, chunk_rows=chunk_rows, encodings=encodings, limits=limits):
+            foreseen = preview(
+                sources, database, forget=to_forget, chunk_rows=chunk_rows, encodings=encodings, limits=limits
+            )
+            echo(*(forgotten.foreseen for forgotten in foreseen.forgotten))
+            for outlook in foreseen.outlooks:
                 echo(str(outlook), *outlook.commonest_reasons())
             return
         queue = command.queue_of(database, redis_url, queue_name)
-        if missing and forget_missing:
-            _forget(database, queue, [source for source, _ in missing])
+        if to_forget:
+            _forget(database, queue, to_forget)
         results = produce(
             sources,
             database,

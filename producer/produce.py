@@ -11,6 +11,7 @@ from pipeline import ledger
 from pipeline.database import Database
 from pipeline.datasets import DATASETS
 from pipeline.errors import InputError
+from pipeline.forgetting import Forgotten, forget_rows
 from pipeline.ledger import KnownSource, LoadPlan, MissingChunk
 from pipeline.progress import Progress
 from pipeline.queue import ChunkQueue
@@ -85,25 +86,35 @@ def produce(
         ]
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """What a run would do."""
+
+    forgotten: list[Forgotten]
+    outlooks: list[Outlook]
+
+
 def preview(
     sources: Sequence[Source],
     database: Database,
     *,
+    forget: Sequence[str] = (),
     chunk_rows: int | None,
     encodings: Encodings = Encodings(),  # noqa: B008 (frozen)
     limits: Limits = Limits(),  # noqa: B008 (frozen)
-) -> list[Outlook]:
-    """What `produce`, and workers after it, would do with the tables; changes nothing.
+) -> Foreseen:
+    """What forgetting some sources, then `produce`, and workers after it, would do with the tables; changes nothing.
 
-    Raises what `produce` would.
+    Raises what they would.
     """
     with Contents() as contents:
         known = patiently(partial(_known, database))
         versions = scan_all(sources, known, contents, encodings, chunk_rows)
 
-        def attempt() -> list[Outlook]:
-            with database.transaction() as tx:
-                return list(Preview(tx, contents, known).exact(versions))
+        def attempt() -> Foreseen:
+            with database.transaction(keep=False) as tx:
+                forgotten, _ = forget_rows(tx, set(forget))
+                return Foreseen(forgotten, list(Preview(tx, contents, known).exact(versions)))
 
         patiently(partial(_refuse, versions, known, contents, database, limits))
         return patiently(attempt)

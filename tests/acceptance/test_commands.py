@@ -132,7 +132,7 @@ def test_the_exporter_waits_for_the_commit_not_for_an_empty_queue(commands: Comm
 def test_forget_removes_a_source(commands: Commands, pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
     ended = commands.run("producer", "--forget", "people.csv")
-    assert (ended.returncode, ended.stdout) == (0, "people.csv: forgotten, 4 people removed\n")
+    assert (ended.returncode, ended.stdout) == (0, "people.csv: forgotten, 4 rows of people removed\n")
     assert pipeline.people() == []
     unknown = commands.run("producer", "--forget", "people.csv")
     assert unknown.returncode == 2

@@ -65,7 +65,7 @@ def test_a_renamed_file_is_warned_about_and_its_rows_can_be_removed(commands: Co
     warned = commands.run("producer", **files(pipeline))
     assert "not in the folder any more: people.csv (4 rows)" in warned.stderr
     removed = commands.run("producer", "--forget-missing", **files(pipeline))
-    assert "people.csv: forgotten, 4 people removed\n" in removed.stdout
+    assert "people.csv: forgotten, 4 rows of people removed\n" in removed.stdout
     assert [name for (name,) in pipeline.rows("SELECT name FROM sources ORDER BY name")] == [
         "people-new.csv",
         "places.csv",
@@ -86,7 +86,25 @@ def test_sources_of_embedded_servers_can_be_forgotten(commands: Commands, folder
     state = folder / "state"
     run(data, state)
     forgotten = commands.run("pipeline", "forget", "people.csv", "--state", str(state), DATABASE_URL="", REDIS_URL="")
-    assert (forgotten.returncode, forgotten.stdout) == (0, "people.csv: forgotten, 4 people removed\n")
+    assert (forgotten.returncode, forgotten.stdout) == (0, "people.csv: forgotten, 4 rows of people removed\n")
     again = start(data, state)
     out, _ = again.communicate(timeout=60)
     assert "people.csv: 4 of 4 rows queued" in out
+
+
+def test_a_dry_run_says_what_it_would_forget(commands: Commands, pipeline: Pipeline) -> None:
+    """By the code that forgets, so that a refusal shows too: people name places that are to go."""
+    pipeline.load(places=PLACES, people=PEOPLE)
+    (pipeline.data / "people.csv").unlink()
+    for command in (["producer"], ["pipeline", "run"]):
+        ended = commands.run(*command, "--dry-run", "--forget-missing", **files(pipeline))
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stdout.splitlines()[0] == "people.csv: a run would forget it, and remove 4 rows of people"
+        assert "not in the folder" not in ended.stderr
+    assert len(pipeline.people()) == 4
+    (pipeline.data / "people.csv").write_text(PEOPLE)
+    (pipeline.data / "places.csv").unlink()
+    refused = commands.run("producer", "--dry-run", "--forget-missing", **files(pipeline))
+    assert refused.returncode == 1
+    assert "places.csv cannot be forgotten: 4 rows of people.csv name its places" in refused.stderr
+    assert pipeline.rows("SELECT count(*) FROM places") == [(3,)]

@@ -16,7 +16,7 @@ BAD_DATES = HEADER + "".join(row.replace("19", "19/") for row in ROWS)
 def outlook(pipeline: Pipeline, source: str = "people.csv") -> dict[str, int]:
     """What a dry run says of a source."""
     sources = find_sources(pipeline.data, ())
-    outlooks = preview(sources, pipeline.database, chunk_rows=2, limits=ANY_VERSION)
+    outlooks = preview(sources, pipeline.database, chunk_rows=2, limits=ANY_VERSION).outlooks
     [found] = [each for each in outlooks if each.source == source]
     names = ("inserted", "updated", "unchanged", "rejected", "deleted")
     return {name: getattr(found, name) for name in names}
