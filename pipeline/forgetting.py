@@ -1,12 +1,13 @@
 """Forgetting: a source, and every row of it, is removed from the tables, the ledger and the queue."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pipeline import ledger
+from pipeline import ledger, remedies
+from pipeline.account import listed
 from pipeline.database import Database, Transaction
 from pipeline.datasets import DATASETS
-from pipeline.errors import InUseError, SettingsError
+from pipeline.errors import ForgottenError, InUseError, SettingsError
 from pipeline.ledger import MissingChunk
 from pipeline.queue import ChunkQueue
 from pipeline.terminal import counted
@@ -59,6 +60,19 @@ def forget_rows(tx: Transaction, names: set[str]) -> tuple[list[Forgotten], list
     # First what refers to others, such as people to places.
     order = sorted(known, key=lambda name: (-_position(known[name].dataset), name))
     return [_forget(tx, name, known[name].id, known[name].dataset) for name in order], chunks
+
+
+def check_not_forgotten(tx: Transaction, loads: Mapping[int, str]) -> None:
+    """Raises ForgottenError if one of these sealed loads, given with their sources, is not in the ledger any more."""
+    if gone := ledger.forgotten_loads(tx, loads):
+        raise forgotten_meanwhile(loads[load] for load in gone)
+
+
+def forgotten_meanwhile(sources: Iterable[str]) -> ForgottenError:
+    return ForgottenError(
+        f"forgotten while it was being loaded: {listed(sorted(sources))}; no row of it is kept; to load it after all,"
+        f" {remedies.current.produce_again}"
+    )
 
 
 def _forget(tx: Transaction, name: str, source_id: int, dataset_name: str) -> Forgotten:

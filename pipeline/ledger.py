@@ -1,12 +1,13 @@
 """The ledger: what was to be loaded, what is committed, what is missing. The one proof that a load is done."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from pipeline.database import Transaction
-from pipeline.errors import RefusedJobError
+from pipeline.errors import UnknownChunkError
 
 SQL = Path(__file__).parent / "sql"
 
@@ -168,6 +169,12 @@ def all_chunks(tx: Transaction, source_ids: list[int]) -> list[MissingChunk]:
     return list(starmap(_chunk, tx.rows(SQL / "all_chunks.sql", source_ids=source_ids)))
 
 
+def forgotten_loads(tx: Transaction, loads: Collection[int]) -> set[int]:
+    """Those of some sealed loads that are not in the ledger any more."""
+    found = tx.rows("SELECT id FROM loads WHERE id = ANY (%(loads)s)", loads=list(loads))
+    return set(loads) - {load for (load,) in found}
+
+
 def lock_sources(tx: Transaction, source_ids: list[int]) -> None:
     """Keeps others from loading or sealing these sources until the end of the transaction."""
     tx.run(SQL / "lock_sources.sql", source_ids=source_ids)
@@ -187,11 +194,11 @@ def claim(tx: Transaction, load: int, number: int) -> Claim | None:
     """Takes a chunk for this transaction; None if it is committed already or its load is superseded.
 
     Waits while another transaction has it. Until the end of the transaction the load stays current.
-    Raises RefusedJobError if the ledger has no such chunk.
+    Raises UnknownChunkError if the ledger has no such chunk.
     """
     row = tx.row(SQL / "claim_chunk.sql", load=load, number=number)
     if row is None:
-        raise RefusedJobError(f"the ledger has no chunk {number} of a load {load}: forgotten since, or never sealed")
+        raise UnknownChunkError(f"the ledger has no chunk {number} of a load {load}: forgotten since, or never sealed")
     is_to_load, source, dataset, columns, delimiter, *rest = row
     return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest) if is_to_load else None
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ from pipeline import ledger
 from pipeline.database import Database
 from pipeline.datasets import DATASETS
 from pipeline.errors import InputError
-from pipeline.forgetting import Forgotten, forget_rows
+from pipeline.forgetting import Forgotten, check_not_forgotten, forget_rows
 from pipeline.ledger import KnownSource, LoadPlan, MissingChunk
 from pipeline.progress import Progress
 from pipeline.queue import ChunkQueue
@@ -27,6 +28,7 @@ from producer.scanned import Scanned, text_of
 from producer.sources import Source
 
 SEALED_AT_ONCE = 100  # loads in one transaction, which keeps workers off their sources
+FORGOTTEN_POLL = 1.0  # seconds between looks whether a source was forgotten
 GROUP_CHUNKS = 100  # that travel in one job at most, each of fewer than SMALLEST_CHUNK rows
 
 logger = logging.getLogger(__name__)
@@ -59,7 +61,7 @@ def produce(
     Nothing is queued if one of the files is broken as a whole (InputError), or is a version that would replace loaded
     rows against the limits (RefusedVersionError). Running it again, also at the same time, is safe: a chunk that is
     committed or under way is not queued again. Rides over servers that are away for a while; raises DrainTimeoutError
-    after `drain_timeout` seconds without room.
+    after `drain_timeout` seconds without room, ForgottenError if one of the sources is forgotten meanwhile.
     """
     with queue.producing(), Contents() as contents:
         known = patiently(partial(_known, database))
@@ -70,10 +72,13 @@ def produce(
         to_queue = {name: [chunk for chunk in load.missing if chunk.job_id not in under_way] for name, load in loads}
         with Progress("queueing", sum(map(_row_count, to_queue.values()))) as bar:
             room = Room(queue, queue_limit, drain_timeout)
+            sealed = SealedLoads(database, {load.id: name for name, load in loads})
             for job in _jobs(versions, to_queue, contents):
+                sealed.check_now_and_then()
                 room.wait(is_waited_for=any(job.dataset in dataset.refers_to for dataset in DATASETS))
                 patiently(partial(queue.put, *job.chunks))
                 bar.advance(sum(chunk.plan.row_count for chunk, _ in job.chunks))
+            sealed.check()
         return [
             Produced(
                 source=name,
@@ -118,6 +123,30 @@ def preview(
 
         patiently(partial(_refuse, versions, known, contents, database, limits))
         return patiently(attempt)
+
+
+class SealedLoads:
+    """Loads that are being queued, whose sources somebody may forget meanwhile."""
+
+    def __init__(self, database: Database, loads: dict[int, str]) -> None:
+        """`loads` holds the source of each load."""
+        self._database = database
+        self._loads = loads
+        self._checked = time.monotonic()
+
+    def check_now_and_then(self) -> None:
+        if time.monotonic() - self._checked >= FORGOTTEN_POLL:
+            self.check()
+            self._checked = time.monotonic()
+
+    def check(self) -> None:
+        """Raises ForgottenError if one of them was forgotten."""
+
+        def attempt() -> None:
+            with self._database.transaction() as tx:
+                check_not_forgotten(tx, self._loads)
+
+        patiently(attempt)
 
 
 def scan_all(
