@@ -1,6 +1,7 @@
 """The `pipeline` command: everything on this machine, without anything to install or start first."""
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from pipeline.errors import SettingsError
 from pipeline.limits import RowLimit
 from pipeline.schema import apply_schema, let_stages_log_in
 from pipeline.terminal import counted, echo
+from pipeline.waiting import patiently
 
 EXAMPLES = """\b
 Examples:
@@ -121,6 +123,8 @@ def forget(
 
     urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
     with with_servers({name: url for name, url in urls.items() if url}, state) as settings:
+        if not database_url:  # an embedded server that was just made has no tables
+            patiently(partial(apply_schema, Database(settings["DATABASE_URL"], "schema")))
         database = Database(settings["DATABASE_URL"], "producer")
         queue = command.queue_of(database, settings["REDIS_URL"], queue_name)
         echo(*map(str, forget_sources(database, queue, sources)))

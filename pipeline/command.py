@@ -219,11 +219,19 @@ def logging_arguments() -> list[str]:
     return ["--log-format", meta["log_format"], *(["--debug"] if meta["debug"] else [])]
 
 
-def run(command: click.Command, name: str, *, ends_in_time: bool = False, sigterm_code: int = TERMINATED) -> NoReturn:
+def run(
+    command: click.Command,
+    name: str,
+    *,
+    ends_in_time: bool = False,
+    sigterm_code: int = TERMINATED,
+    is_stage_of_run: bool = False,
+) -> NoReturn:
     """Runs a command to its end and exits with the code that the README states for each outcome.
 
     With `ends_in_time` the process ends a few seconds after it was told to stop, whatever it waits for.
-    `sigterm_code` is the exit code for SIGTERM: 0 for a worker, which is done when it is told to stop.
+    `sigterm_code` is the exit code for SIGTERM: 0 for a worker, which is done when it is told to stop. A stage of
+    `pipeline run` is told by the run, which says why, and what to do.
     """
     exit_codes: dict[int, int] = {signal.SIGTERM: sigterm_code, signal.SIGINT: INTERRUPTED}
     try:
@@ -236,7 +244,7 @@ def run(command: click.Command, name: str, *, ends_in_time: bool = False, sigter
             if _log_format() == "text":
                 echo("", err=True)  # below the ^C that the terminal shows
             _fail("interrupted; run it again to go on", code, stopped)
-        else:
+        elif not is_stage_of_run:
             logging.getLogger("pipeline").info("told to stop; run it again to go on")
     for number in stop.SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # while Python ends, it would have the process killed

@@ -52,9 +52,11 @@ def forget(database: Database, queue: ChunkQueue, sources: Iterable[str]) -> lis
 
 def forget_rows(tx: Transaction, names: set[str]) -> tuple[list[Forgotten], list[MissingChunk]]:
     """Removes sources from tables and ledger; returns their chunks too, whose jobs may still be on the queue."""
-    known = {name: each for name, each in ledger.known_sources(tx).items() if name in names}
+    all_known = ledger.known_sources(tx)
+    known = {name: each for name, each in all_known.items() if name in names}
     for name in sorted(names - known.keys()):
-        raise SettingsError(f"no source '{name}' is known; the report loads.csv names those that are")
+        others = "; the report loads.csv names those that are" if all_known else ": nothing is loaded"
+        raise SettingsError(f"no source '{name}' is known{others}")
     ledger.lock_sources(tx, [each.id for each in known.values()])
     chunks = ledger.all_chunks(tx, [each.id for each in known.values()])
     # First what refers to others, such as people to places.

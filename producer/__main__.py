@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from pipeline import command, ledger
-from pipeline.account import NAMED_AT_MOST, account, listed
+from pipeline import command, ledger, remedies
+from pipeline.account import NAMED_AT_MOST, account, listed, unloaded_references
 from pipeline.database import Database
 from pipeline.datasets import DATASETS
 from pipeline.errors import SettingsError
@@ -210,10 +210,11 @@ def _missing(database: Database, found: set[str]) -> list[tuple[str, int]]:
 def _warn_of_missing(missing: list[tuple[str, int]]) -> None:
     logger.warning(
         "loaded before, but not in the folder any more: %s; of a renamed file the rows count twice;"
-        " --forget NAME removes them, --forget-missing those of all these files",
+        " %s removes them, --forget-missing those of all these files",
         listed([f"{source} ({counted(rows, 'row')})" for source, rows in missing]),
     )
 
+        remedies.current.forget,
 
 if __name__ == "__main__":
     command.run(main, "python -m producer", ends_in_time=True)
