@@ -21,7 +21,7 @@ from exporter.report import Report, check_sources, unterminated
 from pipeline import ledger
 from pipeline.database import Database, Transaction
 from pipeline.errors import QueryError, RetryLaterError, SettingsError
-from pipeline.ledger import LoadProgress
+from pipeline.ledger import LoadProgress, RejectedKind
 from pipeline.limits import RowLimit
 from pipeline.terminal import printable
 
@@ -54,7 +54,7 @@ class Exported:
     failures: list[Failure]  # reports that were not
     up_to_date_since: datetime | None  # when they were written before, if nothing has changed since
     loads: list[LoadProgress]
-    rejected_kinds: list[tuple[str, int]]  # the commonest, each with its number of rows
+    rejected_kinds: list[RejectedKind]  # the commonest
 
 
 def export(
@@ -75,9 +75,9 @@ def export(
                 if ledger.missing_chunks(tx):
                     return None
                 loads = ledger.progress(tx)
-                if max_rejects:
-                    check_rejects(loads, max_rejects)
                 kinds = ledger.rejected_kinds(tx, COMMONEST)
+                if max_rejects:
+                    check_rejects(loads, kinds, max_rejects)
                 made_from = stamp.origin(tx, reports)
                 if since := stamp.written_at(output, made_from, files):
                     return Exported(files, [], since, loads, kinds)

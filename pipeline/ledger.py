@@ -138,6 +138,21 @@ class LoadProgress:
         )
 
 
+@dataclass(frozen=True)
+class RejectedKind:
+    """Rejected rows of all sources that have the same fault."""
+
+    kind: str
+    row_count: int
+    source: str  # of the first of them, as all that follows
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        """Such as: 4 x family_name is empty, such as people.csv line 7: family_name is empty."""
+        return f"{self.row_count:,} x {self.kind}, such as {self.source} line {self.line}: {self.reason}"
+
+
 def installation(tx: Transaction) -> str:
     """The id of the database: no other has it, unless it is a copy."""
     return str(tx.value(SQL / "installation.sql"))
@@ -213,9 +228,9 @@ def first_missing_before(tx: Transaction, claimed: Claim) -> MissingChunk | None
     return next(iter(_missing(tx, loads=[claimed.load], before=claimed.number, limit=1)), None)
 
 
-def rejected_kinds(tx: Transaction, limit: int) -> list[tuple[str, int]]:
-    """The commonest kinds of faults among the rejected rows, each with its number of rows."""
-    return [(kind, count) for kind, count in tx.rows(SQL / "rejected_kinds.sql", limit=limit)]
+def rejected_kinds(tx: Transaction, limit: int) -> list[RejectedKind]:
+    """The commonest kinds of faults among the rejected rows."""
+    return list(starmap(RejectedKind, tx.rows(SQL / "rejected_kinds.sql", limit=limit)))
 
 
 def record(tx: Transaction, claimed: Claim, counts: Counts) -> None:

@@ -106,6 +106,8 @@ def main(
             echo(*(forgotten.foreseen for forgotten in foreseen.forgotten))
             for outlook in foreseen.outlooks:
                 echo(str(outlook), *outlook.commonest_reasons())
+            if any(outlook.rejected for outlook in foreseen.outlooks):
+                echo(*unloaded_references(foreseen.good_rows))
             return
         queue = command.queue_of(database, redis_url, queue_name)
         if to_forget:
@@ -212,9 +214,9 @@ def _warn_of_missing(missing: list[tuple[str, int]]) -> None:
         "loaded before, but not in the folder any more: %s; of a renamed file the rows count twice;"
         " %s removes them, --forget-missing those of all these files",
         listed([f"{source} ({counted(rows, 'row')})" for source, rows in missing]),
+        remedies.current.forget,
     )
 
-        remedies.current.forget,
 
 if __name__ == "__main__":
     command.run(main, "python -m producer", ends_in_time=True)

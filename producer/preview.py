@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pipeline import ledger
+from pipeline.account import ranked
 from pipeline.database import Transaction
 from pipeline.datasets import DATASETS, Dataset
 from pipeline.datasets.dataset import Rejected
@@ -70,10 +71,9 @@ class Outlook:
 
     def commonest_reasons(self) -> list[str]:
         """One line for each of the commonest reasons, with an example."""
-        return [
-            f"{self.source}: {count:,} x {kind}, such as {self.examples[kind]}"
-            for kind, count in self.reasons.most_common(REASONS)
-        ]
+        commonest = self.reasons.most_common(REASONS)
+        reasons = ranked(f"{count:,} x {kind}, such as {self.examples[kind]}" for kind, count in commonest)
+        return [f"{self.source}: {reason}" for reason in reasons]
 
 
 class Preview:

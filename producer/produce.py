@@ -97,6 +97,7 @@ class Foreseen:
 
     forgotten: list[Forgotten]
     outlooks: list[Outlook]
+    good_rows: dict[str, int]  # of all sources that the tables would then hold
 
 
 def preview(
@@ -119,7 +120,10 @@ def preview(
         def attempt() -> Foreseen:
             with database.transaction(keep=False) as tx:
                 forgotten, _ = forget_rows(tx, set(forget))
-                return Foreseen(forgotten, list(Preview(tx, contents, known).exact(versions)))
+                kept = {name: each.row_count for name, each in known.items() if name not in forget}
+                outlooks = list(Preview(tx, contents, known).exact(versions))
+                previewed = {outlook.source: outlook.row_count - outlook.rejected for outlook in outlooks}
+                return Foreseen(forgotten, outlooks, kept | previewed)
 
         patiently(partial(_refuse, versions, known, contents, database, limits))
         return patiently(attempt)

@@ -9,15 +9,14 @@ def test_a_run_whose_source_is_forgotten_ends_with_one_error(
     run: "subprocess.Popen[str]", commands: Commands, pipeline: Pipeline
 ) -> None:
     """No line for each of its chunks, and none of its rows anywhere."""
-    forgotten = commands.run("producer", "--forget", "people.csv")
-    assert forgotten.returncode == 0, forgotten.stderr
+    ended = commands.run("producer", "--forget", "people.csv")
+    assert ended.returncode == 0, ended.stderr
     _, err = run.communicate(timeout=60)
     assert run.returncode == 1
     assert "ERROR" not in err
     [error] = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert error == (
-        "error: forgotten while it was being loaded: people.csv; no row of it is kept; to load it after all, run it again"
-    )
+    forgotten = "forgotten while it was being loaded: people.csv; no row of it is kept"
+    assert error == f"error: {forgotten}; to load it after all, run it again"
     assert not (pipeline.data / "summary_output.json").exists()
     assert pipeline.people() == []
     assert pipeline.queue.state().failed == frozenset()

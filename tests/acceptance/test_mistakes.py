@@ -32,7 +32,7 @@ def test_a_refusal_shows_the_commonest_reasons_with_examples(commands: Commands,
     refused = commands.run("producer", **files(pipeline))
     assert refused.returncode == 3
     assert refused.stdout == (
-        "people.csv: 4 x date_of_birth is not a date (YYYY-MM-DD), such as"
+        "people.csv: most often: 4 x date_of_birth is not a date (YYYY-MM-DD), such as"
         " line 2: date_of_birth '1901/02/03' is not a date (YYYY-MM-DD)\n"
     )
     assert "4 of the 4 rows would be rejected, where 4 rows are loaded" in refused.stderr
@@ -108,3 +108,29 @@ def test_a_dry_run_says_what_it_would_forget(commands: Commands, pipeline: Pipel
     assert refused.returncode == 1
     assert "places.csv cannot be forgotten: 4 rows of people.csv name its places" in refused.stderr
     assert pipeline.rows("SELECT count(*) FROM places") == [(3,)]
+
+
+def test_people_without_places_say_that_no_place_is_loaded(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.write(people=PEOPLE)
+    foreseen = commands.run("producer", "--dry-run", **files(pipeline))
+    ended = commands.run("pipeline", "run", **files(pipeline))
+    hint = "no row of places is loaded, and rows of people name them"
+    for said in (foreseen.stdout, ended.stdout):
+        assert said.count("place_of_birth is not a known city") == 1
+        assert hint in said.splitlines()
+    pipeline.load(places=PLACES)
+    assert hint not in commands.run("pipeline", "run", **files(pipeline)).stdout
+
+
+def test_remedies_are_commands_of_the_one_that_was_run(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    (pipeline.data / "people.csv").unlink()
+    for command, remedy in (("producer", "; --forget NAME removes"), ("pipeline", "; `pipeline forget NAME` removes")):
+        warned = commands.run(command, *(["run"] if command == "pipeline" else []), **files(pipeline))
+        assert remedy in warned.stderr
+
+
+def test_nothing_can_be_forgotten_after_a_reset(commands: Commands, folder: Path) -> None:
+    state = str(folder / "state")
+    ended = commands.run("pipeline", "forget", "people.csv", "--state", state, DATABASE_URL="", REDIS_URL="")
+    assert (ended.returncode, ended.stderr) == (2, "error: no source 'people.csv' is known: nothing is loaded\n")

@@ -43,7 +43,7 @@ def test_a_version_that_rejects_more_than_half_of_its_rows_is_refused(pipeline: 
     with pytest.raises(RefusedVersionError) as refused:
         pipeline.produce()
     assert refused.value.outlooks[0].commonest_reasons() == [
-        "people.csv: 4 x date_of_birth is not a date (YYYY-MM-DD), such as"
+        "people.csv: most often: 4 x date_of_birth is not a date (YYYY-MM-DD), such as"
         " line 2: date_of_birth '19/01-02-03' is not a date (YYYY-MM-DD)"
     ]
 
