@@ -9,6 +9,7 @@ from functools import partial
 from itertools import groupby
 
 from pipeline import ledger
+from pipeline.account import listed
 from pipeline.database import Database
 from pipeline.datasets import DATASETS
 from pipeline.errors import InputError
@@ -162,18 +163,28 @@ def scan_all(
 ) -> list[Scanned]:
     """The first pass over every file, one file open at a time; each source once, also if it is there compressed too.
 
-    Raises InputError if a file is broken as a whole, or if two files of one name differ, since each would supersede
-    the other.
+    Raises InputError, naming all of them, if files are broken as a whole, or if two files of one name differ, since
+    each would supersede the other.
     """
     by_name: dict[str, Scanned] = {}
+    broken: list[str] = []
     for source in sources:
-        version = _first_pass(source, known.get(source.name), contents, encodings, chunk_rows)
+        try:
+            version = _first_pass(source, known.get(source.name), contents, encodings, chunk_rows)
+        except InputError as error:
+            broken.append(str(error))
+            continue
         other = by_name.setdefault(source.name, version)
         if other.sha256 != version.sha256:
-            raise InputError(
-                f"{other.source.path} and {source.path} are both {source.name} but differ; rename or remove one of them"
-            )
+            broken.append(differ(other.source, source))
+    if broken:
+        raise InputError(f"{listed(broken)}; nothing was queued")
     return list(by_name.values())
+
+
+def differ(one: Source, other: Source) -> str:
+    """What is wrong with two files of one name that hold different bytes."""
+    return f"{one.path} and {other.path} are both {one.name} but differ; rename or remove one of them"
 
 
 def _known(database: Database) -> dict[str, KnownSource]:

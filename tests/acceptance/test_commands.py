@@ -210,11 +210,17 @@ def test_the_queue_shows_in_rq_info_with_its_workers(commands: Commands, pipelin
     assert len(re.findall(r"idle\S* chunks", shown.stdout)) == 4
 
 
-def test_a_broken_file_exits_1_and_queues_nothing_of_the_others(commands: Commands, pipeline: Pipeline) -> None:
-    pipeline.write(places=PLACES, people="given_name\nJean\n")
-    ended = commands.run("producer", DATA_DIR=str(pipeline.data))
-    assert ended.returncode == 1
-    assert "people.csv line 1: column 'family_name' is missing from the header" in ended.stderr
+def test_broken_files_are_all_named_and_nothing_of_the_others_is_queued(commands: Commands, pipeline: Pipeline) -> None:
+    broken = {f"people_{number:02}".replace("_", "-"): "given_name\nJean\n" for number in range(12)}
+    pipeline.write(places=PLACES, people=PEOPLE, **broken)
+    for command in (["producer"], ["producer", "--dry-run"]):
+        ended = commands.run(*command, DATA_DIR=str(pipeline.data))
+        assert ended.returncode == 1
+        [error] = ended.stderr.splitlines()
+        for number in range(10):
+            assert f"people-{number:02}.csv line 1: column 'family_name' is missing from the header" in error
+        assert "people-10.csv" not in error
+        assert error.endswith("; and 2 more; nothing was queued")
     assert pipeline.rows("SELECT count(*) FROM loads") == [(0,)]
     assert pipeline.queue.length() == 0
 

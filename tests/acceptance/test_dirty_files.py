@@ -101,6 +101,38 @@ def test_check_names_what_is_wrong_with_a_file_as_a_whole(tmp_path: Path) -> Non
     assert nothing == f"{empty}: the file is empty; its first line must name the columns"
 
 
+def test_check_takes_folders_and_finds_two_files_of_one_name_that_differ(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "people").mkdir(parents=True)
+    (data / "places.csv").write_text(PLACES)
+    (data / "people" / "north.csv").write_text(HEADER + "Jean,,1901-02-03,Ayr\n")
+    (data / "people-2.csv").write_text(PEOPLE)
+    (data / "people-2.csv.gz").write_bytes(gzip.compress(HEADER.encode()))
+    (data / "people-3.csv").write_text(PEOPLE)
+    (data / "people-3.csv.gz").write_bytes(gzip.compress(PEOPLE.encode()))
+    ended = subprocess.run(
+        [sys.executable, "-m", "pipeline", "check", data], cwd=PROJECT, capture_output=True, text=True
+    )
+    assert ended.returncode == 3, ended.stderr
+    assert sorted(ended.stdout.splitlines()) == [
+        f"{data}/people-2.csv and {data}/people-2.csv.gz are both people-2.csv but differ;"
+        " rename or remove one of them",
+        f"{data}/people/north.csv line 2: family_name is empty",
+    ]
+    none = subprocess.run(
+        [sys.executable, "-m", "pipeline", "check", tmp_path], cwd=PROJECT, capture_output=True, text=True
+    )
+    assert (none.returncode, "holds none of places.csv" in none.stderr) == (2, True)
+
+
+def test_the_help_of_check_promises_no_more_than_it_does() -> None:
+    command = [sys.executable, "-m", "pipeline", "check", "--help"]
+    said = " ".join(subprocess.run(command, cwd=PROJECT, capture_output=True, text=True).stdout.split())
+    assert "Not looked up: whether the places that people name are known." in said
+    assert "kept for later runs" not in said
+    assert "given in an earlier run" not in said
+
+
 def test_standard_input_is_a_file_under_the_name_it_is_given(commands: Commands, pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES)
     ended = subprocess.run(
