@@ -28,7 +28,7 @@ def state_option(function: command.F) -> command.F:
     )(function)
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=command.Commands, invoke_without_command=True)
 @click.pass_context
 def cli(context: click.Context) -> None:
     """CSV files to PostgreSQL through a Redis queue: every row accounted for, none lost, none doubled."""
@@ -43,7 +43,7 @@ def cli(context: click.Context) -> None:
 @command.setting(
     "--workers",
     "WORKERS",
-    type=click.IntRange(min=1),
+    type=command.PositiveNumber(),
     default=2,
     metavar="N",
     help="Worker processes to start.",

@@ -31,6 +31,45 @@ LONGEST_WAIT = 1_000_000_000  # seconds
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class PositiveNumber(click.IntRange):
+    """A whole number from 1 on; what is none is refused in plain words."""
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"'{value}' is not a whole number from 1 on.", param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds, refused in plain words as well."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, max=LONGEST_WAIT)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"'{value}' is not a number from 0 to {LONGEST_WAIT:,}.", param, ctx)
+
+
+class Commands(click.Group):
+    """Commands, which the message about an unknown one lists."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            names = ", ".join(self.list_commands(ctx))
+            raise click.UsageError(f"{error.message} Commands: {names}.", ctx) from error
+
+
 def setting(flag: str, variable: str, **attributes: Any) -> Callable[[F], F]:
     """A setting: from its flag, else from its environment variable, else its default; all shown by --help."""
     attributes.setdefault("show_default", attributes.get("default") is not None)
@@ -114,14 +153,14 @@ encoding = setting(
 chunk_rows = setting(
     "--chunk-rows",
     "CHUNK_ROWS",
-    type=click.IntRange(min=1),
+    type=PositiveNumber(),
     metavar="ROWS",
     help="Rows in a chunk, of loads that are new.  [default: 20000, fewer for a small file]",
 )
 queue_limit = setting(
     "--queue-limit",
     "QUEUE_LIMIT",
-    type=click.IntRange(min=1),
+    type=PositiveNumber(),
     default=32,
     metavar="CHUNKS",
     help="Chunks that may wait on the queue; the producer pauses at this number.",
@@ -138,7 +177,7 @@ def _limit_waits(context: click.Context, parameter: click.Parameter, seconds: fl
 drain_timeout = setting(
     "--drain-timeout",
     "DRAIN_TIMEOUT",
-    type=click.FloatRange(min=0, max=LONGEST_WAIT),
+    type=Seconds(),
     default=3600,
     callback=_limit_waits,
     metavar="SECONDS",

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.database import Transaction
 from pipeline.errors import UnknownChunkError
+from pipeline.terminal import counted
 
 SQL = Path(__file__).parent / "sql"
 
@@ -128,9 +129,9 @@ class LoadProgress:
     def __str__(self) -> str:
         """Such as: people.csv: 2 rows = 1 inserted + 0 updated + 0 unchanged + 1 rejected; 3 deleted."""
         rows = (
-            f"{self.row_count:,} rows"
+            counted(self.row_count, "row")
             if self.complete
-            else f"{self.committed_rows:,} of {self.row_count:,} rows so far"
+            else f"{self.committed_rows:,} of {counted(self.row_count, 'row')} so far"
         )
         return (
             f"{self.source}: {rows} = {self.inserted:,} inserted + {self.updated:,} updated"

@@ -4,18 +4,16 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 
 import click
 
 from pipeline import command, ledger, remedies
-from pipeline.account import NAMED_AT_MOST, account, listed, unloaded_references
+from pipeline.account import NAMED_AT_MOST, listed, unloaded_references
 from pipeline.database import Database
 from pipeline.datasets import DATASETS
 from pipeline.errors import SettingsError
 from pipeline.forgetting import forget
-from pipeline.ledger import LoadProgress
 from pipeline.limits import RowLimit
 from pipeline.queue import ChunkQueue
 from pipeline.terminal import counted, echo
@@ -122,7 +120,7 @@ def main(
             encodings=encodings,
             limits=limits,
         )
-    _summarize(results, database)
+    _summarize(results)
 
 
 @contextmanager
@@ -141,36 +139,31 @@ def _check_alone(option: str, files: tuple[Path, ...], name: str | None, other: 
         raise SettingsError(f"{option} loads nothing; give it without FILE, --name, --dry-run and --forget-missing")
 
 
-def _summarize(results: list[Produced], database: Database) -> None:
+def _summarize(results: list[Produced]) -> None:
+    """What is queued; what became of it says the exporter."""
     if len(results) <= NAMED_AT_MOST:
         echo(*map(_sentence, results))
     else:
         echo(_total(results))
-    sources = {result.source for result in results}
-    echo(*account([load for load in patiently(partial(_progress, database)) if load.source in sources]))
 
 
 def _sentence(result: Produced) -> str:
     if result.queued_chunks:
-        rows = f"{result.queued_rows:,} of {result.row_count:,} rows"
+        rows = f"{result.queued_rows:,} of {counted(result.row_count, 'row')}"
         return f"{result.source}: {rows} queued in {counted(result.queued_chunks, 'chunk')}"
     if result.under_way_chunks:
         under_way = counted(result.under_way_chunks, "chunk")
-        return f"{result.source}: {result.row_count:,} rows, {under_way} already on the queue"
-    return f"{result.source}: {result.row_count:,} rows, unchanged, nothing to do"
+        return f"{result.source}: {counted(result.row_count, 'row')}, {under_way} already on the queue"
+    return f"{result.source}: {counted(result.row_count, 'row')}, unchanged, nothing to do"
 
 
 def _total(results: list[Produced]) -> str:
     queued = [result for result in results if result.queued_chunks]
-    rows = f"{sum(result.queued_rows for result in queued):,} of {sum(result.row_count for result in results):,} rows"
+    row_count = counted(sum(result.row_count for result in results), "row")
+    rows = f"{sum(result.queued_rows for result in queued):,} of {row_count}"
     chunks = counted(sum(result.queued_chunks for result in queued), "chunk")
     unchanged = sum(not result.queued_chunks and not result.under_way_chunks for result in results)
     return f"{counted(len(results), 'file')}: {rows} queued in {chunks}; {counted(unchanged, 'file')} unchanged"
-
-
-def _progress(database: Database) -> list[LoadProgress]:
-    with database.transaction() as tx:
-        return ledger.progress(tx)
 
 
 def _forget(database: Database, queue: ChunkQueue, sources: Sequence[str]) -> None:

@@ -121,7 +121,7 @@ def test_a_chunk_that_is_put_back_leaves_no_trace_of_a_failure(
 def test_chunks_of_places_in_the_worst_order_are_loaded_without_pauses(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "pipeline.queue.worker")
+    caplog.set_level("DEBUG", "pipeline.queue.worker")
     generate(pipeline.data, people=10)
     pipeline.produce(chunk_rows=5)
     entries = pipeline.queue.connection.lrange(JOBS, 0, -1)
