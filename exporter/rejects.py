@@ -26,8 +26,8 @@ def check_rejects(loads: Sequence[LoadProgress], kinds: Sequence[RejectedKind], 
     if rejected > limit.of(read):
         raise TooManyRejectsError(
             f"{rejected:,} of {counted(read, 'row')} are rejected, more than --max-rejects {limit} allows; the reports"
-            " are as they were; the commonest reasons stand above, the table rejected_rows lists all, and so does"
-            " rejected_rows.csv after a run with a higher limit",
+            " are as they were; standard output has the commonest reasons, the table rejected_rows lists all, and so"
+            " does rejected_rows.csv after a run with a higher limit",
             kinds,
             loads,
         )
