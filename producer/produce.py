@@ -1,17 +1,16 @@
 """The producer's story: scan every file, preview new versions, seal every load, queue every missing chunk."""
 
-import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
+from itertools import chain
 
 from pipeline import ledger
 from pipeline.database import Database
 from pipeline.datasets import DATASETS
 from pipeline.errors import InputError
-from pipeline.ledger import KnownSource, LoadPlan, MissingChunk
+from pipeline.ledger import KnownSource, MissingChunk
 from pipeline.progress import Progress
 from pipeline.queue import ChunkQueue
 from pipeline.sealing import Load, Version, seal
@@ -26,7 +25,8 @@ from producer.scanned import Scanned, text_of
 from producer.sources import Source
 
 SEALED_AT_ONCE = 100  # loads in one transaction, which keeps workers off their sources
-GROUP_CHUNKS = 100  # that travel in one job at most, each of fewer than SMALLEST_CHUNK rows
+GROUP_CHUNKS = 100  # that share one job at most, each of fewer than SMALLEST_CHUNK rows
+GROUP_BYTES = CHUNK_BYTES // 2  # with the chunk that exceeds it, a group is as large as a chunk at most
 
 logger = logging.getLogger(__name__)
 
@@ -66,13 +66,14 @@ def produce(
         patiently(partial(_refuse, versions, known, contents, database, limits))
         loads = _seal_all(versions, contents, database, encodings, chunk_rows)
         under_way = patiently(queue.state).under_way
-        to_queue = {name: [chunk for chunk in load.missing if chunk.job_id not in under_way] for name, load in loads}
+        to_queue = {name: [chunk for chunk in load.missing if chunk.key not in under_way] for name, load in loads}
+        patiently(partial(queue.drop_failures, list(chain(*to_queue.values()))))
         with Progress("queueing", sum(map(_row_count, to_queue.values()))) as bar:
             room = Room(queue, queue_limit, drain_timeout)
-            for job in _jobs(versions, to_queue, contents):
+            for job in _jobs(_members(versions, loads, to_queue, contents)):
                 room.wait(is_waited_for=any(job.dataset in dataset.refers_to for dataset in DATASETS))
                 patiently(partial(queue.put, *job.chunks))
-                bar.advance(sum(chunk.plan.row_count for chunk, _ in job.chunks))
+                bar.advance(_row_count([chunk for chunk, _ in job.chunks]))
         return [
             Produced(
                 source=name,
@@ -167,22 +168,21 @@ def _seal_all(
     versions: list[Scanned], contents: Contents, database: Database, encodings: Encodings, chunk_rows: int | None
 ) -> list[tuple[str, Load]]:
     """The loads of all versions, in order: those that the ledger has, or new ones."""
-    groups = _job_groups(versions)
     loads: list[tuple[str, Load]] = []
     for start in range(0, len(versions), SEALED_AT_ONCE):
         batch = versions[start : start + SEALED_AT_ONCE]
-        sealed = _seal(batch, database, encodings, groups)
+        sealed = _seal(batch, database, encodings)
         for version in batch:
             if version.name not in sealed:  # the load that the ledger had was superseded or forgotten since
                 rescanned = _first_pass(version.source, None, contents, encodings, chunk_rows)
-                sealed |= _seal([rescanned], database, encodings, groups)
+                sealed |= _seal([rescanned], database, encodings)
             load = sealed[version.name]
             logger.debug("%s: load %d, %s missing", version.name, load.id, counted(len(load.missing), "chunk"))
             loads.append((version.name, load))
     return loads
 
 
-def _seal(versions: list[Scanned], database: Database, encodings: Encodings, groups: dict[str, str]) -> dict[str, Load]:
+def _seal(versions: list[Scanned], database: Database, encodings: Encodings) -> dict[str, Load]:
     to_seal = [
         Version(
             source=version.name,
@@ -193,7 +193,6 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings, gro
             encoding=version.read_as,
             given_encoding=encodings.given(version.name),
             plan=version.plan,
-            job_group=groups.get(version.name),
         )
         for version in versions
     ]
@@ -205,38 +204,20 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings, gro
     return patiently(attempt)
 
 
-def _job_groups(versions: list[Scanned]) -> dict[str, str]:
-    """Names groups of small files whose chunks travel in one job: by itself, each costs more than its rows.
+@dataclass(frozen=True)
+class Member:
+    """A chunk that is to be queued, with its text."""
 
-    A group lies within what is sealed at once. Its name is a digest of what is in it.
-    """
-    groups: dict[str, str] = {}
-    small = [version for version in versions if version.plan and _is_small(version.plan)]
-    positions = {version.name: position // SEALED_AT_ONCE for position, version in enumerate(versions)}
-    for _, same in groupby(small, lambda version: (version.dataset, positions[version.name])):
-        members: list[Scanned] = []
-        for version in same:
-            members.append(version)
-            if len(members) == GROUP_CHUNKS or _byte_count(members) > CHUNK_BYTES // 2:
-                groups |= _named_group(members)
-                members = []
-        groups |= _named_group(members)
-    return groups
+    dataset: str
+    chunk: MissingChunk
+    text: str
+    is_whole_file: bool
 
-
-def _is_small(plan: LoadPlan) -> bool:
-    return len(plan.chunks) == 1 and plan.row_count < SMALLEST_CHUNK and plan.chunks[0].byte_count < CHUNK_BYTES // 8
-
-
-def _byte_count(versions: list[Scanned]) -> int:
-    return sum(chunk.byte_count for version in versions if version.plan for chunk in version.plan.chunks)
-
-
-def _named_group(members: list[Scanned]) -> dict[str, str]:
-    if len(members) < 2:
-        return {}
-    digest = hashlib.sha256("".join(member.sha256 for member in members).encode()).hexdigest()[:12]
-    return {member.name: digest for member in members}
+    @property
+    def is_small(self) -> bool:
+        """Whether a job for the chunk alone would cost more than its rows."""
+        plan = self.chunk.plan
+        return self.is_whole_file and plan.row_count < SMALLEST_CHUNK and plan.byte_count < CHUNK_BYTES // 8
 
 
 @dataclass(frozen=True)
@@ -247,19 +228,39 @@ class Job:
     chunks: list[tuple[MissingChunk, str]]
 
 
-def _jobs(versions: list[Scanned], to_queue: dict[str, list[MissingChunk]], contents: Contents) -> Iterator[Job]:
-    """The last pass over the files: the chunks that are to be queued, read one job at a time."""
+def _members(
+    versions: list[Scanned], loads: list[tuple[str, Load]], to_queue: dict[str, list[MissingChunk]], contents: Contents
+) -> Iterator[Member]:
+    """The last pass over the files: the chunks that are to be queued, read one at a time."""
+    for version, (name, load) in zip(versions, loads, strict=True):
+        if chunks := to_queue[name]:
+            with contents.opened(version.source, version.encoding) as content:
+                for chunk in chunks:
+                    text = text_of(version, content.file, chunk.plan)
+                    yield Member(version.dataset.name, chunk, text, chunk.plan.row_count == load.row_count)
 
-    def texts() -> Iterator[tuple[str, MissingChunk, str]]:
-        for version in versions:
-            if chunks := to_queue[version.name]:
-                with contents.opened(version.source, version.encoding) as content:
-                    for chunk in chunks:
-                        yield version.dataset.name, chunk, text_of(version, content.file, chunk.plan)
 
-    for _, members in groupby(texts(), lambda member: member[1].job_id):
-        datasets, chunks, read = zip(*members, strict=True)
-        yield Job(datasets[0], list(zip(chunks, read, strict=True)))
+def _jobs(members: Iterable[Member]) -> Iterator[Job]:
+    """Each chunk in a job of its own, but small ones of a dataset in groups, before any chunk of the next dataset."""
+    group: list[Member] = []
+    for member in members:
+        if group and (member.dataset != group[0].dataset or _is_full(group)):
+            yield _job(group)
+            group = []
+        if member.is_small:
+            group.append(member)
+        else:
+            yield _job([member])
+    if group:
+        yield _job(group)
+
+
+def _is_full(group: list[Member]) -> bool:
+    return len(group) == GROUP_CHUNKS or sum(member.chunk.plan.byte_count for member in group) > GROUP_BYTES
+
+
+def _job(members: list[Member]) -> Job:
+    return Job(members[0].dataset, [(member.chunk, member.text) for member in members])
 
 
 def _row_count(chunks: list[MissingChunk]) -> int:
