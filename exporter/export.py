@@ -9,12 +9,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import IO
 
 from exporter import stamp
-from exporter.cells import write_csv
+from exporter.cells import csv_rows
 from exporter.output import replace, temporary_folder
 from exporter.rejects import check_rejects
 from exporter.report import Report, check_sources, unterminated
@@ -127,11 +126,10 @@ def _write(database: Database, snapshot: str, folder: Path, report: Report) -> P
 
 def _write_json(tx: Transaction, report: Report, file: IO[bytes]) -> None:
     """The query's one value, as PostgreSQL writes it."""
-    columns, _ = tx.stream(report.query)
+    columns = tx.columns(report.query)
     if len(columns) != 1:
         raise QueryError(f"returns {len(columns)} columns; {JSON_RULE}")
-    _, pieces = tx.stream(unterminated(report.query), BEFORE_QUERY, AFTER_QUERY)
-    for first, piece in pieces:
+    for first, piece in tx.stream(unterminated(report.query), BEFORE_QUERY, AFTER_QUERY):
         if first == 1 and file.tell():
             raise QueryError(f"returns more than one row; {JSON_RULE}")
         file.write(piece)
@@ -141,9 +139,9 @@ def _write_json(tx: Transaction, report: Report, file: IO[bytes]) -> None:
 
 def _write_csv(tx: Transaction, report: Report, file: IO[bytes]) -> None:
     """A header and the query's rows; lines end with a newline alone."""
-    names, rows = tx.stream(report.query)
+    columns = tx.columns(report.query)
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    write_csv(text, chain([names], rows))
+    tx.copy_query(unterminated(report.query), csv_rows(text, columns))
     text.detach()
 
 
