@@ -15,16 +15,19 @@ from typing import IO
 from exporter import stamp
 from exporter.cells import csv_rows
 from exporter.output import replace, temporary_folder
-from exporter.rejects import check_rejects
 from exporter.report import Report, check_sources, unterminated
 from pipeline import ledger
 from pipeline.database import Database, Transaction
 from pipeline.errors import QueryError, RetryLaterError, SettingsError
 from pipeline.ledger import LoadProgress
 from pipeline.limits import RowLimit
+from pipeline.rejects import check_rejects
 from pipeline.terminal import printable
 
 CONNECTIONS = 4  # that make reports at the same time
+REJECTS_OUTCOME = (
+    "their good rows are loaded, the table rejected_rows lists the others, and the reports are as they were"
+)
 COMMONEST = 3  # kinds of faults that the exporter names
 BEFORE_QUERY, AFTER_QUERY = (Path(__file__).parent / "json_report.sql").read_text(encoding="utf-8").split("{query}")
 JSON_RULE = "a JSON report's query returns one row with one column"
@@ -75,7 +78,8 @@ def export(
                     return None
                 loads = ledger.progress(tx)
                 if max_rejects:
-                    check_rejects(loads, max_rejects)
+                    rejected, read = sum(load.rejected for load in loads), sum(load.row_count for load in loads)
+                    check_rejects(rejected, read, max_rejects, REJECTS_OUTCOME)
                 kinds = ledger.rejected_kinds(tx, COMMONEST)
                 made_from = stamp.origin(tx, reports)
                 if since := stamp.written_at(output, made_from, files):

@@ -120,7 +120,7 @@ def forget(
     from pipeline.run import with_servers
 
     urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-    with with_servers({name: url for name, url in urls.items() if url}, state) as settings:
+    with with_servers({name: url for name, url in urls.items() if url}, state, must_exist=True) as settings:
         database = Database(settings["DATABASE_URL"], "producer")
         queue = command.queue_of(database, settings["REDIS_URL"], queue_name)
         echo(*map(str, forget_sources(database, queue, sources)))

@@ -18,10 +18,11 @@ from pipeline.forgetting import forget
 from pipeline.ledger import LoadProgress
 from pipeline.limits import RowLimit
 from pipeline.queue import ChunkQueue
+from pipeline.rejects import check_rejects
 from pipeline.terminal import counted, echo
 from pipeline.waiting import patiently
 from producer.encodings import Encodings
-from producer.preview import Limits, RefusedVersionError
+from producer.preview import Limits, Outlook, RefusedVersionError
 from producer.produce import Produced, preview, produce
 from producer.sources import find_sources, left_over
 
@@ -97,14 +98,21 @@ def main(
         _warn_of_missing(missing)
     if not files:
         _warn_of_left_over(data)
+    to_forget = [source for source, _ in missing] if forget_missing else []
     with _showing_reasons():
         if dry_run:
-            for outlook in preview(sources, database, chunk_rows=chunk_rows, encodings=encodings, limits=limits):
+            outlooks = preview(sources, database, chunk_rows=chunk_rows, encodings=encodings, limits=limits)
+            for outlook in outlooks:
                 echo(str(outlook), *outlook.commonest_reasons())
+            if max_rejects:
+                _check_rejects(outlooks, database, to_forget, max_rejects)
             return
         queue = command.queue_of(database, redis_url, queue_name)
-        if missing and forget_missing:
-            _forget(database, queue, [source for source, _ in missing])
+
+        def forget_missing_sources() -> None:
+            if to_forget:
+                _forget(database, queue, to_forget)
+
         results = produce(
             sources,
             database,
@@ -114,6 +122,7 @@ def main(
             drain_timeout=drain_timeout,
             encodings=encodings,
             limits=limits,
+            before_sealing=forget_missing_sources,
         )
     _summarize(results, database)
 
@@ -127,6 +136,15 @@ def _showing_reasons() -> Iterator[None]:
         for outlook in error.outlooks:
             echo(*outlook.commonest_reasons())
         raise
+
+
+def _check_rejects(outlooks: Sequence[Outlook], database: Database, to_forget: Sequence[str], limit: RowLimit) -> None:
+    """As the exporter does at the end of a run: all sources count, those that are not previewed too."""
+    gone = {*to_forget, *(outlook.source for outlook in outlooks)}
+    others = [load for load in patiently(partial(_progress, database)) if load.source not in gone]
+    rejected = sum(outlook.rejected for outlook in outlooks) + sum(load.rejected for load in others)
+    row_count = sum(outlook.row_count for outlook in outlooks) + sum(load.row_count for load in others)
+    check_rejects(rejected, row_count, limit, "nothing was changed")
 
 
 def _check_alone(option: str, files: tuple[Path, ...], name: str | None, other: bool) -> None:

@@ -1,7 +1,7 @@
 """The producer's story: scan every file, preview new versions, seal every load, queue every missing chunk."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -52,18 +52,20 @@ def produce(
     drain_timeout: float = 3600,
     encodings: Encodings = Encodings(),  # noqa: B008 (frozen)
     limits: Limits = Limits(),  # noqa: B008 (frozen)
+    before_sealing: Callable[[], None] = lambda: None,
 ) -> list[Produced]:
     """Queues what the ledger lacks of `sources`, at most `queue_limit` jobs ahead of the workers.
 
     Nothing is queued if one of the files is broken as a whole (InputError), or is a version that would replace loaded
-    rows against the limits (RefusedVersionError). Running it again, also at the same time, is safe: a chunk that is
-    committed or under way is not queued again. Rides over servers that are away for a while; raises DrainTimeoutError
-    after `drain_timeout` seconds without room.
+    rows against the limits (RefusedVersionError). `before_sealing` is called once all files are found good. Running it
+    again, also at the same time, is safe: a chunk that is committed or under way is not queued again. Rides over
+    servers that are away for a while; raises DrainTimeoutError after `drain_timeout` seconds without room.
     """
     with queue.producing(), Contents() as contents:
         known = patiently(partial(_known, database))
         versions = scan_all(sources, known, contents, encodings, chunk_rows)
         patiently(partial(_refuse, versions, known, contents, database, limits))
+        before_sealing()
         loads = _seal_all(versions, contents, database, encodings, chunk_rows)
         under_way = patiently(queue.state).under_way
         to_queue = {name: [chunk for chunk in load.missing if chunk.key not in under_way] for name, load in loads}

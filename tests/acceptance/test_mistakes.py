@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from tests.acceptance.embedded_runs import run, start
+import pytest
+
+from tests.acceptance.embedded_runs import forget, run, start
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
@@ -52,6 +54,55 @@ def test_a_dry_run_changes_nothing(commands: Commands, pipeline: Pipeline) -> No
     assert pipeline.rows("SELECT count(*) FROM loads") == [(2,)]
 
 
+def test_a_dry_run_ends_as_the_run_does_if_too_many_rows_are_rejected(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, **{"people-gone": PEOPLE + "Jean,Kerr,never,Ayr\n"})
+    (pipeline.data / "people-gone.csv").unlink()
+    pipeline.write(people=PEOPLE + "Jean,Kerr,never,Ayr\n" * 2)
+    words = "error: 3 of 14 rows are rejected, more than --max-rejects 2 allows; "
+    dry = commands.run("pipeline", "run", "--dry-run", "--max-rejects", "2", **files(pipeline))
+    assert (dry.returncode, dry.stderr.splitlines()[-1]) == (3, words + "nothing was changed")
+    assert len(pipeline.people()) == 4
+    ended = commands.run("pipeline", "run", "--max-rejects", "2", **files(pipeline))
+    assert ended.returncode == 3
+    assert words + "their good rows are loaded" in ended.stderr
+    assert len(pipeline.people()) == 8
+    assert not (pipeline.data / "summary_output.json").exists()
+
+
+def test_a_dry_run_on_a_database_without_tables_makes_none(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.write(places=PLACES, people=PEOPLE)
+    with pipeline.database.transaction() as tx:
+        tx.run("DROP SCHEMA public CASCADE")
+        tx.run("CREATE SCHEMA public")
+    ended = commands.run("pipeline", "run", "--dry-run", **files(pipeline))
+    assert ended.returncode == 2
+    assert "has no pipeline tables" in ended.stderr
+    assert pipeline.rows("SELECT * FROM pg_tables WHERE schemaname = 'public'") == []
+
+
+@pytest.mark.parametrize("variable", ["DATABASE_URL", "REDIS_URL"])
+@pytest.mark.parametrize("command", [("run",), ("forget", "people.csv")])
+def test_an_empty_url_does_not_stand_for_the_embedded_server(
+    commands: Commands, pipeline: Pipeline, tmp_path: Path, variable: str, command: tuple[str, ...]
+) -> None:
+    pipeline.write(places=PLACES, people=PEOPLE)
+    options = {**files(pipeline), "PIPELINE_STATE": str(tmp_path / "state"), variable: ""}
+    ended = commands.run("pipeline", *command, **options)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"error: {variable}: it is empty; unset it for the embedded server, or give a URL")
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_run_says_which_database_it_loads_into(commands: Commands, pipeline: Pipeline, folder: Path) -> None:
+    pipeline.write(places=PLACES, people=PEOPLE)
+    ended = commands.run("pipeline", "run", **files(pipeline))
+    host_and_name = pipeline.services.database_url.partition("@")[2]
+    assert f"database: {host_and_name}\n" in ended.stderr
+    embedded = start(pipeline.data, folder / "state")
+    _, err = embedded.communicate(timeout=60)
+    assert f"database: embedded, in {folder / 'state'}\n" in err
+
+
 def test_forgetting_nothing_loads_nothing(commands: Commands, pipeline: Pipeline) -> None:
     pipeline.write(places=PLACES, people=PEOPLE)
     ended = commands.run("producer", "--forget", "", **files(pipeline))
@@ -72,6 +123,19 @@ def test_a_renamed_file_is_warned_about_and_its_rows_can_be_removed(commands: Co
     ]
 
 
+@pytest.mark.parametrize("people", ["", HEADER], ids=["broken", "refused"])
+def test_nothing_is_forgotten_if_another_file_is_broken_or_refused(
+    commands: Commands, pipeline: Pipeline, people: str
+) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE, **{"people-2": PEOPLE})
+    (pipeline.data / "people-2.csv").unlink()
+    pipeline.write(people=people)
+    ended = commands.run("producer", "--forget-missing", **files(pipeline))
+    assert ended.returncode == (3 if people else 1)
+    assert ended.stdout == ""
+    assert len(pipeline.people()) == 8
+
+
 def test_files_that_no_dataset_takes_are_warned_about_but_for_reports(commands: Commands, pipeline: Pipeline) -> None:
     pipeline.write(places=PLACES, people=PEOPLE, people_2=PEOPLE)
     assert commands.run("pipeline", "run", **files(pipeline)).returncode == 0
@@ -79,10 +143,14 @@ def test_files_that_no_dataset_takes_are_warned_about_but_for_reports(commands: 
     assert "not loaded, since no dataset has such a name: people_2.csv (call it people-2.csv)\n" in warned.stderr
 
 
-def test_sources_of_embedded_servers_can_be_forgotten(commands: Commands, folder: Path, data: Path) -> None:
+def test_sources_of_embedded_servers_can_be_forgotten(folder: Path, data: Path) -> None:
     state = folder / "state"
     run(data, state)
-    forgotten = commands.run("pipeline", "forget", "people.csv", "--state", str(state), DATABASE_URL="", REDIS_URL="")
+    wrong = forget("people.csv", folder / "sate")
+    assert wrong.returncode == 2
+    assert f"PIPELINE_STATE: no state in '{folder / 'sate'}'" in wrong.stderr
+    assert not (folder / "sate").exists()
+    forgotten = forget("people.csv", state)
     assert (forgotten.returncode, forgotten.stdout) == (0, "people.csv: forgotten, 4 people removed\n")
     again = start(data, state)
     out, _ = again.communicate(timeout=60)
