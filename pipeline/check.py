@@ -19,7 +19,7 @@ def bad_rows(source: Source, encodings: Encodings) -> Iterator[Rejected]:
     """
     dataset = source.dataset()
     faults = dataset.checker()
-    with Contents() as contents, contents.opened(source, encodings.of(source.name, None)) as (file, _):
+    with Contents() as contents, contents.opened(source, encodings.of(source.name, None)) as (file, *_):
         plan = scan(source, file, chunk_rows=None)
         for chunk in plan.chunks:
             file.seek(chunk.byte_offset)

@@ -16,7 +16,7 @@ from pipeline.queue import ChunkQueue
 from pipeline.sealing import Load, Version, seal
 from pipeline.terminal import counted
 from pipeline.waiting import patiently
-from producer.content import Contents, fingerprint
+from producer.content import LIKELY_ENCODINGS, Content, Contents, fingerprint
 from producer.encodings import Encodings
 from producer.preview import Limits, Outlook, Preview, RefusedVersionError
 from producer.room import Room
@@ -64,7 +64,7 @@ def produce(
     with queue.producing(), Contents() as contents:
         known = patiently(partial(_known, database))
         versions = scan_all(sources, known, contents, encodings, chunk_rows)
-        patiently(partial(_refuse, versions, known, contents, database, limits))
+        _check_versions(versions, known, contents, database, limits)
         before_sealing()
         loads = _seal_all(versions, contents, database, encodings, chunk_rows)
         under_way = patiently(queue.state).under_way
@@ -108,7 +108,7 @@ def preview(
             with database.transaction() as tx:
                 return list(Preview(tx, contents, known).exact(versions))
 
-        patiently(partial(_refuse, versions, known, contents, database, limits))
+        _check_versions(versions, known, contents, database, limits)
         return patiently(attempt)
 
 
@@ -149,21 +149,51 @@ def _first_pass(
         may_be_known = known and known.sha256 and known.encoding in (None, content.encoding)
         if known and may_be_known and (sha256 := fingerprint(content.file)) == known.sha256:
             return Scanned(source, encoding, sha256, content.encoding, known.row_count, plan=None)
+        if content.control_rows:
+            _warn_of_control_rows(source.name, content)
         plan = scan(source, content.file, chunk_rows)
         return Scanned(source, encoding, plan.sha256, content.encoding, plan.row_count, plan)
 
 
-def _refuse(
+def _warn_of_control_rows(source: str, content: Content) -> None:
+    likely = LIKELY_ENCODINGS[content.encoding]
+    logger.warning(
+        "%s: %s control characters (U+0080 to U+009F) when read as %s; the file looks like %s: --encoding %s=%s",
+        source,
+        "1 row holds" if content.control_rows == 1 else f"{content.control_rows:,} rows hold",
+        content.encoding,
+        likely,
+        source,
+        likely,
+    )
+
+
+def _check_versions(
     versions: list[Scanned], known: dict[str, KnownSource], contents: Contents, database: Database, limits: Limits
 ) -> None:
-    """Raises RefusedVersionError if new versions of loaded sources break the limits."""
+    """Raises RefusedVersionError if new versions of loaded sources break the limits.
+
+    Warns of those that lose most of the loaded rows, if no limit is set on that.
+    """
     if not any(version.plan and version.name in known for version in versions):
         return
-    with database.transaction() as tx:
-        refused = list(Preview(tx, contents, known).refused(versions, limits))
-    if refused:
+
+    def attempt() -> list[tuple[Outlook, str | None]]:
+        with database.transaction() as tx:
+            return list(Preview(tx, contents, known).judged(versions, limits))
+
+    judged = patiently(attempt)
+    if refused := [(outlook, reason) for outlook, reason in judged if reason]:
         named = "; ".join(f"{outlook.source} is refused: {reason}" for outlook, reason in refused)
         raise RefusedVersionError(f"{named}; nothing was changed", [outlook for outlook, _ in refused])
+    for outlook, _ in judged:
+        if limits.max_shrink is None and outlook.good < outlook.loaded_rows / 2:
+            logger.warning(
+                "%s: the new version has %s good rows where %s are loaded, so %s are removed;"
+                " --max-shrink N or N%% refuses such a version",
+                outlook.source,
+                *(f"{rows:,}" for rows in (outlook.good, outlook.loaded_rows, outlook.loaded_rows - outlook.good)),
+            )
 
 
 def _seal_all(

@@ -1,5 +1,7 @@
 """Mistakes of a user, as the real commands answer them."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -155,3 +157,53 @@ def test_sources_of_embedded_servers_can_be_forgotten(folder: Path, data: Path) 
     again = start(data, state)
     out, _ = again.communicate(timeout=60)
     assert "people.csv: 4 of 4 rows queued" in out
+
+
+def test_a_version_without_most_of_the_loaded_rows_is_warned_about(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=HEADER + PEOPLE.splitlines(keepends=True)[1] * 1000)
+    pipeline.write(people=HEADER + PEOPLE.splitlines(keepends=True)[1] * 499)
+    warning = "people.csv: the new version has 499 good rows where 1,000 are loaded, so 501 are removed"
+    for options in (["--dry-run"], []):
+        ended = commands.run("producer", *options, **files(pipeline))
+        assert ended.returncode == 0
+        assert ended.stderr.count(f"{warning}; --max-shrink N or N% refuses such a version\n") == 1
+    assert "removed" not in commands.run("producer", **files(pipeline)).stderr
+
+
+def test_a_version_with_half_of_the_loaded_rows_is_taken_without_a_warning(
+    commands: Commands, pipeline: Pipeline
+) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    pipeline.write(people="".join(PEOPLE.splitlines(keepends=True)[:3]))
+    assert "removed" not in commands.run("producer", **files(pipeline)).stderr
+
+
+@pytest.mark.parametrize("name", ["people-pipe.csv", "people-pipe.csv.gz"])
+def test_a_named_pipe_without_a_writer_is_named_and_waited_for_until_drain_timeout(
+    commands: Commands, pipeline: Pipeline, name: str
+) -> None:
+    pipeline.write(places=PLACES)
+    pipe = pipeline.data / name
+    os.mkfifo(pipe)
+    started = time.monotonic()
+    ended = commands.run("producer", "--drain-timeout", "4", **files(pipeline))
+    assert ended.returncode == 4, ended.stderr
+    warning, error = ended.stderr.splitlines()
+    assert warning.endswith(f"waiting for a program that writes into the named pipe {pipe}")
+    assert error.startswith(f"error: DRAIN_TIMEOUT: nothing was written into the named pipe {pipe} for 4 s; ")
+    assert time.monotonic() - started < 14
+
+
+def test_a_named_pipe_with_a_slow_writer_is_read_to_its_end(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.write(places=PLACES)
+    pipe = pipeline.data / "people.csv"
+    os.mkfifo(pipe)
+    producer = commands.start("producer", **files(pipeline))
+    with pipe.open("w") as writer:
+        for line in PEOPLE.splitlines(keepends=True):
+            writer.write(line)
+            writer.flush()
+            time.sleep(0.2)
+    out, err = producer.communicate(timeout=60)
+    assert producer.returncode == 0, err
+    assert "people.csv: 4 of 4 rows queued in 1 chunk" in out
