@@ -28,9 +28,9 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
     with with_servers(environment, state) as settings:
         database = Database(settings["DATABASE_URL"], "schema")
         is_embedded, is_dry_run = "DATABASE_URL" not in environment, settings.get("DRY_RUN") == "True"
-        logger.info("database: %s", f"embedded, in {_state_folder(state)}" if is_embedded else database.address)
         if is_embedded or not is_dry_run:
             patiently(partial(apply_schema, database))
+        logger.info("database: %s", f"embedded, in {_state_folder(state)}" if is_embedded else database.address)
         with stages.Crew(settings, options) as crew:
             if is_dry_run:
                 return crew.outcome("producer")
