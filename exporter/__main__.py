@@ -10,7 +10,6 @@ import click
 from exporter.drain import drain
 from exporter.export import Exported, export, table
 from exporter.output import check_writable
-from exporter.rejects import TooManyRejectsError
 from exporter.report import check_sources, find_reports
 from pipeline import command
 from pipeline.account import account, ranked, unloaded_references
@@ -18,6 +17,7 @@ from pipeline.database import Database
 from pipeline.errors import PipelineError
 from pipeline.ledger import LoadProgress
 from pipeline.limits import RowLimit
+from pipeline.rejects import TooManyRejectsError
 from pipeline.terminal import counted, echo
 from pipeline.waiting import Deadline, patiently
 

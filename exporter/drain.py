@@ -56,7 +56,7 @@ class Stuck:
     def look(self, missing: list[MissingChunk], state: QueueState) -> list[MissingChunk]:
         """Those that have been so for longer than it takes to commit a chunk, or to start a producer."""
         now = time.monotonic()
-        idle = [] if state.producing else [chunk for chunk in missing if chunk.job_id not in state.under_way]
+        idle = [] if state.producing else [chunk for chunk in missing if chunk.key not in state.under_way]
         self._since = {chunk: self._since.get(chunk, now) for chunk in idle}
         return [chunk for chunk, since in self._since.items() if now - since >= MISSING_GRACE]
 
@@ -77,8 +77,8 @@ def _stuck_reason(stuck: list[MissingChunk], queue: ChunkQueue, state: QueueStat
     """Why chunks are stuck: one that has failed comes first, others are lost."""
     again = remedies.current.produce_again
     for chunk in stuck:
-        if chunk.job_id in state.failed:
-            reason = patiently(partial(queue.failure, chunk.job_id), deadline=deadline)
+        if job_id := state.failed.get(chunk.key):
+            reason = patiently(partial(queue.failure, job_id), deadline=deadline)
             return f"{chunk} failed every time: {reason}; correct the cause, then {again}"
     return f"{_describe_missing(stuck)} neither committed nor on the queue; {again}, which queues what is missing"
 

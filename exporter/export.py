@@ -9,23 +9,26 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import IO
 
 from exporter import stamp
-from exporter.cells import write_csv
+from exporter.cells import csv_rows
 from exporter.output import replace, temporary_folder
-from exporter.rejects import check_rejects
 from exporter.report import Report, check_sources, unterminated
 from pipeline import ledger
 from pipeline.database import Database, Transaction
 from pipeline.errors import QueryError, RetryLaterError, SettingsError
 from pipeline.ledger import LoadProgress, RejectedKind
 from pipeline.limits import RowLimit
+from pipeline.rejects import check_rejects
 from pipeline.terminal import printable
 
 CONNECTIONS = 4  # that make reports at the same time
+REJECTS_OUTCOME = (
+    "the good rows are loaded; the reports are as they were; standard output has the commonest reasons, the table"
+    " rejected_rows lists all, and so does rejected_rows.csv after a run with a higher limit"
+)
 COMMONEST = 3  # kinds of faults that the exporter names
 BEFORE_QUERY, AFTER_QUERY = (Path(__file__).parent / "json_report.sql").read_text(encoding="utf-8").split("{query}")
 JSON_RULE = "a JSON report's query returns one row with one column"
@@ -77,7 +80,8 @@ def export(
                 loads = ledger.progress(tx)
                 kinds = ledger.rejected_kinds(tx, COMMONEST)
                 if max_rejects:
-                    check_rejects(loads, kinds, max_rejects)
+                    rejected, read = sum(load.rejected for load in loads), sum(load.row_count for load in loads)
+                    check_rejects(rejected, read, max_rejects, REJECTS_OUTCOME, kinds, loads)
                 made_from = stamp.origin(tx, reports)
                 if since := stamp.written_at(output, made_from, files):
                     return Exported(files, [], since, loads, kinds)
@@ -128,11 +132,10 @@ def _write(database: Database, snapshot: str, folder: Path, report: Report) -> P
 
 def _write_json(tx: Transaction, report: Report, file: IO[bytes]) -> None:
     """The query's one value, as PostgreSQL writes it."""
-    columns, _ = tx.stream(report.query)
+    columns = tx.columns(report.query)
     if len(columns) != 1:
         raise QueryError(f"returns {len(columns)} columns; {JSON_RULE}")
-    _, pieces = tx.stream(unterminated(report.query), BEFORE_QUERY, AFTER_QUERY)
-    for first, piece in pieces:
+    for first, piece in tx.stream(unterminated(report.query), BEFORE_QUERY, AFTER_QUERY):
         if first == 1 and file.tell():
             raise QueryError(f"returns more than one row; {JSON_RULE}")
         file.write(piece)
@@ -142,9 +145,9 @@ def _write_json(tx: Transaction, report: Report, file: IO[bytes]) -> None:
 
 def _write_csv(tx: Transaction, report: Report, file: IO[bytes]) -> None:
     """A header and the query's rows; lines end with a newline alone."""
-    names, rows = tx.stream(report.query)
+    columns = tx.columns(report.query)
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    write_csv(text, chain([names], rows))
+    tx.copy_query(unterminated(report.query), csv_rows(text, columns))
     text.detach()
 
 

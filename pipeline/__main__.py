@@ -122,8 +122,8 @@ def forget(
     from pipeline.run import with_servers
 
     urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-    with with_servers({name: url for name, url in urls.items() if url}, state) as settings:
-        if not database_url:  # an embedded server that was just made has no tables
+    with with_servers({name: url for name, url in urls.items() if url}, state, must_exist=True) as settings:
+        if not database_url:  # a first run that was stopped at once leaves an embedded server without tables
             patiently(partial(apply_schema, Database(settings["DATABASE_URL"], "schema")))
         database = Database(settings["DATABASE_URL"], "producer")
         queue = command.queue_of(database, settings["REDIS_URL"], queue_name)

@@ -43,7 +43,7 @@ class Check:
         """
         dataset = source.dataset()
         faults = dataset.checker()
-        with Contents() as contents, contents.opened(source, self._encodings.of(source.name, None)) as (file, _):
+        with Contents() as contents, contents.opened(source, self._encodings.of(source.name, None)) as (file, *_):
             plan = scan(source, file, chunk_rows=None)
             first, sha256 = self._seen.setdefault(source.name, (source, plan.sha256))
             if sha256 != plan.sha256:

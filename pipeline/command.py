@@ -92,9 +92,14 @@ def _url(
     """A server's URL; where flag and variable are not set, from the file that VARIABLE_FILE names."""
 
     def find(context: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
+        is_empty = url == "" or os.environ.get(variable) == ""
         url = url or credentials.from_file(variable)
         if url:
             credentials.check_url(variable, url, schemes, example)
+        elif is_empty and not required:
+            raise SettingsError(
+                f"{variable}: it is empty; unset it for the embedded server, or give a URL like {example}"
+            )
         elif required:
             raise click.MissingParameter(ctx=context, param=parameter)
         return url
@@ -206,7 +211,8 @@ max_shrink = setting(
     "MAX_SHRINK",
     metavar="N|N%",
     callback=_row_limit,
-    help="Loaded rows that a new version of a file may have fewer.  [default: no limit]",
+    help="Loaded rows that a new version of a file may have fewer; those that --forget-missing removes do not count."
+    "  [default: no limit]",
 )
 allow_empty = setting(
     "--allow-empty", "ALLOW_EMPTY", is_flag=True, help="Take a new version without a good row: delete what is loaded."
@@ -218,7 +224,7 @@ forget_missing = setting(
     "--forget-missing",
     "FORGET_MISSING",
     is_flag=True,
-    help="Remove the rows and loads of files that the data folder no longer holds.",
+    help="Remove the rows and loads of files that the data folder no longer holds, if no other file is refused.",
 )
 FORGET = "Remove a source's rows and loads instead, such as people.csv; may be given several times."
 

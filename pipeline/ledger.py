@@ -49,19 +49,16 @@ class MissingChunk:
     load: int
     source: str
     reopened: int  # how often it was made missing again
-    job_group: str | None  # of chunks that travel in one job; None: in a job of its own
     plan: ChunkPlan
 
     @property
-    def job_id(self) -> str:
-        """Deterministic, so that a chunk is on the queue at most once; another content has another id.
+    def key(self) -> str:
+        """What the id of a job calls the chunk, in letters, digits and hyphens. Another content has another key.
 
         So has a chunk that was reopened: the job that committed it before may not be off the queue yet.
         """
-        if self.job_group is not None:
-            return f"group-{self.job_group}"
-        job_id = f"load-{self.load}-chunk-{self.plan.number}-{self.plan.sha256[:12]}"
-        return f"{job_id}-{self.reopened}" if self.reopened else job_id
+        key = f"load-{self.load}-chunk-{self.plan.number}-{self.plan.sha256[:12]}"
+        return f"{key}-{self.reopened}" if self.reopened else key
 
     def __str__(self) -> str:
         first, count = self.plan.first_row, self.plan.row_count
@@ -248,8 +245,8 @@ def record(tx: Transaction, claimed: Claim, counts: Counts) -> None:
     )
 
 
-def _chunk(load: int, source: str, reopened: int, job_group: str | None, *plan: Any) -> MissingChunk:
-    return MissingChunk(load, source, reopened, job_group, ChunkPlan(*plan))
+def _chunk(load: int, source: str, reopened: int, *plan: Any) -> MissingChunk:
+    return MissingChunk(load, source, reopened, ChunkPlan(*plan))
 
 
 def _missing(

@@ -16,6 +16,7 @@ from pipeline.errors import SettingsError
 from pipeline.forgetting import forget
 from pipeline.limits import RowLimit
 from pipeline.queue import ChunkQueue
+from pipeline.rejects import check_rejects
 from pipeline.terminal import counted, echo
 from pipeline.waiting import patiently
 from producer.encodings import Encodings
@@ -106,10 +107,15 @@ def main(
                 echo(str(outlook), *outlook.commonest_reasons())
             if any(outlook.rejected for outlook in foreseen.outlooks):
                 echo(*unloaded_references(foreseen.good_rows))
+            if max_rejects:
+                check_rejects(foreseen.rejected, foreseen.row_count, max_rejects, "nothing was changed")
             return
         queue = command.queue_of(database, redis_url, queue_name)
-        if to_forget:
-            _forget(database, queue, to_forget)
+
+        def forget_missing_sources() -> None:
+            if to_forget:
+                _forget(database, queue, to_forget)
+
         results = produce(
             sources,
             database,
@@ -119,6 +125,7 @@ def main(
             drain_timeout=drain_timeout,
             encodings=encodings,
             limits=limits,
+            before_sealing=forget_missing_sources,
         )
     _summarize(results)
 

@@ -62,6 +62,11 @@ class Outlook:
             f" unchanged, reject {self.rejected:,} of {self.row_count:,} rows, and delete {self.deleted:,}"
         )
 
+    @property
+    def good(self) -> int:
+        """Rows that are not rejected, as far as they were looked at."""
+        return self.row_count - self.rejected
+
     def reject(self, rejected: Iterable[Rejected]) -> None:
         for bad in rejected:
             self.rejected += 1
@@ -93,8 +98,8 @@ class Preview:
         for version in versions:
             yield self._outlook(version, previewed, limits=None)
 
-    def refused(self, versions: Sequence[Scanned], limits: Limits) -> Iterator[tuple[Outlook, str]]:
-        """The versions that break the limits, each with the reason; no more is read than it takes to decide.
+    def judged(self, versions: Sequence[Scanned], limits: Limits) -> Iterator[tuple[Outlook, str | None]]:
+        """Versions, each with the limit that it breaks, if any; no more is read than it takes to decide.
 
         Only what would replace loaded rows is checked, and first what its rows refer to.
         """
@@ -104,8 +109,7 @@ class Preview:
         for version in versions:
             if version.name in replacing:
                 outlook = self._outlook(version, previewed, limits)
-                if reason := broken_limit(outlook, limits):
-                    yield outlook, reason
+                yield outlook, broken_limit(outlook, limits)
             elif version.dataset.name in referred:
                 self._outlook(version, previewed, limits=None)
 
@@ -197,7 +201,7 @@ def could_break(outlook: Outlook, rows_left: int, limits: Limits) -> bool:
 
 def broken_limit(outlook: Outlook, limits: Limits) -> str | None:
     """Which limit the version breaks, with both counts; None if it breaks none."""
-    good = outlook.row_count - outlook.rejected
+    good = outlook.good
     loaded = f"where {outlook.loaded_rows:,} {'row is' if outlook.loaded_rows == 1 else 'rows are'} loaded"
     if outlook.rejected > _allowed_rejects(outlook, limits, good):
         given = f"--max-rejects {limits.max_rejects or REJECTS_WHERE_ROWS_ARE_LOADED}"

@@ -36,6 +36,16 @@ def claim(folder: Path) -> Path:
     return folder
 
 
+def check_exists(folder: Path) -> None:
+    """Raises SettingsError if there is no state in the folder. Changes nothing."""
+    with _usable(folder):
+        if not folder.is_dir() or not any(folder.iterdir()):
+            raise SettingsError(
+                f"PIPELINE_STATE: no state in '{folder}': nothing is loaded there;"
+                " name the folder that `pipeline run` was given"
+            )
+
+
 def find(folder: Path, folder_of_links: Path) -> Path | None:
     """The path, without links, of the state that is to be removed; None if there is none. Changes nothing.
 

@@ -121,7 +121,9 @@ class ChunkWorker(SimpleWorker):
             try:
                 self.maintain_heartbeats(job, execution)
             except redis.RedisError as error:
-                logger.warning("no heartbeat for %s: %s; trying again in %d s", job.id, error, HEARTBEAT_INTERVAL)
+                logger.warning(
+                    "no heartbeat for %s: %s; trying again in %d s", job.description, error, HEARTBEAT_INTERVAL
+                )
 
     def heartbeat(self, timeout: int | None = None, pipeline: "Pipeline | None" = None) -> None:  # noqa: ARG002
         try:

@@ -3,7 +3,6 @@ SELECT
     load_chunks.load_id,
     sources.name,
     load_chunks.reopened,
-    load_chunks.job_group,
     load_chunks.number,
     load_chunks.first_row,
     load_chunks.row_count,

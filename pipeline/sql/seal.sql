@@ -42,13 +42,10 @@ ORDER BY position;   -- of two sources that list a city, the one sealed later de
 
 UPDATE sealing SET load_id = (SELECT max(id) FROM loads WHERE loads.source_id = sealing.source_id) WHERE is_new;
 
-INSERT INTO load_chunks (
-    load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256, job_group
-)
+INSERT INTO load_chunks (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256)
 SELECT
     sealing.load_id, number, first_row, sealing_chunks.row_count, first_line, byte_offset, byte_count,
-    sealing_chunks.sha256,
-    min(sealing.load_id) OVER (PARTITION BY sealing.job_group) || '-' || sealing.job_group
+    sealing_chunks.sha256
 FROM sealing_chunks
 JOIN sealing USING (position)
 WHERE is_new;
@@ -91,7 +88,6 @@ WHERE load_chunks.load_id = carried_over.load_id
 -- the datasets that their rows refer to: what could not be resolved then may be now.
 UPDATE load_chunks
 SET reopened = reopened + 1,
-    job_group = NULL,
     committed_at = NULL,
     inserted = NULL,
     updated = NULL,

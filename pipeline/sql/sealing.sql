@@ -13,7 +13,6 @@ CREATE TEMPORARY TABLE IF NOT EXISTS sealing (
     delimiter      text,
     row_count      bigint,
     chunk_count    integer,
-    job_group      text,
     source_id      integer,
     load_id        bigint,
     is_new         boolean NOT NULL DEFAULT false
@@ -32,12 +31,12 @@ CREATE TEMPORARY TABLE IF NOT EXISTS sealing_chunks (
 
 INSERT INTO sealing (
     position, name, dataset, refers_to, carries_over, sha256, encoding, given_encoding,
-    columns, delimiter, row_count, chunk_count, job_group
+    columns, delimiter, row_count, chunk_count
 )
 SELECT
     position, name, dataset, refers_to, carries_over, sha256, encoding, given_encoding,
-    columns, delimiter, row_count, chunk_count, job_group
+    columns, delimiter, row_count, chunk_count
 FROM json_to_recordset(%(versions)s) AS version (
     position integer, name text, dataset text, refers_to text[], carries_over boolean, sha256 text, encoding text,
-    given_encoding text, columns text[], delimiter text, row_count bigint, chunk_count integer, job_group text
+    given_encoding text, columns text[], delimiter text, row_count bigint, chunk_count integer
 );

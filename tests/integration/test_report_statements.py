@@ -63,7 +63,7 @@ def test_a_commit_inside_a_query_lets_it_write_nothing(pipeline: Pipeline) -> No
             pytest.raises(QueryError, match="25006"),
             exporter.transaction(snapshot=snapshot) as tx,
         ):
-            tx.stream(DELETES)
+            tx.columns(DELETES)
     assert len(pipeline.people()) == 4
 
 
