@@ -4,6 +4,12 @@ BIN := .venv/bin
 .DEFAULT_GOAL := help
 .PHONY: help run test faults test-compose lint audit bench bench-peers format data lock clean
 
+# The commands in .venv name its folder: in a checkout that was moved or copied they would run the code of another one.
+ifneq ($(shell test -e $(BIN)/pipeline && ! grep -qF '$(CURDIR)/.venv/' $(BIN)/pipeline && echo elsewhere),)
+.PHONY: $(BIN)/pipeline
+VENV_OPTIONS := --clear
+endif
+
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
 
@@ -55,7 +61,7 @@ clean: ## remove what was installed; the embedded state stays (see `pipeline res
 # The command is made last: if it is there, everything is.
 $(BIN)/pipeline: requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one with make PYTHON=...")'
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv $(VENV_OPTIONS) .venv
 	@echo 'installing into .venv'
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

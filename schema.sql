@@ -161,7 +161,6 @@ CREATE TABLE IF NOT EXISTS load_chunks (
     unchanged    integer,
     rejected     integer,
     deleted      integer,
-    job_group    text,
     CONSTRAINT load_chunks_pkey PRIMARY KEY (load_id, number),
     CONSTRAINT load_chunks_load_id_fkey FOREIGN KEY (load_id) REFERENCES loads (id) ON DELETE CASCADE,
     CONSTRAINT load_chunks_position CHECK (number >= 1 AND first_row >= 1 AND row_count >= 0 AND first_line >= 1),
@@ -191,7 +190,6 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'loads'::regclass AND attname = 'encoding') THEN
         ALTER TABLE sources ADD COLUMN encoding text;
         ALTER TABLE loads ADD COLUMN encoding text;
-        ALTER TABLE load_chunks ADD COLUMN job_group text;
     END IF;
     IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'loads'::regclass AND attname = 'description_sha256') THEN
         ALTER TABLE loads ADD COLUMN description_sha256 text;
@@ -203,8 +201,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON INDEX load_chunks_missing IS 'Serves the drain and missing_chunks.sql: only missing chunks stand in it.';
-COMMENT ON COLUMN load_chunks.job_group IS 'Chunks of small files travel in one job, which this names; NULL in a job of its own.';
+COMMENT ON INDEX load_chunks_missing IS 'Serves the drain and the query missing_chunks: only missing chunks stand in it.';
 COMMENT ON COLUMN sources.encoding IS 'As the user gave it with --encoding; NULL: UTF-8, or UTF-16 if the file begins with its mark.';
 COMMENT ON COLUMN loads.encoding IS 'That the file was read in; NULL in loads from before it was recorded.';
 COMMENT ON COLUMN loads.description_sha256 IS 'Of the description that its rows are checked by; NULL in loads from before it was recorded.';
@@ -410,8 +407,8 @@ BEGIN
         GRANT SELECT, INSERT (source_id, sha256, encoding, columns, delimiter, row_count, chunk_count, description_sha256), DELETE
             ON loads TO pipeline_producer;
         GRANT SELECT,
-            INSERT (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256, job_group),
-            UPDATE (reopened, job_group, committed_at, inserted, updated, unchanged, rejected, deleted)
+            INSERT (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256),
+            UPDATE (reopened, committed_at, inserted, updated, unchanged, rejected, deleted)
             ON load_chunks TO pipeline_producer;
         GRANT SELECT ON installation, current_loads, load_progress TO pipeline_producer;
         GRANT SELECT, UPDATE (keys_freed_at) ON datasets TO pipeline_producer;

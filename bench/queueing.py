@@ -23,7 +23,7 @@ def chunks(path: Path) -> list[tuple[MissingChunk, str]]:
         found = []
         for plan in plans:
             file.seek(plan.byte_offset)
-            found.append((MissingChunk(1, source.name, 0, None, plan), file.read(plan.byte_count).decode()))
+            found.append((MissingChunk(1, source.name, 0, plan), file.read(plan.byte_count).decode()))
         return found
 
 

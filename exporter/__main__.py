@@ -1,6 +1,8 @@
 """`python -m exporter`: from complete loads to reports."""
 
 import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -10,11 +12,13 @@ from exporter.export import Exported, export, table
 from exporter.output import check_writable
 from exporter.report import check_sources, find_reports
 from pipeline import command
-from pipeline.account import account
+from pipeline.account import account, ranked, unloaded_references
 from pipeline.database import Database
 from pipeline.errors import PipelineError
+from pipeline.ledger import LoadProgress
 from pipeline.limits import RowLimit
-from pipeline.terminal import echo
+from pipeline.rejects import TooManyRejectsError
+from pipeline.terminal import counted, echo
 from pipeline.waiting import Deadline, patiently
 
 REPORTS_TIMEOUT = 60.0  # seconds that writing reports may take at least, however short DRAIN_TIMEOUT is
@@ -55,23 +59,42 @@ def main(
     """
     check_writable(output)
     reports = find_reports(output, data)
-    database = Database(database_url, "exporter")
+    database = Database(database_url, "exporter", read_only=True)
     queue = command.queue_of(database, redis_url, queue_name)
     with database.transaction() as tx:
         check_sources(tx, reports)
     exported = None
     while exported is None:  # a new load may be sealed between the drain and the snapshot of the reports
         drain(database, queue, drain_timeout)
-        with Deadline(max(drain_timeout, REPORTS_TIMEOUT)) as deadline:
+        with Deadline(max(drain_timeout, REPORTS_TIMEOUT)) as deadline, _showing_reasons():
             exported = patiently(lambda: export(database, reports, output, max_rejects), deadline=deadline)
     _tell(exported, max_rejects, output / SUMMARY)
     for failure in exported.failures:
-        logger.error("%s", failure)
+        logger.error("%s; %s", failure, _state_of(output / failure.report.name))
     if exported.failures:
         raise PipelineError(
             f"{len(exported.failures)} of {len(reports)} reports failed; the others are written:"
             " correct the queries named above, and run it again"
         )
+
+
+@contextmanager
+def _showing_reasons() -> Iterator[None]:
+    """Prints why rows are rejected if too many are. Not in the error: rows do not belong in logs."""
+    try:
+        yield
+    except TooManyRejectsError as error:
+        echo(*ranked(map(str, error.kinds)), *unloaded_references(_good_rows(error.loads)))
+        raise
+
+
+def _good_rows(loads: Sequence[LoadProgress]) -> dict[str, int]:
+    return {load.source: load.row_count - load.rejected for load in loads}
+
+
+def _state_of(file: Path) -> str:
+    """What is there of a report that failed."""
+    return f"{file} is the one written before" if file.exists() else f"there is no {file}"
 
 
 def _tell(exported: Exported, limit: RowLimit | None, summary: Path) -> None:
@@ -86,8 +109,9 @@ def _tell(exported: Exported, limit: RowLimit | None, summary: Path) -> None:
     echo(*account(exported.loads))
     rejected = sum(load.rejected for load in exported.loads)
     if rejected:
-        commonest = "; ".join(f"{count:,} x {kind}" for kind, count in exported.rejected_kinds)
-        echo(f"{rejected:,} rows rejected, listed in rejected_rows.csv; most often: {commonest}")
+        commonest = "; ".join(f"{each.row_count:,} x {each.kind}" for each in exported.rejected_kinds)
+        echo(f"{counted(rejected, 'row')} rejected, listed in rejected_rows.csv; most often: {commonest}")
+        echo(*unloaded_references(_good_rows(exported.loads)))
         if not limit:
             logger.warning("no limit is set on rejected rows; --max-rejects N or N% sets one")
     if summary in exported.files:

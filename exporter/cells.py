@@ -5,8 +5,10 @@ https://owasp.org/www-community/attacks/CSV_Injection
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from typing import IO
+
+from pipeline.database import Column
 
 FORMULA = "=+-@＝＋－＠"  # what a formula begins with
 BEGINNINGS = (*FORMULA, "\t", "\r", "\n")  # of a cell; white space, because some programs skip it
@@ -15,10 +17,20 @@ BEGINNINGS = (*FORMULA, "\t", "\r", "\n")  # of a cell; white space, because som
 AFTER_SEPARATOR = re.compile(rf'[;\t\r\n]"*(?=[{re.escape(FORMULA)}])')
 
 
-def write_csv(file: IO[str], rows: Iterable[Iterable[object]]) -> None:
-    """Writes rows, each with a newline. Text gets an apostrophe where a formula would begin, other values do not."""
+def csv_rows(file: IO[str], columns: Sequence[Column]) -> Callable[[list[str | None]], None]:
+    """Writes the header; returns what writes a row. Each line ends with a newline.
+
+    Text gets an apostrophe where a formula would begin, values of columns that hold no free text do not.
+    """
     writer = csv.writer(_Lines(file), lineterminator="\r\n")
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerow([_without_formula(column.name) for column in columns])
+    are_text = [column.is_text for column in columns]
+
+    def write(row: list[str | None]) -> None:
+        cells = zip(row, are_text, strict=True)
+        writer.writerow([_without_formula(value) if value and is_text else value for value, is_text in cells])
+
+    return write
 
 
 class _Lines:
@@ -31,8 +43,6 @@ class _Lines:
         return self._file.write(line.removesuffix("\r\n") + "\n")
 
 
-def _cell(value: object) -> object:
-    if not isinstance(value, str):
-        return value
+def _without_formula(value: str) -> str:
     text = AFTER_SEPARATOR.sub(r"\g<0>'", value)
     return f"'{text}" if text.startswith(BEGINNINGS) else text

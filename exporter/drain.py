@@ -6,6 +6,7 @@ from functools import partial
 from pipeline import ledger, remedies
 from pipeline.database import Database
 from pipeline.errors import DrainTimeoutError, PipelineError
+from pipeline.forgetting import forgotten_meanwhile
 from pipeline.ledger import LoadProgress, MissingChunk
 from pipeline.progress import Progress
 from pipeline.queue import ChunkQueue, QueueState
@@ -20,8 +21,8 @@ def drain(database: Database, queue: ChunkQueue, timeout: float) -> None:
     """Returns once the ledger holds a load and all current loads are complete.
 
     Rides over servers that are away for a while. Raises PipelineError naming chunk and reason if a chunk
-    failed every time, or if chunks are neither committed nor under way; DrainTimeoutError after `timeout`
-    seconds, also if a server does not answer.
+    failed every time, or if chunks are neither committed nor under way; ForgottenError if a source is forgotten
+    before it is loaded; DrainTimeoutError after `timeout` seconds, also if a server does not answer.
     """
     with Deadline(timeout) as deadline:
         _drain(database, queue, deadline)
@@ -39,7 +40,10 @@ def _drain(database: Database, queue: ChunkQueue, deadline: Deadline) -> None:
             if not deadline.left:
                 raise DrainTimeoutError(_timed_out(deadline.seconds, loads, missing, state))
             time.sleep(POLL_INTERVAL)
+            unfinished = {load.source for load in loads if not load.complete}
             loads, missing = _look(database, deadline)
+            if gone := unfinished - {load.source for load in loads}:
+                raise forgotten_meanwhile(gone)
             bar.set(_committed_rows(loads))
 
 
@@ -52,7 +56,7 @@ class Stuck:
     def look(self, missing: list[MissingChunk], state: QueueState) -> list[MissingChunk]:
         """Those that have been so for longer than it takes to commit a chunk, or to start a producer."""
         now = time.monotonic()
-        idle = [] if state.producing else [chunk for chunk in missing if chunk.job_id not in state.under_way]
+        idle = [] if state.producing else [chunk for chunk in missing if chunk.key not in state.under_way]
         self._since = {chunk: self._since.get(chunk, now) for chunk in idle}
         return [chunk for chunk, since in self._since.items() if now - since >= MISSING_GRACE]
 
@@ -73,8 +77,8 @@ def _stuck_reason(stuck: list[MissingChunk], queue: ChunkQueue, state: QueueStat
     """Why chunks are stuck: one that has failed comes first, others are lost."""
     again = remedies.current.produce_again
     for chunk in stuck:
-        if chunk.job_id in state.failed:
-            reason = patiently(partial(queue.failure, chunk.job_id), deadline=deadline)
+        if job_id := state.failed.get(chunk.key):
+            reason = patiently(partial(queue.failure, job_id), deadline=deadline)
             return f"{chunk} failed every time: {reason}; correct the cause, then {again}"
     return f"{_describe_missing(stuck)} neither committed nor on the queue; {again}, which queues what is missing"
 

@@ -9,23 +9,26 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import IO
 
 from exporter import stamp
-from exporter.cells import write_csv
+from exporter.cells import csv_rows
 from exporter.output import replace, temporary_folder
-from exporter.rejects import check_rejects
 from exporter.report import Report, check_sources, unterminated
 from pipeline import ledger
 from pipeline.database import Database, Transaction
 from pipeline.errors import QueryError, RetryLaterError, SettingsError
-from pipeline.ledger import LoadProgress
+from pipeline.ledger import LoadProgress, RejectedKind
 from pipeline.limits import RowLimit
+from pipeline.rejects import check_rejects
 from pipeline.terminal import printable
 
 CONNECTIONS = 4  # that make reports at the same time
+REJECTS_OUTCOME = (
+    "the good rows are loaded; the reports are as they were; standard output has the commonest reasons, the table"
+    " rejected_rows lists all, and so does rejected_rows.csv after a run with a higher limit"
+)
 COMMONEST = 3  # kinds of faults that the exporter names
 BEFORE_QUERY, AFTER_QUERY = (Path(__file__).parent / "json_report.sql").read_text(encoding="utf-8").split("{query}")
 JSON_RULE = "a JSON report's query returns one row with one column"
@@ -54,7 +57,7 @@ class Exported:
     failures: list[Failure]  # reports that were not
     up_to_date_since: datetime | None  # when they were written before, if nothing has changed since
     loads: list[LoadProgress]
-    rejected_kinds: list[tuple[str, int]]  # the commonest, each with its number of rows
+    rejected_kinds: list[RejectedKind]  # the commonest
 
 
 def export(
@@ -75,9 +78,10 @@ def export(
                 if ledger.missing_chunks(tx):
                     return None
                 loads = ledger.progress(tx)
-                if max_rejects:
-                    check_rejects(loads, max_rejects)
                 kinds = ledger.rejected_kinds(tx, COMMONEST)
+                if max_rejects:
+                    rejected, read = sum(load.rejected for load in loads), sum(load.row_count for load in loads)
+                    check_rejects(rejected, read, max_rejects, REJECTS_OUTCOME, kinds, loads)
                 made_from = stamp.origin(tx, reports)
                 if since := stamp.written_at(output, made_from, files):
                     return Exported(files, [], since, loads, kinds)
@@ -97,12 +101,13 @@ def export(
 def _replace(folder: Path, written: list[Path], failures: list[Failure], made_from: str, output: Path) -> None:
     """Moves the reports written in `folder` into `output`, with a stamp that vouches for them unless one is missing."""
     owned = {stamp.NAME, *stamp.written_names(output)}
+    failed = {failure.report.name for failure in failures}
+    earlier = stamp.earlier_names(output, {*failed, *(path.name for path in written)})
     if failures:
-        earlier = [output / failure.report.name for failure in failures]
-        left = [path for path in earlier if path.name in owned and path.is_file()]
-        last = stamp.write(folder, None, [*written, *left])
+        left = [output / name for name in sorted(failed & owned) if (output / name).is_file()]
+        last = stamp.write(folder, None, [*written, *left], earlier)
     else:
-        last = stamp.write(folder, made_from, written)
+        last = stamp.write(folder, made_from, written, earlier)
     replace([*written, last], output, owned)  # the stamp last, since it vouches for the others
 
 
@@ -127,11 +132,10 @@ def _write(database: Database, snapshot: str, folder: Path, report: Report) -> P
 
 def _write_json(tx: Transaction, report: Report, file: IO[bytes]) -> None:
     """The query's one value, as PostgreSQL writes it."""
-    columns, _ = tx.stream(report.query)
+    columns = tx.columns(report.query)
     if len(columns) != 1:
         raise QueryError(f"returns {len(columns)} columns; {JSON_RULE}")
-    _, pieces = tx.stream(unterminated(report.query), BEFORE_QUERY, AFTER_QUERY)
-    for first, piece in pieces:
+    for first, piece in tx.stream(unterminated(report.query), BEFORE_QUERY, AFTER_QUERY):
         if first == 1 and file.tell():
             raise QueryError(f"returns more than one row; {JSON_RULE}")
         file.write(piece)
@@ -141,9 +145,9 @@ def _write_json(tx: Transaction, report: Report, file: IO[bytes]) -> None:
 
 def _write_csv(tx: Transaction, report: Report, file: IO[bytes]) -> None:
     """A header and the query's rows; lines end with a newline alone."""
-    names, rows = tx.stream(report.query)
+    columns = tx.columns(report.query)
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    write_csv(text, chain([names], rows))
+    tx.copy_query(unterminated(report.query), csv_rows(text, columns))
     text.detach()
 
 

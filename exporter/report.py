@@ -1,7 +1,7 @@
 """A report: a file `NAME.json.sql` or `NAME.csv.sql`, whose query makes `NAME.json` or `NAME.csv`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,13 @@ from pipeline.errors import SettingsError
 
 REPORTS = Path(__file__).parent / "reports"
 NAME = re.compile(r"[^.].*\.(csv|json)", re.DOTALL)  # hidden files of the output folder are the exporter's own
-# White space, semicolons and comments, or else a part of SQL in which none of them can begin.
+STATEMENT_WORDS = frozenset({"select", "with", "values", "table", "("})  # that a SELECT can begin with
+# White space, comments and semicolons, or else a part of SQL in which none of them can begin.
 # https://www.postgresql.org/docs/current/sql-syntax-lexical.html
 TOKEN = re.compile(
-    r"""(?P<blank>[\s;]|--[^\n]*|/\*.*?\*/)|[eE]'(?:\\.|[^'\\])*'|'[^']*'|"[^"]*"|(\$\w*\$).*?\2|[\w$]+|.""", re.DOTALL
+    r"""(?P<blank>\s|--[^\n]*|/\*.*?\*/)|(?P<end>;)"""
+    r"""|[eE]'(?:\\.|[^'\\])*'|'[^']*'|"[^"]*"|(?P<quote>\$\w*\$).*?(?P=quote)|[\w$]+|.""",
+    re.DOTALL,
 )
 
 
@@ -35,8 +38,8 @@ class Report:
 def find_reports(output: Path, data: Path) -> list[Report]:
     """All reports, by name, as they are to be written into `output`.
 
-    Raises SettingsError, naming the query's file, if a report cannot be read, has the name of another one, or
-    if the producer would read it from `data`, or from anywhere else, as a source.
+    Raises SettingsError, naming the query's file, if a report cannot be read, is not one SELECT, has the name of
+    another one, or if the producer would read it from `data`, or from anywhere else, as a source.
     """
     package = read_package(find_package(data))
     reports: dict[str, Report] = {}
@@ -68,17 +71,44 @@ def check_sources(tx: Transaction, reports: Iterable[Report]) -> None:
 
 def unterminated(query: str) -> str:
     """The query without semicolon and comments at its end, so that it can be part of another one."""
-    return query[: max((token.end() for token in TOKEN.finditer(query) if token.lastgroup != "blank"), default=0)]
+    return query[: max((token.end() for token in _tokens(query) if token.lastgroup != "end"), default=0)]
+
+
+def _tokens(query: str) -> Iterator[re.Match[str]]:
+    """The parts of a query that are neither white space nor comments."""
+    return (token for token in TOKEN.finditer(query) if token.lastgroup != "blank")
+
+
+def _check_statement(path: Path, query: str) -> None:
+    """Raises SettingsError unless the query is one SELECT: a second statement would run too, such as a COMMIT."""
+    first = None
+    is_over = False
+    for token in _tokens(query):
+        if token.lastgroup == "end":
+            is_over = True
+        elif is_over and first:
+            line = query.count("\n", 0, token.start()) + 1
+            raise SettingsError(
+                f"report {path.name} line {line}: a second statement begins here; a report is one SELECT, so write"
+                " another report for it"
+            )
+        else:
+            first = first or token[0]
+    if first is None or first.lower() not in STATEMENT_WORDS:
+        found = f"begins with '{first}'" if first else "holds no query"
+        raise SettingsError(f"report {path.name}: a report is one SELECT, and this one {found}; correct the file")
 
 
 def _query(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        query = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise SettingsError(
             f"report {path.name}: cannot read '{path}': {reason}; correct or remove the file"
         ) from error
+    _check_statement(path, query)
+    return query
 
 
 def _source_names(name: str, output: Path, data: Path) -> frozenset[str]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,14 +28,15 @@ def origin(tx: Transaction, reports: Iterable[Report]) -> str:
     return hashlib.sha256(json.dumps([tx.value(HERE / "ledger_state.sql"), files, queries]).encode()).hexdigest()
 
 
-def write(folder: Path, made_from: str | None, reports: Iterable[Path]) -> Path:
+def write(folder: Path, made_from: str | None, reports: Iterable[Path], earlier: Iterable[str] = ()) -> Path:
     """Writes the stamp of these files, as they are now, into `folder`, and syncs it.
 
-    Without `made_from` it says whose files they are, and never that they are up to date.
+    Without `made_from` it says whose files they are, and never that they are up to date. `earlier` names files of
+    reports that are gone: the producer warns about files that it does not know.
     """
     path = folder / NAME
     with path.open("xb") as file:
-        file.write(_stamp(made_from, reports))
+        file.write(_stamp(made_from, reports, earlier))
         file.flush()
         os.fsync(file.fileno())
     return path
@@ -50,7 +51,7 @@ def written_at(folder: Path, made_from: str, reports: Sequence[Path]) -> datetim
     try:
         if not all(each.is_file() for each in (path, *reports)):  # a named pipe would keep its reader waiting
             return None
-        expected = _stamp(made_from, reports)
+        expected = _stamp(made_from, reports, earlier_names(folder, {path.name for path in reports}))
         with path.open("rb") as file:
             if file.read(len(expected) + 1) != expected:
                 return None
@@ -61,19 +62,29 @@ def written_at(folder: Path, made_from: str, reports: Sequence[Path]) -> datetim
 
 def written_names(folder: Path) -> frozenset[str]:
     """The names of the files in `folder` that an exporter has written; none if the stamp is not one."""
+    return frozenset({NAME, *_listed(folder, "reports")})
+
+
+def earlier_names(folder: Path, names: Collection[str]) -> list[str]:
+    """Files in `folder` that an exporter has written for reports that are gone: none of these names."""
+    written = {*_listed(folder, "reports"), *_listed(folder, "earlier")} - set(names)
+    return sorted(name for name in written if (folder / name).is_file())
+
+
+def _listed(folder: Path, key: str) -> frozenset[str]:
     path = folder / NAME
     try:
         if not path.is_file():
             return frozenset()
         with path.open("rb") as file:
-            return frozenset({NAME, *json.loads(file.read(LONGEST))["reports"]})
-    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+            return frozenset(map(str, json.loads(file.read(LONGEST)).get(key, ())))
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return frozenset()
 
 
-def _stamp(made_from: str | None, reports: Iterable[Path]) -> bytes:
+def _stamp(made_from: str | None, reports: Iterable[Path], earlier: Iterable[str]) -> bytes:
     digests = {path.name: _digest(path) for path in reports}
-    return json.dumps({"made_from": made_from, "reports": digests}, indent=2).encode()
+    return json.dumps({"made_from": made_from, "reports": digests, "earlier": list(earlier)}, indent=2).encode()
 
 
 def _digest(path: Path) -> str:

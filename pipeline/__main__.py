@@ -1,16 +1,18 @@
 """The `pipeline` command: everything on this machine, without anything to install or start first."""
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import click
 
 from pipeline import command, credentials
 from pipeline.database import Database
-from pipeline.errors import SettingsError
+from pipeline.errors import InputError, SettingsError
 from pipeline.limits import RowLimit
 from pipeline.schema import let_stages_log_in
 from pipeline.terminal import counted, echo
+from pipeline.waiting import patiently
 
 EXAMPLES = """\b
 Examples:
@@ -26,7 +28,7 @@ def state_option(function: command.F) -> command.F:
     )(function)
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=command.Commands, invoke_without_command=True)
 @click.pass_context
 def cli(context: click.Context) -> None:
     """CSV files to PostgreSQL through a Redis queue: every row accounted for, none lost, none doubled."""
@@ -41,7 +43,7 @@ def cli(context: click.Context) -> None:
 @command.setting(
     "--workers",
     "WORKERS",
-    type=click.IntRange(min=1),
+    type=command.PositiveNumber(),
     default=2,
     metavar="N",
     help="Worker processes to start.",
@@ -120,7 +122,9 @@ def forget(
     from pipeline.run import with_servers
 
     urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-    with with_servers({name: url for name, url in urls.items() if url}, state) as settings:
+    with with_servers({name: url for name, url in urls.items() if url}, state, must_exist=True) as settings:
+        if not database_url:  # a first run that was stopped at once leaves an embedded server without tables
+            patiently(partial(apply_schema, Database(settings["DATABASE_URL"], "schema")))
         database = Database(settings["DATABASE_URL"], "producer")
         queue = command.queue_of(database, settings["REDIS_URL"], queue_name)
         echo(*map(str, forget_sources(database, queue, sources)))
@@ -147,26 +151,44 @@ def reset(state: Path | None) -> None:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("--name", metavar="NAME", help="What the one FILE (- for standard input) is called, such as people.csv.")
 @command.data_dir
-@command.encoding
+@command.setting(
+    "--encoding",
+    "ENCODING",
+    multiple=True,
+    metavar="[FILE=]NAME",
+    help="Encoding of all CSV files, such as latin-1, or of one, such as people-3.csv=latin-1; what loads were given is"
+    " not known here.  [default: utf-8, or utf-16 if a file begins with its mark]",
+)
 @command.logging_options
 def check(files: tuple[Path, ...], name: str | None, data: Path, encoding: tuple[str, ...]) -> int:
-    """Check CSV FILEs as a load would, without servers; places that people name are not looked up.
+    """Check CSV FILEs, or all of a folder, as a load would, without servers.
 
-    Prints a line for each bad row, or for a file that would be refused. Exits 3 if there are any.
+    Prints a line for each bad row, or for a file that would be refused. Exits 3 if there are any. Not looked up:
+    whether the places that people name are known.
     """
-    from pipeline.check import problems  # needs all stages, of which a container's image holds one
+    from pipeline.check import Check, sources_in  # needs all stages, of which a container's image holds one
     from producer.encodings import Encodings
 
     if name and len(files) > 1:
         raise SettingsError(f"--name: '{name}' is the name of one file; check the others without it")
     found = 0
+    checked = Check(Encodings.parse(encoding))
     for path in files:
-        count = 0
-        for problem in problems(data, path, name, Encodings.parse(encoding)):
-            echo(problem)
-            count += 1
-        logging.getLogger("pipeline").info("%s: %s", path, counted(count, "problem") if count else "in order")
-        found += count
+        try:
+            sources = sources_in(path, data, name)
+        except InputError as error:
+            echo(str(error))
+            found += 1
+            continue
+        for source in sources:
+            count = 0
+            for problem in checked.problems(source):
+                echo(problem)
+                count += 1
+            logging.getLogger("pipeline").info(
+                "%s: %s", source.path, counted(count, "problem") if count else "in order"
+            )
+            found += count
     return command.PROBLEMS_FOUND if found else 0
 
 

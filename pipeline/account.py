@@ -1,7 +1,8 @@
 """The account of all rows, as lines to read: each load of a few, or the sum of many and those that need a look."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from pipeline.datasets import DATASETS
 from pipeline.ledger import LoadProgress
 from pipeline.terminal import counted
 
@@ -17,6 +18,27 @@ def account(loads: Sequence[LoadProgress]) -> list[str]:
     if len(notable) > NAMED_AT_MOST:
         lines.append(f"and {len(notable) - NAMED_AT_MOST:,} more files with rejected or deleted rows")
     return [*lines, str(_sum(loads))]
+
+
+def ranked(reasons: Iterable[str]) -> list[str]:
+    """Reasons for rejected rows, the commonest first, as lines."""
+    return [f"{'then' if position else 'most often'}: {reason}" for position, reason in enumerate(reasons)]
+
+
+def unloaded_references(good_rows: Mapping[str, int]) -> list[str]:
+    """A line for each dataset that rows of sources refer to, and that has no row: of these no row can be good.
+
+    `good_rows` holds the number of good rows of all sources.
+    """
+    present = {dataset for source in good_rows for dataset in DATASETS if dataset.holds(source)}
+    loaded = {each.name for each in present if any(rows and each.holds(source) for source, rows in good_rows.items())}
+    return [
+        f"no row of {name} is loaded, and rows of {dataset.name} name them"
+        for dataset in DATASETS
+        if dataset in present
+        for name in dataset.refers_to
+        if name not in loaded
+    ]
 
 
 def listed(names: Sequence[str]) -> str:

@@ -31,6 +31,45 @@ LONGEST_WAIT = 1_000_000_000  # seconds
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class PositiveNumber(click.IntRange):
+    """A whole number from 1 on; what is none is refused in plain words."""
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"'{value}' is not a whole number from 1 on.", param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds, refused in plain words as well."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, max=LONGEST_WAIT)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"'{value}' is not a number from 0 to {LONGEST_WAIT:,}.", param, ctx)
+
+
+class Commands(click.Group):
+    """Commands, which the message about an unknown one lists."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            names = ", ".join(self.list_commands(ctx))
+            raise click.UsageError(f"{error.message} Commands: {names}.", ctx) from error
+
+
 def setting(flag: str, variable: str, **attributes: Any) -> Callable[[F], F]:
     """A setting: from its flag, else from its environment variable, else its default; all shown by --help."""
     attributes.setdefault("show_default", attributes.get("default") is not None)
@@ -53,9 +92,14 @@ def _url(
     """A server's URL; where flag and variable are not set, from the file that VARIABLE_FILE names."""
 
     def find(context: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
+        is_empty = url == "" or os.environ.get(variable) == ""
         url = url or credentials.from_file(variable)
         if url:
             credentials.check_url(variable, url, schemes, example)
+        elif is_empty and not required:
+            raise SettingsError(
+                f"{variable}: it is empty; unset it for the embedded server, or give a URL like {example}"
+            )
         elif required:
             raise click.MissingParameter(ctx=context, param=parameter)
         return url
@@ -114,14 +158,14 @@ encoding = setting(
 chunk_rows = setting(
     "--chunk-rows",
     "CHUNK_ROWS",
-    type=click.IntRange(min=1),
+    type=PositiveNumber(),
     metavar="ROWS",
     help="Rows in a chunk, of loads that are new.  [default: 20000, fewer for a small file]",
 )
 queue_limit = setting(
     "--queue-limit",
     "QUEUE_LIMIT",
-    type=click.IntRange(min=1),
+    type=PositiveNumber(),
     default=32,
     metavar="CHUNKS",
     help="Chunks that may wait on the queue; the producer pauses at this number.",
@@ -138,7 +182,7 @@ def _limit_waits(context: click.Context, parameter: click.Parameter, seconds: fl
 drain_timeout = setting(
     "--drain-timeout",
     "DRAIN_TIMEOUT",
-    type=click.FloatRange(min=0, max=LONGEST_WAIT),
+    type=Seconds(),
     default=3600,
     callback=_limit_waits,
     metavar="SECONDS",
@@ -159,14 +203,16 @@ max_rejects = setting(
     "MAX_REJECTS",
     metavar="N|N%",
     callback=_row_limit,
-    help="Rejected rows that are too many.  [default: no limit, but 50% in a new version of a loaded file]",
+    help="Rejected rows that are too many.  [default: no limit, but 50% in a new version of a loaded file"
+    " that has fewer good rows]",
 )
 max_shrink = setting(
     "--max-shrink",
     "MAX_SHRINK",
     metavar="N|N%",
     callback=_row_limit,
-    help="Loaded rows that a new version of a file may have fewer.  [default: no limit]",
+    help="Loaded rows that a new version of a file may have fewer; those that --forget-missing removes do not count."
+    "  [default: no limit]",
 )
 allow_empty = setting(
     "--allow-empty", "ALLOW_EMPTY", is_flag=True, help="Take a new version without a good row: delete what is loaded."
@@ -178,7 +224,7 @@ forget_missing = setting(
     "--forget-missing",
     "FORGET_MISSING",
     is_flag=True,
-    help="Remove the rows and loads of files that the data folder no longer holds.",
+    help="Remove the rows and loads of files that the data folder no longer holds, if no other file is refused.",
 )
 FORGET = "Remove a source's rows and loads instead, such as people.csv; may be given several times."
 
@@ -218,11 +264,19 @@ def logging_arguments() -> list[str]:
     return ["--log-format", meta["log_format"], *(["--debug"] if meta["debug"] else [])]
 
 
-def run(command: click.Command, name: str, *, ends_in_time: bool = False, sigterm_code: int = TERMINATED) -> NoReturn:
+def run(
+    command: click.Command,
+    name: str,
+    *,
+    ends_in_time: bool = False,
+    sigterm_code: int = TERMINATED,
+    is_stage_of_run: bool = False,
+) -> NoReturn:
     """Runs a command to its end and exits with the code that the README states for each outcome.
 
     With `ends_in_time` the process ends a few seconds after it was told to stop, whatever it waits for.
-    `sigterm_code` is the exit code for SIGTERM: 0 for a worker, which is done when it is told to stop.
+    `sigterm_code` is the exit code for SIGTERM: 0 for a worker, which is done when it is told to stop. A stage of
+    `pipeline run` is told by the run, which says why, and what to do.
     """
     exit_codes: dict[int, int] = {signal.SIGTERM: sigterm_code, signal.SIGINT: INTERRUPTED}
     try:
@@ -235,7 +289,7 @@ def run(command: click.Command, name: str, *, ends_in_time: bool = False, sigter
             if _log_format() == "text":
                 echo("", err=True)  # below the ^C that the terminal shows
             _fail("interrupted; run it again to go on", code, stopped)
-        else:
+        elif not is_stage_of_run:
             logging.getLogger("pipeline").info("told to stop; run it again to go on")
     for number in stop.SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # while Python ends, it would have the process killed

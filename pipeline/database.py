@@ -2,9 +2,11 @@
 
 import io
 import os
+import re
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,8 +31,16 @@ KEEPALIVE: dict[str, Any] = {
     "tcp_user_timeout": 10_000,
 }
 COPY_BLOCK = 1 << 16  # bytes sent at a time
-FETCH_ROWS = 2_000  # rows that a report holds in memory at a time
+FETCH_ROWS = 2_000  # rows that a stream holds in memory at a time
 DECLARE = "DECLARE report NO SCROLL CURSOR FOR "
+COPY_FROM_QUERY = "COPY (\n"
+# PostgreSQL's text format: https://www.postgresql.org/docs/current/sql-copy.html
+COPY_NULL = r"\N"
+COPY_ESCAPE = re.compile(r"\\(.)")
+COPY_ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+# Types whose text is no free text: booleans, dates and times, numbers, intervals.
+# https://www.postgresql.org/docs/current/catalog-pg-type.html#CATALOG-TYPCATEGORY-TABLE
+TYPES_NOT_TEXT = "SELECT oid FROM pg_type WHERE oid = ANY (%(types)s::oid[]) AND typcategory IN ('B', 'D', 'N', 'T')"
 
 # SQLSTATE classes in which the surroundings are at fault and the same statement can succeed later:
 # 08 connection, 25 transaction state lost, 40 rollback (serialization, deadlock), 53 resources (disk,
@@ -38,6 +48,7 @@ DECLARE = "DECLARE report NO SCROLL CURSOR FOR "
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 TRANSIENT_CLASSES = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 LOCK_NOT_AVAILABLE = "55P03"
+READ_ONLY = "25006"  # of a statement that writes on a replica, as after a failover; or in a read-only transaction
 
 HERE = Path(__file__).parent
 
@@ -50,13 +61,25 @@ class ForeignKeyError(PipelineError):
     """A row refers to something that is not there (any more)."""
 
 
+@dataclass(frozen=True)
+class Column:
+    """A column of a query's result."""
+
+    name: str
+    is_text: bool  # whether its values can be any text
+
+
 class Database:
     """One connection to PostgreSQL, opened when first needed and again after it was lost."""
 
-    def __init__(self, url: str, stage: str) -> None:
-        """`stage` (such as "worker") is what pg_stat_activity shows as application_name."""
+    def __init__(self, url: str, stage: str, *, read_only: bool = False) -> None:
+        """`stage` (such as "worker") is what pg_stat_activity shows as application_name.
+
+        With `read_only` no transaction of the session writes, not even one that a COMMIT in a statement's text begins.
+        """
         self._url = url
         self._stage = stage
+        self._read_only = read_only
         self._connection: Connection | None = None
 
     def check(self) -> None:
@@ -88,12 +111,13 @@ class Database:
 
     def another(self) -> "Database":
         """Another connection to the same database."""
-        return Database(self._url, self._stage)
+        return Database(self._url, self._stage, read_only=self._read_only)
 
     @contextmanager
-    def transaction(self, *, snapshot: bool | str = False) -> Iterator["Transaction"]:
+    def transaction(self, *, snapshot: bool | str = False, keep: bool = True) -> Iterator["Transaction"]:
         """A transaction: committed at the end of the block, rolled back if anything is raised in it.
 
+        Without `keep` it is rolled back in any case, which tells what it would do.
         With `snapshot` every statement in it sees the same state of the database, and may only read; it is the
         state that another transaction sees if `snapshot` is what that has shared.
         Raises RetryLaterError when connection or server are at fault, PipelineError otherwise.
@@ -101,13 +125,17 @@ class Database:
         with self._session() as connection:
             try:
                 connection.set_session(
-                    isolation_level="REPEATABLE READ" if snapshot else "READ COMMITTED", readonly=bool(snapshot)
+                    isolation_level="REPEATABLE READ" if snapshot else "READ COMMITTED",
+                    readonly=bool(snapshot) or self._read_only,
                 )
                 with connection.cursor() as cursor:
                     if isinstance(snapshot, str):
                         _take_over(snapshot, cursor)
                     yield Transaction(connection, cursor)
-                connection.commit()
+                if keep:
+                    connection.commit()
+                else:
+                    self._roll_back()
             except BaseException:
                 self._roll_back()
                 raise
@@ -153,6 +181,8 @@ class Database:
                 self._check_encoding(connection)
                 with connection, connection.cursor() as cursor:
                     cursor.execute(_file_text(HERE / "sql" / "session.sql"))
+                    if self._read_only:
+                        cursor.execute("SET default_transaction_read_only = on")
                 self._connection = connection
             except psycopg2.OperationalError as error:
                 reason = " ".join(str(error).split())
@@ -215,29 +245,38 @@ class Transaction:
         row = self.row(statement, **parameters)
         return None if row is None else row[0]
 
-    def stream(self, query: str, before: str = "", after: str = "") -> tuple[list[str], Iterator[Row]]:
-        """Names of the columns of a query, and its rows, of which only a few are in memory at a time.
-
-        The query runs when the first row is asked for. `before` and `after` complete its text. There is one stream
-        at a time: a new one ends the one before. Raises QueryError if the query is wrong, from here or from the rows.
-        """
-        offset = len(DECLARE + before)
-        with _query_errors(offset):
-            self._cursor.execute("CLOSE ALL")
-            self._cursor.execute(f"{DECLARE}{before}{query}{after}")
+    def columns(self, query: str) -> list[Column]:
+        """The columns of a query, without running it. Raises QueryError if the query is wrong."""
+        with _query_errors(len(DECLARE)):
+            self._cursor.execute(f"{DECLARE}{query}")
             self._cursor.execute("FETCH 0 FROM report")
-        names = [column.name for column in self._cursor.description or ()]
+        described = self._cursor.description or ()
+        self._cursor.execute("CLOSE report")
+        others = {oid for (oid,) in self.rows(TYPES_NOT_TEXT, types=[column.type_code for column in described])}
+        return [Column(column.name, column.type_code not in others) for column in described]
 
-        def rows() -> Iterator[Row]:
-            more = True
-            while more:
-                with _query_errors(offset):
-                    self._cursor.execute(f"FETCH {FETCH_ROWS} FROM report")
-                    fetched = self._cursor.fetchall()
-                yield from fetched
-                more = len(fetched) == FETCH_ROWS
+    def stream(self, query: str, before: str, after: str) -> Iterator[Row]:
+        """The rows of a query, of which only a few are in memory at a time; one query at a time.
 
-        return names, rows()
+        `before` and `after` complete its text. Raises QueryError if the query is wrong.
+        """
+        with _query_errors(len(DECLARE + before)):
+            self._cursor.execute(f"{DECLARE}{before}{query}{after}")
+        more = True
+        while more:
+            with _query_errors(len(DECLARE + before)):
+                self._cursor.execute(f"FETCH {FETCH_ROWS} FROM report")
+                fetched = self._cursor.fetchall()
+            yield from fetched
+            more = len(fetched) == FETCH_ROWS
+
+    def copy_query(self, query: str, take: Callable[[list[str | None]], object]) -> None:
+        """Gives `take` each row of a query, one in memory at a time: PostgreSQL's own text of each value, or None.
+
+        The query has no semicolon at its end. Raises QueryError if the query is wrong.
+        """
+        with _query_errors(len(COPY_FROM_QUERY)):
+            self._cursor.copy_expert(f"{COPY_FROM_QUERY}{query}\n) TO STDOUT", _CopiedRows(take), COPY_BLOCK)
 
     def shared_snapshot(self) -> str:
         """What this transaction sees, for others to see the same; they have to begin before this one ends."""
@@ -302,13 +341,30 @@ def _query_errors(offset: int) -> Iterator[None]:
         yield
     except psycopg2.Error as error:
         found = translated(error)
+        if error.pgcode == READ_ONLY:  # a report's transaction is read-only: here no failover is the reason
+            found = PipelineError(f"{found}: {error.diag.message_primary}")
         if isinstance(found, RetryLaterError):
             raise  # the session knows more about it
         position = int(error.diag.statement_position or 0) - offset
-        raise QueryError(str(found), position if position > 0 else None) from None
-    except ValueError:  # its text can quote row contents
-        message = "a value that Python cannot represent, such as a date before the year 1; cast it to text"
-        raise QueryError(message) from None
+        if position <= 0:
+            raise QueryError(f"{found}; PostgreSQL tells no position") from None
+        raise QueryError(str(found), position) from None
+
+
+class _CopiedRows:
+    """The file into which psycopg2 writes what COPY sends: one line for each row, in PostgreSQL's text format."""
+
+    def __init__(self, take: Callable[[list[str | None]], object]) -> None:
+        self._take = take
+
+    def write(self, line: bytes) -> None:
+        self._take([_copied_value(field) for field in line.decode()[:-1].split("\t")])
+
+
+def _copied_value(field: str) -> str | None:
+    if field == COPY_NULL:
+        return None
+    return COPY_ESCAPE.sub(lambda found: COPY_ESCAPED.get(found[1], found[1]), field) if "\\" in field else field
 
 
 def binary(content: bytes) -> object:

@@ -62,3 +62,11 @@ class BlockedError(PipelineError):
 
 class RefusedJobError(PipelineError):
     """Never run this job: it is not one that the producer has queued."""
+
+
+class UnknownChunkError(RefusedJobError):
+    """Never run this job: the ledger has no such chunk."""
+
+
+class ForgottenError(PipelineError):
+    """Stop: sources were forgotten while they were being loaded."""

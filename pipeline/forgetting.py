@@ -1,17 +1,19 @@
 """Forgetting: a source, and every row of it, is removed from the tables, the ledger and the queue."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
-from pipeline import ledger
+from pipeline import ledger, remedies
+from pipeline.account import listed
 from pipeline.database import Database, Transaction
 from pipeline.datasets.loader import DatasetLoader
 from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.descriptions.description import others_referred_to
-from pipeline.errors import InUseError, SettingsError
+from pipeline.errors import ForgottenError, InUseError, SettingsError
 from pipeline.ledger import KnownSource, MissingChunk
 from pipeline.queue import ChunkQueue
+from pipeline.terminal import counted
 from pipeline.waiting import patiently
 
 
@@ -22,8 +24,17 @@ class Forgotten:
     rows: int  # removed from the dataset's table
 
     def __str__(self) -> str:
-        """Such as: people.csv: forgotten, 4 people removed."""
-        return f"{self.source}: forgotten, {self.rows:,} {self.dataset} removed"
+        """Such as: people.csv: forgotten, 4 rows of people removed."""
+        return f"{self.source}: forgotten, {self._removed} removed"
+
+    @property
+    def foreseen(self) -> str:
+        """The same of a run that is yet to come."""
+        return f"{self.source}: a run would forget it, and remove {self._removed}"
+
+    @property
+    def _removed(self) -> str:
+        return f"{counted(self.rows, 'row')} of {self.dataset}"
 
 
 def forget(database: Database, queue: ChunkQueue, sources: Iterable[str]) -> list[Forgotten]:
@@ -44,9 +55,11 @@ def forget(database: Database, queue: ChunkQueue, sources: Iterable[str]) -> lis
 
 def forget_rows(tx: Transaction, names: set[str]) -> tuple[list[Forgotten], list[MissingChunk]]:
     """Removes sources from tables and ledger; returns their chunks too, whose jobs may still be on the queue."""
-    known = {name: each for name, each in ledger.known_sources(tx).items() if name in names}
+    all_known = ledger.known_sources(tx)
+    known = {name: each for name, each in all_known.items() if name in names}
     for name in sorted(names - known.keys()):
-        raise SettingsError(f"no source '{name}' is known; the report loads.csv names those that are")
+        others = "; the report loads.csv names those that are" if all_known else ": nothing is loaded"
+        raise SettingsError(f"no source '{name}' is known{others}")
     ledger.lock_sources(tx, [each.id for each in known.values()])
     chunks = ledger.all_chunks(tx, [each.id for each in known.values()])
     loaders = DatasetLoaders()
@@ -56,6 +69,19 @@ def forget_rows(tx: Transaction, names: set[str]) -> tuple[list[Forgotten], list
     order = {dataset: number for number, dataset in enumerate(TopologicalSorter(refers_to).static_order())}
     in_order = sorted(known, key=lambda name: (-order[known[name].dataset], name))
     return [_forget(tx, name, known[name].id, of[name]) for name in in_order], chunks
+
+
+def check_not_forgotten(tx: Transaction, loads: Mapping[int, str]) -> None:
+    """Raises ForgottenError if one of these sealed loads, given with their sources, is not in the ledger any more."""
+    if gone := ledger.forgotten_loads(tx, loads):
+        raise forgotten_meanwhile(loads[load] for load in gone)
+
+
+def forgotten_meanwhile(sources: Iterable[str]) -> ForgottenError:
+    return ForgottenError(
+        f"forgotten while it was being loaded: {listed(sorted(sources))}; no row of it is kept; to load it after all,"
+        f" {remedies.current.produce_again}"
+    )
 
 
 def _forget(tx: Transaction, name: str, source_id: int, loader: DatasetLoader) -> Forgotten:

@@ -1,13 +1,15 @@
 """The ledger: what was to be loaded, what is committed, what is missing. The one proof that a load is done."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from pipeline.database import Transaction, binary
-from pipeline.errors import PipelineError, RefusedJobError
+from pipeline.errors import PipelineError, UnknownChunkError
 from pipeline.queries import Queries
+from pipeline.terminal import counted
 
 SQL = Queries(Path(__file__).with_suffix(".sql"))
 
@@ -48,19 +50,16 @@ class MissingChunk:
     load: int
     source: str
     reopened: int  # how often it was made missing again
-    job_group: str | None  # of chunks that travel in one job; None: in a job of its own
     plan: ChunkPlan
 
     @property
-    def job_id(self) -> str:
-        """Deterministic, so that a chunk is on the queue at most once; another content has another id.
+    def key(self) -> str:
+        """What the id of a job calls the chunk, in letters, digits and hyphens. Another content has another key.
 
         So has a chunk that was reopened: the job that committed it before may not be off the queue yet.
         """
-        if self.job_group is not None:
-            return f"group-{self.job_group}"
-        job_id = f"load-{self.load}-chunk-{self.plan.number}-{self.plan.sha256[:12]}"
-        return f"{job_id}-{self.reopened}" if self.reopened else job_id
+        key = f"load-{self.load}-chunk-{self.plan.number}-{self.plan.sha256[:12]}"
+        return f"{key}-{self.reopened}" if self.reopened else key
 
     def __str__(self) -> str:
         first, count = self.plan.first_row, self.plan.row_count
@@ -138,14 +137,29 @@ class LoadProgress:
     def __str__(self) -> str:
         """Such as: people.csv: 2 rows = 1 inserted + 0 updated + 0 unchanged + 1 rejected; 3 deleted."""
         rows = (
-            f"{self.row_count:,} rows"
+            counted(self.row_count, "row")
             if self.complete
-            else f"{self.committed_rows:,} of {self.row_count:,} rows so far"
+            else f"{self.committed_rows:,} of {counted(self.row_count, 'row')} so far"
         )
         return (
             f"{self.source}: {rows} = {self.inserted:,} inserted + {self.updated:,} updated"
             f" + {self.unchanged:,} unchanged + {self.rejected:,} rejected; {self.deleted:,} deleted"
         )
+
+
+@dataclass(frozen=True)
+class RejectedKind:
+    """Rejected rows of all sources that have the same fault."""
+
+    kind: str
+    row_count: int
+    source: str  # of the first of them, as all that follows
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        """Such as: 4 x family_name is empty, such as people.csv line 7: family_name is empty."""
+        return f"{self.row_count:,} x {self.kind}, such as {self.source} line {self.line}: {self.reason}"
 
 
 def installation(tx: Transaction) -> str:
@@ -179,6 +193,12 @@ def all_chunks(tx: Transaction, source_ids: list[int]) -> list[MissingChunk]:
     return list(starmap(_chunk, tx.rows(SQL["all_chunks"], source_ids=source_ids)))
 
 
+def forgotten_loads(tx: Transaction, loads: Collection[int]) -> set[int]:
+    """Those of some sealed loads that are not in the ledger any more."""
+    found = tx.rows("SELECT id FROM loads WHERE id = ANY (%(loads)s)", loads=list(loads))
+    return set(loads) - {load for (load,) in found}
+
+
 def lock_sources(tx: Transaction, source_ids: list[int]) -> None:
     """Keeps others from loading or sealing these sources until the end of the transaction."""
     tx.run(SQL["lock_sources"], source_ids=source_ids)
@@ -198,11 +218,11 @@ def claim(tx: Transaction, load: int, number: int) -> Claim | None:
     """Takes a chunk for this transaction; None if it is committed already or its load is superseded.
 
     Waits while another transaction has it. Until the end of the transaction the load stays current.
-    Raises RefusedJobError if the ledger has no such chunk.
+    Raises UnknownChunkError if the ledger has no such chunk.
     """
     row = tx.row(SQL["claim_chunk"], load=load, number=number)
     if row is None:
-        raise RefusedJobError(f"the ledger has no chunk {number} of a load {load}: forgotten since, or never sealed")
+        raise UnknownChunkError(f"the ledger has no chunk {number} of a load {load}: forgotten since, or never sealed")
     is_to_load, source, dataset, columns, delimiter, *rest = row
     return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest) if is_to_load else None
 
@@ -217,9 +237,9 @@ def first_missing_before(tx: Transaction, claimed: Claim) -> MissingChunk | None
     return next(iter(_missing(tx, loads=[claimed.load], before=claimed.number, limit=1)), None)
 
 
-def rejected_kinds(tx: Transaction, limit: int) -> list[tuple[str, int]]:
-    """The commonest kinds of faults among the rejected rows, each with its number of rows."""
-    return [(kind, count) for kind, count in tx.rows(SQL["rejected_kinds"], limit=limit)]
+def rejected_kinds(tx: Transaction, limit: int) -> list[RejectedKind]:
+    """The commonest kinds of faults among the rejected rows."""
+    return list(starmap(RejectedKind, tx.rows(SQL["rejected_kinds"], limit=limit)))
 
 
 def record(tx: Transaction, claimed: Claim, counts: Counts) -> None:
@@ -297,8 +317,8 @@ def reject_committed(tx: Transaction, claimed: Claim, counts: Counts) -> None:
     tx.run(SQL["reject_committed"], load=claimed.load, number=claimed.number, **counted)
 
 
-def _chunk(load: int, source: str, reopened: int, job_group: str | None, *plan: Any) -> MissingChunk:
-    return MissingChunk(load, source, reopened, job_group, ChunkPlan(*plan))
+def _chunk(load: int, source: str, reopened: int, *plan: Any) -> MissingChunk:
+    return MissingChunk(load, source, reopened, ChunkPlan(*plan))
 
 
 def _missing(

@@ -35,7 +35,6 @@ SELECT
     load_chunks.load_id,
     sources.name,
     load_chunks.reopened,
-    load_chunks.job_group,
     load_chunks.number,
     load_chunks.first_row,
     load_chunks.row_count,
@@ -61,7 +60,6 @@ SELECT
     load_chunks.load_id,
     sources.name,
     load_chunks.reopened,
-    load_chunks.job_group,
     load_chunks.number,
     load_chunks.first_row,
     load_chunks.row_count,
@@ -155,13 +153,27 @@ WHERE source_id = %(source_id)s
   AND (%(last_row)s::bigint IS NULL OR row_number <= %(last_row)s);
 
 -- name: rejected_kinds
--- Returns the kinds of faults among the rejected rows with their number of rows, commonest first.
-SELECT kind, count(*)
-FROM rejected_rows
-CROSS JOIN LATERAL (SELECT DISTINCT unnest(kinds) AS kind) AS each
-GROUP BY kind
-ORDER BY count(*) DESC, kind COLLATE "C"
-LIMIT %(limit)s;
+-- Returns the kinds of faults among the rejected rows, commonest first, each with its number of rows, and with source,
+-- line and reason of the first of them.
+WITH commonest AS (
+    SELECT kind, count(*) AS row_count
+    FROM rejected_rows
+    CROSS JOIN LATERAL (SELECT DISTINCT unnest(kinds) AS kind) AS each
+    GROUP BY kind
+    ORDER BY count(*) DESC, kind COLLATE "C"
+    LIMIT %(limit)s
+)
+SELECT kind, row_count, sources.name, example.line, example.reason
+FROM commonest
+CROSS JOIN LATERAL (
+    SELECT source_id, line, reason
+    FROM rejected_rows
+    WHERE kind = ANY (kinds)
+    ORDER BY source_id, row_number
+    LIMIT 1
+) AS example
+JOIN sources ON sources.id = example.source_id
+ORDER BY row_count DESC, kind COLLATE "C";
 
 -- name: lock_sources
 -- Waits until no transaction is loading a chunk of these sources, and keeps others out until the end of this one.

@@ -5,17 +5,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Remedies:
-    """Ends of messages, each an instruction."""
+    """Parts of messages, the commands that help."""
 
+    forget: str
     produce_again: str
     start_worker: str
 
 
 STAGE_BY_STAGE = Remedies(
+    forget="--forget NAME",
     produce_again="run the producer again",
     start_worker="start one with `python -m worker` or `docker-compose up -d worker`",
 )
 PIPELINE_RUN = Remedies(
+    forget="`pipeline forget NAME`",
     produce_again="run it again",
     start_worker="the run replaces workers that end; the lines above say why they ended",
 )

@@ -1,5 +1,6 @@
 """The whole pipeline on this machine: producer, workers and exporter, each a process of its own."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -10,12 +11,15 @@ from pipeline.database import Database
 from pipeline.tables.described import bring_up_to_date, wanted_tables
 from pipeline.waiting import patiently
 
+logger = logging.getLogger(__name__)
+
 
 def run(state: Path | None, workers: int, environment: Mapping[str, str], options: Sequence[str]) -> int:
     """Producer, `workers` workers and exporter to the end; returns the exit code of the first that failed.
 
     DATABASE_URL and REDIS_URL in `environment` name the servers; where one is not set, embedded servers
     with their state in `state` (default: the project's) are started for the run. All stages get `options`.
+    A dry run creates tables in the embedded database alone.
     Raises SettingsError before anything is started or loaded, PipelineError if a stage was killed, or workers again
     and again.
     """
@@ -23,28 +27,46 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
     _check_settings(environment)
     wanted = wanted_tables(Path(environment["DATA_DIR"]))
     with with_servers(environment, state) as settings:
-        patiently(partial(bring_up_to_date, Database(settings["DATABASE_URL"], "schema"), wanted))
+        database = Database(settings["DATABASE_URL"], "schema")
+        is_embedded, is_dry_run = "DATABASE_URL" not in environment, settings.get("DRY_RUN") == "True"
+        if is_embedded or not is_dry_run:
+            patiently(partial(bring_up_to_date, database, wanted))
+        logger.info("database: %s", f"embedded, in {_state_folder(state)}" if is_embedded else database.address)
         with stages.Crew(settings, options) as crew:
-            if settings.get("DRY_RUN") == "True":
+            if is_dry_run:
                 return crew.outcome("producer")
             crew.start_workers(workers)
             return crew.outcome("producer") or crew.outcome("exporter")
 
 
 @contextmanager
-def with_servers(environment: Mapping[str, str], state: Path | None) -> Iterator[dict[str, str]]:
-    """The environment with both URLs; where one is not set, that of an embedded server, which runs for the block."""
+def with_servers(
+    environment: Mapping[str, str], state: Path | None, *, must_exist: bool = False
+) -> Iterator[dict[str, str]]:
+    """The environment with both URLs; where one is not set, that of an embedded server, which runs for the block.
+
+    Raises SettingsError if the servers' state must exist and does not.
+    """
     with ExitStack() as stack:
         settings = dict(environment)
         if not {"DATABASE_URL", "REDIS_URL"} <= settings.keys():
-            from pipeline.embedded import disk, servers  # takes as long as the rest of a run that changes nothing
+            # Importing them takes as long as the rest of a run that changes nothing.
+            from pipeline.embedded import disk, servers, state_folder
 
+            if must_exist:
+                state_folder.check_exists(_state_folder(state))
             folder = state or servers.default_state()
             embedded = stack.enter_context(servers.running(folder))
             stack.enter_context(disk.watched(folder))
             settings.setdefault("DATABASE_URL", embedded.database_url)
             settings.setdefault("REDIS_URL", embedded.redis_url)
         yield settings
+
+
+def _state_folder(state: Path | None) -> Path:
+    from pipeline.embedded import servers
+
+    return state or servers.STATE
 
 
 def _check_settings(environment: Mapping[str, str]) -> None:

@@ -28,7 +28,6 @@ class Version:
     encoding: str
     given_encoding: str | None  # recorded for later runs, if the user gave one in this run
     plan: LoadPlan | None  # None: not scanned, because the ledger had this content when it was asked
-    job_group: str | None = None  # of small versions whose chunks travel in one job
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,6 @@ def _row(position: int, version: Version) -> dict[str, object]:
         "delimiter": plan and plan.delimiter,
         "row_count": plan and plan.row_count,
         "chunk_count": plan and len(plan.chunks),
-        "job_group": version.job_group,
     }
 
 

@@ -15,7 +15,6 @@ CREATE TEMPORARY TABLE IF NOT EXISTS sealing (
     delimiter      text,
     row_count      bigint,
     chunk_count    integer,
-    job_group      text,
     source_id      integer,
     load_id        bigint,
     is_new         boolean NOT NULL DEFAULT false
@@ -34,14 +33,14 @@ CREATE TEMPORARY TABLE IF NOT EXISTS sealing_chunks (
 
 INSERT INTO sealing (
     position, name, dataset, description_sha256, refers_to, carries_over, sha256, encoding, given_encoding,
-    columns, delimiter, row_count, chunk_count, job_group
+    columns, delimiter, row_count, chunk_count
 )
 SELECT
     position, name, dataset, description_sha256, refers_to, carries_over, sha256, encoding, given_encoding,
-    columns, delimiter, row_count, chunk_count, job_group
+    columns, delimiter, row_count, chunk_count
 FROM json_to_recordset(%(versions)s) AS version (
     position integer, name text, dataset text, description_sha256 text, refers_to text[], carries_over boolean, sha256 text, encoding text,
-    given_encoding text, columns text[], delimiter text, row_count bigint, chunk_count integer, job_group text
+    given_encoding text, columns text[], delimiter text, row_count bigint, chunk_count integer
 );
 
 -- name: seal
@@ -90,13 +89,10 @@ ORDER BY position;   -- of two sources that list a city, the one sealed later de
 
 UPDATE sealing SET load_id = (SELECT max(id) FROM loads WHERE loads.source_id = sealing.source_id) WHERE is_new;
 
-INSERT INTO load_chunks (
-    load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256, job_group
-)
+INSERT INTO load_chunks (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256)
 SELECT
     sealing.load_id, number, first_row, sealing_chunks.row_count, first_line, byte_offset, byte_count,
-    sealing_chunks.sha256,
-    min(sealing.load_id) OVER (PARTITION BY sealing.job_group) || '-' || sealing.job_group
+    sealing_chunks.sha256
 FROM sealing_chunks
 JOIN sealing USING (position)
 WHERE is_new;
@@ -141,7 +137,6 @@ WHERE load_chunks.load_id = carried_over.load_id
 -- be loaded then may be now.
 UPDATE load_chunks
 SET reopened = reopened + 1,
-    job_group = NULL,
     committed_at = NULL,
     inserted = NULL,
     updated = NULL,

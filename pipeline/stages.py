@@ -181,7 +181,7 @@ def _become(
     remedies.current = remedies.PIPELINE_RUN
     sigterm_code = 0 if stage == WORKER else command.TERMINATED
     main = import_module(f"{stage}.__main__").main
-    command.run(main, f"python -m {stage}", ends_in_time=True, sigterm_code=sigterm_code)
+    command.run(main, f"python -m {stage}", ends_in_time=True, sigterm_code=sigterm_code, is_stage_of_run=True)
 
 
 def _end_with(parent: BaseProcess) -> None:

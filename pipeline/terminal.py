@@ -1,6 +1,9 @@
 """What people read: lines from which no file, row or server can steer the terminal that shows them."""
 
+import os
 import re
+import sys
+from typing import TextIO
 
 import click
 
@@ -25,6 +28,16 @@ def counted(number: int, noun: str) -> str:
 
 
 def echo(*lines: str, err: bool = False) -> None:
-    """Prints lines on standard output, or standard error."""
+    """Prints lines on standard output, or standard error. If nobody reads on, it prints nothing: the work goes on."""
     for line in lines:
-        click.echo(printable(line), err=err)
+        try:
+            click.echo(printable(line), err=err)
+        except BrokenPipeError:
+            _discard(sys.stderr if err else sys.stdout)
+
+
+def _discard(stream: TextIO) -> None:
+    """Sends what is still printed, or flushed at the end of the process, nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

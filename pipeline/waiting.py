@@ -32,6 +32,11 @@ def limit_waits(seconds: float) -> None:
     _limit = seconds
 
 
+def longest_wait() -> float:
+    """Seconds: the limit of this process, infinity without one."""
+    return _limit
+
+
 class Deadline:
     """The end of a wait, as a context manager around it.
 

@@ -4,26 +4,25 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 
 import click
 
-from pipeline import command, ledger
-from pipeline.account import NAMED_AT_MOST, account, listed
+from pipeline import command, ledger, remedies
+from pipeline.account import NAMED_AT_MOST, listed, unloaded_references
 from pipeline.database import Database
 from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.errors import SettingsError
 from pipeline.forgetting import forget
-from pipeline.ledger import LoadProgress
 from pipeline.limits import RowLimit
 from pipeline.queue import ChunkQueue
+from pipeline.rejects import check_rejects
 from pipeline.terminal import counted, echo
 from pipeline.waiting import patiently
 from producer.encodings import Encodings
 from producer.preview import Limits, RefusedVersionError
 from producer.produce import Produced, preview, produce
-from producer.sources import find_sources, left_over
+from producer.sources import expected_names, find_sources, left_over
 
 REPORTS_STAMP = ".reports.json"  # in which the exporter lists what it wrote
 LONGEST_STAMP = 1 << 20  # bytes
@@ -93,18 +92,30 @@ def main(
     limits = Limits(max_rejects, max_shrink, allow_empty)
     patiently(database.check)
     missing = [] if files else _missing(database, {source.name for source in sources})
-    if missing and (dry_run or not forget_missing):
+    to_forget = [source for source, _ in missing] if forget_missing else []
+    if missing and not to_forget:
         _warn_of_missing(missing)
     if not files:
         _warn_of_left_over(data)
     with _showing_reasons():
         if dry_run:
-            for outlook in preview(sources, database, chunk_rows=chunk_rows, encodings=encodings, limits=limits):
+            foreseen = preview(
+                sources, database, forget=to_forget, chunk_rows=chunk_rows, encodings=encodings, limits=limits
+            )
+            echo(*(forgotten.foreseen for forgotten in foreseen.forgotten))
+            for outlook in foreseen.outlooks:
                 echo(str(outlook), *outlook.commonest_reasons())
+            if any(outlook.rejected for outlook in foreseen.outlooks):
+                echo(*unloaded_references(foreseen.good_rows))
+            if max_rejects:
+                check_rejects(foreseen.rejected, foreseen.row_count, max_rejects, "nothing was changed")
             return
         queue = command.queue_of(database, redis_url, queue_name)
-        if missing and forget_missing:
-            _forget(database, queue, [source for source, _ in missing])
+
+        def forget_missing_sources() -> None:
+            if to_forget:
+                _forget(database, queue, to_forget)
+
         results = produce(
             sources,
             database,
@@ -114,8 +125,9 @@ def main(
             drain_timeout=drain_timeout,
             encodings=encodings,
             limits=limits,
+            before_sealing=forget_missing_sources,
         )
-    _summarize(results, database)
+    _summarize(results)
 
 
 @contextmanager
@@ -134,36 +146,31 @@ def _check_alone(option: str, files: tuple[Path, ...], name: str | None, other: 
         raise SettingsError(f"{option} loads nothing; give it without FILE, --name, --dry-run and --forget-missing")
 
 
-def _summarize(results: list[Produced], database: Database) -> None:
+def _summarize(results: list[Produced]) -> None:
+    """What is queued; what became of it says the exporter."""
     if len(results) <= NAMED_AT_MOST:
         echo(*map(_sentence, results))
     else:
         echo(_total(results))
-    sources = {result.source for result in results}
-    echo(*account([load for load in patiently(partial(_progress, database)) if load.source in sources]))
 
 
 def _sentence(result: Produced) -> str:
     if result.queued_chunks:
-        rows = f"{result.queued_rows:,} of {result.row_count:,} rows"
+        rows = f"{result.queued_rows:,} of {counted(result.row_count, 'row')}"
         return f"{result.source}: {rows} queued in {counted(result.queued_chunks, 'chunk')}"
     if result.under_way_chunks:
         under_way = counted(result.under_way_chunks, "chunk")
-        return f"{result.source}: {result.row_count:,} rows, {under_way} already on the queue"
-    return f"{result.source}: {result.row_count:,} rows, unchanged, nothing to do"
+        return f"{result.source}: {counted(result.row_count, 'row')}, {under_way} already on the queue"
+    return f"{result.source}: {counted(result.row_count, 'row')}, unchanged, nothing to do"
 
 
 def _total(results: list[Produced]) -> str:
     queued = [result for result in results if result.queued_chunks]
-    rows = f"{sum(result.queued_rows for result in queued):,} of {sum(result.row_count for result in results):,} rows"
+    row_count = counted(sum(result.row_count for result in results), "row")
+    rows = f"{sum(result.queued_rows for result in queued):,} of {row_count}"
     chunks = counted(sum(result.queued_chunks for result in queued), "chunk")
     unchanged = sum(not result.queued_chunks and not result.under_way_chunks for result in results)
     return f"{counted(len(results), 'file')}: {rows} queued in {chunks}; {counted(unchanged, 'file')} unchanged"
-
-
-def _progress(database: Database) -> list[LoadProgress]:
-    with database.transaction() as tx:
-        return ledger.progress(tx)
 
 
 def _forget(database: Database, queue: ChunkQueue, sources: Sequence[str]) -> None:
@@ -174,14 +181,16 @@ def _forget(database: Database, queue: ChunkQueue, sources: Sequence[str]) -> No
 
 
 def _warn_of_left_over(folder: Path) -> None:
-    if names := left_over(folder, _report_names(folder)):
-        logger.warning("not loaded, since no dataset has such a name: %s", listed(names))
+    if names := left_over(folder, report_names(folder)):
+        called = f"files that are loaded are called {expected_names()}"
+        logger.warning("not loaded, since no dataset has such a name: %s; %s", listed(names), called)
 
 
-def _report_names(folder: Path) -> list[str]:
-    """The files that the exporter wrote into the folder, if it writes its reports there."""
+def report_names(folder: Path) -> list[str]:
+    """The files that the exporter wrote into the folder, if it writes its reports there; also of reports now gone."""
     with suppress(OSError, ValueError, LookupError, TypeError), (folder / REPORTS_STAMP).open("rb") as file:
-        return list(json.loads(file.read(LONGEST_STAMP))["reports"])
+        stamp = json.loads(file.read(LONGEST_STAMP))
+        return [*stamp["reports"], *stamp.get("earlier", ())]
     return []
 
 
@@ -204,8 +213,9 @@ def _missing(database: Database, found: set[str]) -> list[tuple[str, int]]:
 def _warn_of_missing(missing: list[tuple[str, int]]) -> None:
     logger.warning(
         "loaded before, but not in the folder any more: %s; of a renamed file the rows count twice;"
-        " --forget NAME removes them, --forget-missing those of all these files",
+        " %s removes them, --forget-missing those of all these files",
         listed([f"{source} ({counted(rows, 'row')})" for source, rows in missing]),
+        remedies.current.forget,
     )
 
 

@@ -3,19 +3,24 @@
 import codecs
 import gzip
 import hashlib
+import io
+import re
 import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, cast
 
 from pipeline.errors import InputError
 from producer.encodings import Encoding, by_mark
+from producer.named_pipe import NamedPipe
 from producer.sources import STANDARD_INPUT, Source, is_gz
 
+CONTROL_TO_LINE_END = re.compile("[\x80-\x9f][^\n]*")
+LIKELY_ENCODINGS = {"iso8859-1": "cp1252", "iso8859-15": "cp1252"}  # given -> meant, where a text has such characters
 BLOCK = 1 << 20  # bytes read at a time
 LONGEST_MARK = 4  # bytes
 
@@ -23,6 +28,7 @@ LONGEST_MARK = 4  # bytes
 class Content(NamedTuple):
     file: IO[bytes]  # seekable, at its beginning
     encoding: str  # that the source was in
+    control_rows: int = 0  # lines with characters that tell of another encoding, see ControlRows
 
 
 class Contents:
@@ -67,16 +73,20 @@ def fingerprint(file: IO[bytes]) -> str:
 def _open(source: Source, encoding: Encoding) -> Content:
     path, name = source.path, encoding.name or "utf-8"
     try:
-        with closing(_stream(path)) as stream:
+        with _stream(path) as stream:
             beginning = stream.read(LONGEST_MARK)
             if not encoding.is_certain:
                 name = by_mark(beginning) or name
             if name == "utf-8" and path.is_file() and not is_gz(path.name):
                 return Content(path.open("rb"), name)
             blocks = _blocks(beginning, stream)
+            control_rows = ControlRows()
             if name != "utf-8":
-                blocks = _as_utf8(blocks if encoding.is_certain else _not_utf8(blocks, source, name), name)
-            return Content(_copy(blocks), name)
+                blocks = blocks if encoding.is_certain else _not_utf8(blocks, source, name)
+                texts = _decoded(blocks, name)
+                texts = control_rows.counting(texts) if name in LIKELY_ENCODINGS else texts
+                blocks = (text.encode("utf-8", "surrogateescape") for text in texts)
+            return Content(_copy(blocks), name, control_rows.count)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path}: the gzip stream is broken or cut off ({error}); fetch the file again") from error
     except UnicodeError as error:
@@ -85,12 +95,13 @@ def _open(source: Source, encoding: Encoding) -> Content:
         raise InputError(f"{path}: cannot be read: {error.strerror}; correct the file or its rights") from error
 
 
-def _stream(path: Path) -> IO[bytes]:
+@contextmanager
+def _stream(path: Path) -> Iterator[IO[bytes]]:
     if path == STANDARD_INPUT:
-        return sys.stdin.buffer
-    if is_gz(path.name):
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    return path.open("rb")
+        yield sys.stdin.buffer
+        return
+    with io.BufferedReader(NamedPipe(path)) if path.is_fifo() else path.open("rb") as file:
+        yield cast(IO[bytes], gzip.GzipFile(fileobj=file) if is_gz(path.name) else file)
 
 
 def _blocks(beginning: bytes, rest: IO[bytes]) -> Iterator[bytes]:
@@ -109,11 +120,31 @@ def _copy(blocks: Iterator[bytes]) -> IO[bytes]:
     return copy
 
 
-def _as_utf8(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+def _decoded(blocks: Iterator[bytes], encoding: str) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
     for block in blocks:
-        yield decoder.decode(block).encode("utf-8", "surrogateescape")
-    yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")
+        yield decoder.decode(block)
+    yield decoder.decode(b"", final=True)
+
+
+class ControlRows:
+    """Counts lines with control characters of ISO 8859. No text has them: cp1252 has quotes and the euro sign there."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def counting(self, texts: Iterator[str]) -> Iterator[str]:
+        """The same texts, which together are a file."""
+        line_counts = False  # whether the line that goes on in the next text is counted
+        for text in texts:
+            starts = [found.start() for found in CONTROL_TO_LINE_END.finditer(text)]
+            self.count += len(starts)
+            if starts:
+                self.count -= line_counts and "\n" not in text[: starts[0]]
+                line_counts = "\n" not in text[starts[-1] :]
+            else:
+                line_counts = line_counts and "\n" not in text
+            yield text
 
 
 def _not_utf8(blocks: Iterator[bytes], source: Source, encoding: str) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pipeline import ledger
+from pipeline.account import ranked
 from pipeline.database import Transaction
 from pipeline.datasets.loader import DatasetLoader
 from pipeline.datasets.outcome import Rejected, Stored
@@ -13,6 +14,7 @@ from pipeline.errors import PipelineError
 from pipeline.ledger import ChunkPlan, Claim, KnownSource
 from pipeline.limits import RowLimit
 from pipeline.tables.registry import recorded_tables
+from pipeline.terminal import counted
 from producer.content import Contents
 from producer.scanned import Scanned, bytes_of
 
@@ -34,7 +36,7 @@ class RefusedVersionError(PipelineError):
 class Limits:
     """What a new version of a loaded source may do."""
 
-    max_rejects: RowLimit | None = None  # of its rows; None: half of them
+    max_rejects: RowLimit | None = None  # of its rows; None: half of them, unless as many good ones are loaded now
     max_shrink: RowLimit | None = None  # of the rows that are loaded; None: no limit
     allow_empty: bool = False
 
@@ -66,6 +68,10 @@ class Outlook:
         self.unchanged += stored.unchanged
         self.deleted += stored.deleted
         self.reject(stored.rejected)
+    @property
+    def good(self) -> int:
+        """Rows that are not rejected, as far as they were looked at."""
+        return self.row_count - self.rejected
 
     def reject(self, rejected: Iterable[Rejected]) -> None:
         for bad in rejected:
@@ -76,10 +82,9 @@ class Outlook:
 
     def commonest_reasons(self) -> list[str]:
         """One line for each of the commonest reasons, with an example."""
-        return [
-            f"{self.source}: {count:,} x {kind}, such as {self.examples[kind]}"
-            for kind, count in self.reasons.most_common(REASONS)
-        ]
+        commonest = self.reasons.most_common(REASONS)
+        reasons = ranked(f"{count:,} x {kind}, such as {self.examples[kind]}" for kind, count in commonest)
+        return [f"{self.source}: {reason}" for reason in reasons]
 
 
 class Preview:
@@ -106,8 +111,8 @@ class Preview:
         for version in self._versions:
             yield self._outlook(version, limits=None)
 
-    def refused(self, limits: Limits) -> Iterator[tuple[Outlook, str]]:
-        """The versions that break the limits, each with the reason; no more is read than it takes to decide.
+    def judged(self, limits: Limits) -> Iterator[tuple[Outlook, str | None]]:
+        """Versions, each with the limit that it breaks, if any; no more is read than it takes to decide.
 
         Only what would replace loaded rows is checked, and first what its rows refer to.
         """
@@ -116,8 +121,7 @@ class Preview:
         for version in self._versions:
             if version.name in replacing:
                 outlook = self._outlook(version, limits)
-                if reason := broken_limit(outlook, limits):
-                    yield outlook, reason
+                yield outlook, broken_limit(outlook, limits)
             elif version.dataset.name in referred:
                 self._outlook(version, limits=None)
 
@@ -207,29 +211,36 @@ def could_break(outlook: Outlook, rows_left: int, limits: Limits) -> bool:
     """Whether the version may still turn out to break a limit, with so many of its rows not looked at."""
     good = outlook.row_count - outlook.rejected - rows_left
     worst = outlook.rejected + rows_left
-    return not good or worst > _allowed_rejects(outlook, limits) or limits.max_shrink is not None
+    may_reject_too_many = worst > _allowed_rejects(outlook, limits, good)
+    return not good or may_reject_too_many or limits.max_shrink is not None
 
 
 def broken_limit(outlook: Outlook, limits: Limits) -> str | None:
     """Which limit the version breaks, with both counts; None if it breaks none."""
-    good = outlook.row_count - outlook.rejected
+    good = outlook.good
     loaded = f"where {outlook.loaded_rows:,} {'row is' if outlook.loaded_rows == 1 else 'rows are'} loaded"
-    if outlook.rejected > _allowed_rejects(outlook, limits):
+    if outlook.rejected > _allowed_rejects(outlook, limits, good):
         given = f"--max-rejects {limits.max_rejects or REJECTS_WHERE_ROWS_ARE_LOADED}"
         return (
-            f"{outlook.rejected:,} of the {outlook.row_count:,} rows would be rejected, {loaded}, and {given} is the"
-            " limit; correct the file, or raise the limit"
+            f"{outlook.rejected:,} of the {counted(outlook.row_count, 'row')} would be rejected, {loaded},"
+            f" and {given} is the limit; correct the file, or raise the limit"
         )
     if not good and not limits.allow_empty:
         return f"it has no good row, {loaded}; correct the file, or allow it with --allow-empty"
     lost = outlook.loaded_rows - good
     if limits.max_shrink is not None and lost > limits.max_shrink.of(outlook.loaded_rows):
         return (
-            f"it has {good:,} good rows, {loaded}: {lost:,} fewer, and --max-shrink {limits.max_shrink} is the limit;"
-            " correct the file, or raise the limit"
+            f"it has {counted(good, 'good row')}, {loaded}: {lost:,} fewer,"
+            f" and --max-shrink {limits.max_shrink} is the limit; correct the file, or raise the limit"
         )
     return None
 
 
-def _allowed_rejects(outlook: Outlook, limits: Limits) -> float:
+def _allowed_rejects(outlook: Outlook, limits: Limits, good: int) -> float:
+    """How many rows may be rejected of a version with so many good ones, at least.
+
+    The default never keeps a version out that has as many good rows as are loaded: what is loaded is no better.
+    """
+    if limits.max_rejects is None and good >= outlook.loaded_rows:
+        return outlook.row_count
     return (limits.max_rejects or REJECTS_WHERE_ROWS_ARE_LOADED).of(outlook.row_count)

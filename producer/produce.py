@@ -1,26 +1,28 @@
 """The producer's story: scan every file, preview new versions, seal every load, queue every missing chunk."""
 
-import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
+from itertools import chain
 
 from pipeline import ledger
+from pipeline.account import listed
 from pipeline.columns.column import column
 from pipeline.database import Database
 from pipeline.descriptions.description import others_referred_to
 from pipeline.descriptions.descriptor import description_digest, rules_of_rows
 from pipeline.errors import InputError, SettingsError
-from pipeline.ledger import KnownSource, LoadPlan, MissingChunk
+from pipeline.forgetting import Forgotten, check_not_forgotten, forget_rows
+from pipeline.ledger import KnownSource, LoadProgress, MissingChunk
 from pipeline.progress import Progress
 from pipeline.queue import ChunkQueue
 from pipeline.sealing import Load, Version, seal
 from pipeline.tables.registry import check_tables
 from pipeline.terminal import counted
 from pipeline.waiting import patiently
-from producer.content import Contents, fingerprint
+from producer.content import LIKELY_ENCODINGS, Content, Contents, fingerprint
 from producer.encodings import Encodings
 from producer.preview import Limits, Outlook, Preview, RefusedVersionError
 from producer.room import Room
@@ -29,7 +31,9 @@ from producer.scanned import Scanned, text_of
 from producer.sources import Source
 
 SEALED_AT_ONCE = 100  # loads in one transaction, which keeps workers off their sources
-GROUP_CHUNKS = 100  # that travel in one job at most, each of fewer than SMALLEST_CHUNK rows
+FORGOTTEN_POLL = 1.0  # seconds between looks whether a source was forgotten
+GROUP_CHUNKS = 100  # that share one job at most, each of fewer than SMALLEST_CHUNK rows
+GROUP_BYTES = CHUNK_BYTES // 2  # with the chunk that exceeds it, a group is as large as a chunk at most
 
 logger = logging.getLogger(__name__)
 
@@ -55,28 +59,35 @@ def produce(
     drain_timeout: float = 3600,
     encodings: Encodings = Encodings(),  # noqa: B008 (frozen)
     limits: Limits = Limits(),  # noqa: B008 (frozen)
+    before_sealing: Callable[[], None] = lambda: None,
 ) -> list[Produced]:
     """Queues what the ledger lacks of `sources`, at most `queue_limit` jobs ahead of the workers.
 
     Nothing is queued if one of the files is broken as a whole (InputError), or is a version that would replace loaded
-    rows against the limits (RefusedVersionError). Running it again, also at the same time, is safe: a chunk that is
-    committed or under way is not queued again. Rides over servers that are away for a while; raises DrainTimeoutError
-    after `drain_timeout` seconds without room.
+    rows against the limits (RefusedVersionError). `before_sealing` is called once all files are found good. Running it
+    again, also at the same time, is safe: a chunk that is committed or under way is not queued again. Rides over
+    servers that are away for a while; raises DrainTimeoutError after `drain_timeout` seconds without room,
+    ForgottenError if one of the sources is forgotten meanwhile.
     """
     with queue.producing(), Contents() as contents:
         known = patiently(partial(_known, sources, database))
         versions = scan_all(sources, known, contents, encodings, chunk_rows)
-        patiently(partial(_refuse, versions, known, contents, database, limits))
+        _check_versions(versions, known, contents, database, limits)
+        before_sealing()
         loads = _seal_all(versions, contents, database, encodings, chunk_rows)
         under_way = patiently(queue.state).under_way
-        to_queue = {name: [chunk for chunk in load.missing if chunk.job_id not in under_way] for name, load in loads}
+        to_queue = {name: [chunk for chunk in load.missing if chunk.key not in under_way] for name, load in loads}
+        patiently(partial(queue.drop_failures, list(chain(*to_queue.values()))))
         referred_to = {name for version in versions for name in others_referred_to(version.dataset)}
         with Progress("queueing", sum(map(_row_count, to_queue.values()))) as bar:
             room = Room(queue, queue_limit, drain_timeout)
-            for job in _jobs(versions, to_queue, contents):
+            sealed = SealedLoads(database, {load.id: name for name, load in loads})
+            for job in _jobs(_members(versions, loads, to_queue, contents)):
+                sealed.check_now_and_then()
                 room.wait(is_waited_for=job.dataset in referred_to)
                 patiently(partial(queue.put, *job.chunks))
-                bar.advance(sum(chunk.plan.row_count for chunk, _ in job.chunks))
+                bar.advance(_row_count([chunk for chunk, _ in job.chunks]))
+            sealed.check()
         return [
             Produced(
                 source=name,
@@ -89,28 +100,82 @@ def produce(
         ]
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """What a run would do."""
+
+    forgotten: list[Forgotten]
+    outlooks: list[Outlook]
+    others: list[LoadProgress]  # loads of sources that it would leave as they are
+
+    @property
+    def good_rows(self) -> dict[str, int]:
+        """Of all sources that the tables would then hold."""
+        kept = {load.source: load.row_count - load.rejected for load in self.others}
+        return kept | {outlook.source: outlook.good for outlook in self.outlooks}
+
+    @property
+    def rejected(self) -> int:
+        """Rows of all sources, as the exporter counts them at the end of a run."""
+        return sum(outlook.rejected for outlook in self.outlooks) + sum(load.rejected for load in self.others)
+
+    @property
+    def row_count(self) -> int:
+        """Rows of all sources, as the exporter counts them at the end of a run."""
+        return sum(outlook.row_count for outlook in self.outlooks) + sum(load.row_count for load in self.others)
+
+
 def preview(
     sources: Sequence[Source],
     database: Database,
     *,
+    forget: Sequence[str] = (),
     chunk_rows: int | None,
     encodings: Encodings = Encodings(),  # noqa: B008 (frozen)
     limits: Limits = Limits(),  # noqa: B008 (frozen)
-) -> list[Outlook]:
-    """What `produce`, and workers after it, would do with the tables; changes nothing.
+) -> Foreseen:
+    """What forgetting some sources, then `produce`, and workers after it, would do with the tables; changes nothing.
 
-    Raises what `produce` would.
+    Raises what they would.
     """
     with Contents() as contents:
         known = patiently(partial(_known, sources, database))
         versions = scan_all(sources, known, contents, encodings, chunk_rows)
 
-        def attempt() -> list[Outlook]:
-            with database.transaction() as tx:
-                return list(Preview(tx, contents, known, versions).exact())
+        def attempt() -> Foreseen:
+            with database.transaction(keep=False) as tx:
+                forgotten, _ = forget_rows(tx, set(forget))
+                outlooks = list(Preview(tx, contents, known, versions).exact())
+                previewed = {outlook.source for outlook in outlooks}
+                others = [load for load in ledger.progress(tx) if load.source not in previewed]
+                return Foreseen(forgotten, outlooks, others)
 
-        patiently(partial(_refuse, versions, known, contents, database, limits))
+        _check_versions(versions, known, contents, database, limits)
         return patiently(attempt)
+
+
+class SealedLoads:
+    """Loads that are being queued, whose sources somebody may forget meanwhile."""
+
+    def __init__(self, database: Database, loads: dict[int, str]) -> None:
+        """`loads` holds the source of each load."""
+        self._database = database
+        self._loads = loads
+        self._checked = time.monotonic()
+
+    def check_now_and_then(self) -> None:
+        if time.monotonic() - self._checked >= FORGOTTEN_POLL:
+            self.check()
+            self._checked = time.monotonic()
+
+    def check(self) -> None:
+        """Raises ForgottenError if one of them was forgotten."""
+
+        def attempt() -> None:
+            with self._database.transaction() as tx:
+                check_not_forgotten(tx, self._loads)
+
+        patiently(attempt)
 
 
 def scan_all(
@@ -122,18 +187,28 @@ def scan_all(
 ) -> list[Scanned]:
     """The first pass over every file, one file open at a time; each source once, also if it is there compressed too.
 
-    Raises InputError if a file is broken as a whole, or if two files of one name differ, since each would supersede
-    the other.
+    Raises InputError, naming all of them, if files are broken as a whole, or if two files of one name differ, since
+    each would supersede the other.
     """
     by_name: dict[str, Scanned] = {}
+    broken: list[str] = []
     for source in sources:
-        version = _first_pass(source, known.get(source.name), contents, encodings, chunk_rows)
+        try:
+            version = _first_pass(source, known.get(source.name), contents, encodings, chunk_rows)
+        except InputError as error:
+            broken.append(str(error))
+            continue
         other = by_name.setdefault(source.name, version)
         if other.sha256 != version.sha256:
-            raise InputError(
-                f"{other.source.path} and {source.path} are both {source.name} but differ; rename or remove one of them"
-            )
+            broken.append(differ(other.source, source))
+    if broken:
+        raise InputError(f"{listed(broken)}; nothing was queued")
     return list(by_name.values())
+
+
+def differ(one: Source, other: Source) -> str:
+    """What is wrong with two files of one name that hold different bytes."""
+    return f"{one.path} and {other.path} are both {one.name} but differ; rename or remove one of them"
 
 
 def _known(sources: Sequence[Source], database: Database) -> dict[str, KnownSource]:
@@ -165,43 +240,72 @@ def _first_pass(
         may_be_known = known and known.may_have(description_digest(source.dataset), content.encoding)
         if known and may_be_known and (sha256 := fingerprint(content.file)) == known.sha256:
             return Scanned(source, encoding, sha256, content.encoding, known.row_count, plan=None)
+        if content.control_rows:
+            _warn_of_control_rows(source.name, content)
         plan = scan(source, content.file, chunk_rows)
         return Scanned(source, encoding, plan.sha256, content.encoding, plan.row_count, plan)
 
 
-def _refuse(
+def _warn_of_control_rows(source: str, content: Content) -> None:
+    likely = LIKELY_ENCODINGS[content.encoding]
+    logger.warning(
+        "%s: %s control characters (U+0080 to U+009F) when read as %s; the file looks like %s: --encoding %s=%s",
+        source,
+        "1 row holds" if content.control_rows == 1 else f"{content.control_rows:,} rows hold",
+        content.encoding,
+        likely,
+        source,
+        likely,
+    )
+
+
+def _check_versions(
     versions: list[Scanned], known: dict[str, KnownSource], contents: Contents, database: Database, limits: Limits
 ) -> None:
-    """Raises RefusedVersionError if new versions of loaded sources break the limits."""
+    """Raises RefusedVersionError if new versions of loaded sources break the limits.
+
+    Warns of those that lose most of the loaded rows, if no limit is set on that.
+    """
     if not any(version.plan and version.name in known for version in versions):
         return
-    with database.transaction() as tx:
-        refused = list(Preview(tx, contents, known, versions).refused(limits))
-    if refused:
+
+    def attempt() -> list[tuple[Outlook, str | None]]:
+        with database.transaction() as tx:
+            return list(Preview(tx, contents, known, versions).judged(limits))
+
+    judged = patiently(attempt)
+    if refused := [(outlook, reason) for outlook, reason in judged if reason]:
         named = "; ".join(f"{outlook.source} is refused: {reason}" for outlook, reason in refused)
         raise RefusedVersionError(f"{named}; nothing was changed", [outlook for outlook, _ in refused])
+    for outlook, _ in judged:
+        if limits.max_shrink is None and outlook.good < outlook.loaded_rows / 2:
+            logger.warning(
+                "%s: the new version has %s good rows where %s are loaded, so %s are removed;"
+                " --max-shrink N or N%% refuses such a version",
+                outlook.source,
+                *(f"{rows:,}" for rows in (outlook.good, outlook.loaded_rows, outlook.loaded_rows - outlook.good)),
+            )
 
 
 def _seal_all(
     versions: list[Scanned], contents: Contents, database: Database, encodings: Encodings, chunk_rows: int | None
 ) -> list[tuple[str, Load]]:
     """The loads of all versions, in order: those that the ledger has, or new ones."""
-    groups = _job_groups(versions)
     loads: list[tuple[str, Load]] = []
     for start in range(0, len(versions), SEALED_AT_ONCE):
         batch = versions[start : start + SEALED_AT_ONCE]
-        sealed = _seal(batch, database, encodings, groups)
+        sealed = _seal(batch, database, encodings)
         for version in batch:
             if version.name not in sealed:  # the load that the ledger had was superseded or forgotten since
                 rescanned = _first_pass(version.source, None, contents, encodings, chunk_rows)
-                sealed |= _seal([rescanned], database, encodings, groups)
+                sealed |= _seal([rescanned], database, encodings)
             load = sealed[version.name]
             logger.debug("%s: load %d, %s missing", version.name, load.id, counted(len(load.missing), "chunk"))
             loads.append((version.name, load))
     return loads
 
 
-def _seal(versions: list[Scanned], database: Database, encodings: Encodings, groups: dict[str, str]) -> dict[str, Load]:
+def _seal(versions: list[Scanned], database: Database, encodings: Encodings) -> dict[str, Load]:
     to_seal = [
         Version(
             source=version.name,
@@ -213,7 +317,6 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings, gro
             encoding=version.read_as,
             given_encoding=encodings.given(version.name),
             plan=version.plan,
-            job_group=groups.get(version.name),
         )
         for version in versions
     ]
@@ -228,38 +331,20 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings, gro
     return patiently(attempt)
 
 
-def _job_groups(versions: list[Scanned]) -> dict[str, str]:
-    """Names groups of small files whose chunks travel in one job: by itself, each costs more than its rows.
+@dataclass(frozen=True)
+class Member:
+    """A chunk that is to be queued, with its text."""
 
-    A group lies within what is sealed at once. Its name is a digest of what is in it.
-    """
-    groups: dict[str, str] = {}
-    small = [version for version in versions if version.plan and _is_small(version.plan)]
-    positions = {version.name: position // SEALED_AT_ONCE for position, version in enumerate(versions)}
-    for _, same in groupby(small, lambda version: (version.dataset.name, positions[version.name])):
-        members: list[Scanned] = []
-        for version in same:
-            members.append(version)
-            if len(members) == GROUP_CHUNKS or _byte_count(members) > CHUNK_BYTES // 2:
-                groups |= _named_group(members)
-                members = []
-        groups |= _named_group(members)
-    return groups
+    dataset: str
+    chunk: MissingChunk
+    text: str
+    is_whole_file: bool
 
-
-def _is_small(plan: LoadPlan) -> bool:
-    return len(plan.chunks) == 1 and plan.row_count < SMALLEST_CHUNK and plan.chunks[0].byte_count < CHUNK_BYTES // 8
-
-
-def _byte_count(versions: list[Scanned]) -> int:
-    return sum(chunk.byte_count for version in versions if version.plan for chunk in version.plan.chunks)
-
-
-def _named_group(members: list[Scanned]) -> dict[str, str]:
-    if len(members) < 2:
-        return {}
-    digest = hashlib.sha256("".join(member.sha256 for member in members).encode()).hexdigest()[:12]
-    return {member.name: digest for member in members}
+    @property
+    def is_small(self) -> bool:
+        """Whether a job for the chunk alone would cost more than its rows."""
+        plan = self.chunk.plan
+        return self.is_whole_file and plan.row_count < SMALLEST_CHUNK and plan.byte_count < CHUNK_BYTES // 8
 
 
 @dataclass(frozen=True)
@@ -270,19 +355,39 @@ class Job:
     chunks: list[tuple[MissingChunk, str]]
 
 
-def _jobs(versions: list[Scanned], to_queue: dict[str, list[MissingChunk]], contents: Contents) -> Iterator[Job]:
-    """The last pass over the files: the chunks that are to be queued, read one job at a time."""
+def _members(
+    versions: list[Scanned], loads: list[tuple[str, Load]], to_queue: dict[str, list[MissingChunk]], contents: Contents
+) -> Iterator[Member]:
+    """The last pass over the files: the chunks that are to be queued, read one at a time."""
+    for version, (name, load) in zip(versions, loads, strict=True):
+        if chunks := to_queue[name]:
+            with contents.opened(version.source, version.encoding) as content:
+                for chunk in chunks:
+                    text = text_of(version, content.file, chunk.plan)
+                    yield Member(version.dataset.name, chunk, text, chunk.plan.row_count == load.row_count)
 
-    def texts() -> Iterator[tuple[str, MissingChunk, str]]:
-        for version in versions:
-            if chunks := to_queue[version.name]:
-                with contents.opened(version.source, version.encoding) as content:
-                    for chunk in chunks:
-                        yield version.dataset.name, chunk, text_of(version, content.file, chunk.plan)
 
-    for _, members in groupby(texts(), lambda member: member[1].job_id):
-        datasets, chunks, read = zip(*members, strict=True)
-        yield Job(datasets[0], list(zip(chunks, read, strict=True)))
+def _jobs(members: Iterable[Member]) -> Iterator[Job]:
+    """Each chunk in a job of its own, but small ones of a dataset in groups, before any chunk of the next dataset."""
+    group: list[Member] = []
+    for member in members:
+        if group and (member.dataset != group[0].dataset or _is_full(group)):
+            yield _job(group)
+            group = []
+        if member.is_small:
+            group.append(member)
+        else:
+            yield _job([member])
+    if group:
+        yield _job(group)
+
+
+def _is_full(group: list[Member]) -> bool:
+    return len(group) == GROUP_CHUNKS or sum(member.chunk.plan.byte_count for member in group) > GROUP_BYTES
+
+
+def _job(members: list[Member]) -> Job:
+    return Job(members[0].dataset, [(member.chunk, member.text) for member in members])
 
 
 def _row_count(chunks: list[MissingChunk]) -> int:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain, count
 from pathlib import Path
 
 from pipeline.database import is_storable
@@ -50,13 +51,14 @@ def find_sources(folder: Path, files: tuple[Path, ...], name: str | None = None)
 def left_over(folder: Path, report_names: Iterable[str] = ()) -> list[str]:
     """Files in the folder that look like CSV but hold no dataset, each with the name that it may be meant to have.
 
-    `report_names` are files that the exporter wrote there.
+    No other file has that name, in any case, and no other hint. `report_names` are files that the exporter wrote there.
     """
     package = read_package(find_package(folder))
     reports = set(report_names)
-    names = (path.relative_to(folder).as_posix() for path in _files(folder, package))
+    names = [path.relative_to(folder).as_posix() for path in _files(folder, package)]
+    taken = {without_gz(name).casefold() for name in names}
     return [
-        _with_nearest_name(package, name)
+        _with_free_name(package, name, taken)
         for name in names
         if LIKE_CSV.search(name) and name not in reports and dataset_of(package, without_gz(name)) is None
     ]
@@ -116,12 +118,16 @@ def _source(package: Package, folder: Path, path: Path, name: str | None) -> Sou
     return Source(name, path, dataset)
 
 
-def _with_nearest_name(package: Package, name: str) -> str:
-    """Such as: people_2.csv (call it people-2.csv)."""
+def _with_free_name(package: Package, name: str, taken: set[str]) -> str:
+    """Such as: people_2.csv (call it people-2.csv); that name is taken then."""
     stem = LIKE_CSV.sub("", name)
     words = [word for word in re.split(r"[\W_]+", stem) if word]
     for position, word in enumerate(words):
         if close := get_close_matches(word.lower(), [dataset.name for dataset in package.datasets], n=1, cutoff=0.75):
             rest = [*words[:position], *words[position + 1 :]]
-            return f"{name} (call it {'-'.join([close[0], *rest])}.csv)"
+            nearest = "-".join([close[0], *rest])
+            names = chain([f"{nearest}.csv"], (f"{nearest}-{number}.csv" for number in count(2)))
+            free = next(each for each in names if each.casefold() not in taken)
+            taken.add(free.casefold())
+            return f"{name} (call it {free})"
     return name

@@ -8,7 +8,7 @@ from pipeline import ledger
 from pipeline.database import Database, ForeignKeyError, Transaction
 from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.datasets.rejecting import replace_rejected
-from pipeline.errors import PutBackError, RefusedJobError, RetryLaterError
+from pipeline.errors import PutBackError, RefusedJobError, RetryLaterError, UnknownChunkError
 from pipeline.ledger import Counts
 from pipeline.waiting import patiently
 
@@ -26,6 +26,7 @@ class ChunkLoader:
         self._stop = stop or threading.Event()
         self._loaders = DatasetLoaders()
         self._installation: str | None = None  # the id of the database, once it was asked for
+        self._forgotten: int | None = None  # the load that was last found to be forgotten
 
     def load_chunk(self, load: int, number: int, text: str, installation: str | None = None) -> None:
         """Loads a chunk exactly once, however often, late or concurrently it is delivered.
@@ -33,7 +34,8 @@ class ChunkLoader:
         `installation` is the id of the database that the chunk belongs to, unless the job does not say.
         Raises RetryLaterError when the same transient error came at every attempt, OutOfOrderError when the
         chunk has to wait for another, PutBackError when the worker is told to stop, RefusedJobError when the
-        chunk is not in this database, and PipelineError when this text can never be loaded.
+        chunk was never in this database, and PipelineError when this text can never be loaded. A chunk whose load was
+        forgotten since has no effect.
         """
         patiently(lambda: self._attempt(load, number, text, installation), sleep=self._pause)
 
@@ -54,7 +56,13 @@ class ChunkLoader:
     def _load(self, load: int, number: int, text: str, installation: str | None) -> None:
         with self._database.transaction() as tx:
             self._check_installation(tx, installation)
-            claimed = ledger.claim(tx, load, number)
+            try:
+                claimed = ledger.claim(tx, load, number)
+            except UnknownChunkError:
+                if installation is None:  # any job can say so; the producer's name this database
+                    raise
+                self._drop_forgotten(load)
+                return
             if claimed is None:
                 logger.debug("load %d chunk %d: committed already or superseded; nothing to do", load, number)
                 return
@@ -65,6 +73,11 @@ class ChunkLoader:
             counts = Counts(stored.inserted, stored.updated, stored.unchanged, len(stored.rejected), deleted)
             ledger.record(tx, claimed, counts)
         logger.debug("%s chunk %d committed: %s", claimed.source, number, counts)
+
+    def _drop_forgotten(self, load: int) -> None:
+        if load != self._forgotten:
+            logger.info("load %d was forgotten; its chunks are dropped", load)
+        self._forgotten = load
 
     def _check_installation(self, tx: Transaction, installation: str | None) -> None:
         if installation in (None, self._installation):

@@ -53,11 +53,11 @@ class InOrder:
         self._awaited, self._pauses, self._missed_since = chunk, 0, None
 
     def _check_not_blocked(self, error: OutOfOrderError, state: QueueState) -> None:
-        job_id, again = error.waits_for.job_id, remedies.current.produce_again
-        if job_id in state.under_way:
+        key, again = error.waits_for.key, remedies.current.produce_again
+        if key in state.under_way:
             self._missed_since = None
-        elif job_id in state.failed:
-            reason = self._queue.failure(job_id)
+        elif key in state.failed:
+            reason = self._queue.failure(state.failed[key])
             raise BlockedError(f"{error}, which failed: {reason}; correct the cause, then {again}")
         elif self._is_lost(state):
             raise BlockedError(f"{error}, which is neither committed nor on the queue; {again}")

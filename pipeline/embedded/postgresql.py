@@ -31,6 +31,8 @@ class Postgresql:
     def start(self) -> str:
         """Starts the server unless it runs, making the cluster first if there is none; returns its URL."""
         port = self._server.kept_port()
+        if self._cluster.exists():
+            self._check_password()
         if port is None or not self._answers(port):
             self.stop()
             copies = self._state / "software"
@@ -40,6 +42,14 @@ class Postgresql:
                 self._make_cluster(binaries / "initdb")
             port = self._server.start(partial(self._launch, binaries / "postgres"), self._answers)
         return self._url(port)
+
+    def _check_password(self) -> None:
+        """Raises PipelineError if the cluster's password is lost: the server would refuse each connection."""
+        if not self._secret.exists() or not self._secret.read_text():
+            raise PipelineError(
+                f"PIPELINE_STATE: the state in '{self._state}' is damaged: {self._secret.name} is missing or empty;"
+                " restore it, or start again with `pipeline reset`, which forgets all that was loaded"
+            )
 
     def stop(self) -> None:
         end_processes(self._partial, {"initdb", "postgres"}, signal.SIGKILL)  # left by a killed run; nothing to save

@@ -1,6 +1,7 @@
 """The folder of the embedded servers' state: only a folder that the pipeline made is used, and later removed.
 
-A marker file tells it from other folders. Folders that earlier versions made have no marker.
+A marker file tells it from other folders; of root's state it names the checkout (see checkout.py). Folders that earlier
+versions made have no marker.
 """
 
 import shutil
@@ -28,11 +29,21 @@ def claim(folder: Path) -> Path:
         folder = folder.resolve()
         if not any(folder.iterdir()):
             (folder / MARKER).touch()
-        elif not _is_state(folder):
+        elif not is_state(folder):
             raise SettingsError(
                 f"PIPELINE_STATE: '{folder}' holds files that are not the pipeline's; name a new or empty folder"
             )
     return folder
+
+
+def check_exists(folder: Path) -> None:
+    """Raises SettingsError if there is no state in the folder. Changes nothing."""
+    with _usable(folder):
+        if not folder.is_dir() or not any(folder.iterdir()):
+            raise SettingsError(
+                f"PIPELINE_STATE: no state in '{folder}': nothing is loaded there;"
+                " name the folder that `pipeline run` was given"
+            )
 
 
 def find(folder: Path, folder_of_links: Path) -> Path | None:
@@ -46,7 +57,7 @@ def find(folder: Path, folder_of_links: Path) -> Path | None:
         target = folder.resolve()
         if folder.is_symlink() and target.parent != folder_of_links.resolve():
             raise SettingsError(f"PIPELINE_STATE: '{folder}' is a link; name the folder itself: '{target}'")
-        if not _is_state(target):
+        if not is_state(target):
             raise SettingsError(f"PIPELINE_STATE: '{folder}' was not made by the pipeline; nothing was removed from it")
     return target
 
@@ -67,7 +78,8 @@ def remove(folder: Path) -> list[str]:
     return left
 
 
-def _is_state(folder: Path) -> bool:
+def is_state(folder: Path) -> bool:
+    """Whether the pipeline made the folder, in this version or an earlier one."""
     names = {path.name for path in folder.iterdir()}
     if MARKER in names:
         return True

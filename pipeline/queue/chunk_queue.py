@@ -6,9 +6,10 @@ import threading
 import time
 import zlib
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import redis
@@ -22,7 +23,7 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from pipeline import stop
 from pipeline.ledger import MissingChunk
-from pipeline.queue.job import CHUNK_TIMEOUT, RETRIES, LoadChunk, call
+from pipeline.queue.job import CHUNK_TIMEOUT, INSTALLATION, RETRIES, LoadChunk, call
 from pipeline.queue.rq_queue import Chunks
 from pipeline.queue.server import connected, translating, warn_about_eviction
 from pipeline.queue.worker import ChunkWorker
@@ -31,6 +32,7 @@ PRODUCING_TTL = 10  # seconds after which a producer that says nothing is gone
 PRODUCING_INTERVAL = 2.0  # seconds between its saying so
 LONGEST_WIP = 3600  # seconds ahead of now; an execution that ends later is not a worker's
 LONGEST_REASON = 1 << 16  # bytes of a failure's traceback
+SEPARATOR = "_"  # between the keys of chunks in a job's id
 LONGEST_SHOWN = 500  # characters of its last line
 DISCARD_POLL = 0.1  # seconds
 RESTART_PAUSE = 1.0  # seconds until a worker starts anew after Redis was lost
@@ -42,8 +44,8 @@ logger = logging.getLogger(__name__)
 class QueueState:
     """What Redis knew at one moment."""
 
-    under_way: frozenset[str]  # job_id of chunks that are queued, handed over to a worker, or being loaded
-    failed: frozenset[str]  # job_id of chunks whose jobs are in the FailedJobRegistry
+    under_way: frozenset[str]  # keys of chunks that are queued, handed over to a worker, or being loaded
+    failed: Mapping[str, str]  # keys of chunks whose jobs are in the FailedJobRegistry -> ids of these jobs
     producing: bool  # whether a producer is still queueing, as far as Redis knows
     workers: int
 
@@ -51,8 +53,9 @@ class QueueState:
 class ChunkQueue:
     """The queue of a database's chunks. One queue only: a worker on two queues can lose a job between them.
 
-    The id of a job is the id of the database, which keeps databases that share a Redis apart, and the chunk's job_id.
-    Jobs of earlier versions have the chunk's job_id alone; they count as this database's.
+    The id of a job is the id of the database, which keeps databases that share a Redis apart, and the keys of all
+    chunks in it: what is under way can be told from the ids alone, however chunks were put together.
+    Jobs of earlier versions have the chunk's key alone; they count as this database's.
     All methods raise RetryLaterError if Redis does not serve now.
     """
 
@@ -75,15 +78,22 @@ class ChunkQueue:
 
     @translating()
     def put(self, *members: tuple[MissingChunk, str]) -> None:
-        """Queues chunks of one job_id, each with its text, that are not under way.
+        """Queues chunks in one job, each with its text, that are not under way.
 
-        Harmless if another producer has just queued them. What an earlier attempt left of the job (such as a failure)
-        is replaced.
+        Harmless if another producer has just queued them. What an earlier attempt left of the job is replaced.
         """
-        job_id = members[0][0].job_id
-        if not self._enqueue(members) and job_id not in self.state().under_way:
+        keys = {chunk.key for chunk, _ in members}
+        job_id = self._prefix + SEPARATOR.join(chunk.key for chunk, _ in members)
+        if not self._enqueue(job_id, members) and not keys & self.state().under_way:
             self._discard(job_id)
-            self._enqueue(members)
+            self._enqueue(job_id, members)
+
+    @translating()
+    def drop_failures(self, chunks: Iterable[MissingChunk]) -> None:
+        """Removes the failed jobs that hold one of these chunks, which are about to be queued again."""
+        failed = self.state().failed
+        for job_id in {failed[chunk.key] for chunk in chunks if chunk.key in failed}:
+            self._discard(job_id)
 
     @contextmanager
     def producing(self) -> Iterator[None]:
@@ -127,9 +137,8 @@ class ChunkQueue:
             pipe.smembers(WORKERS_BY_QUEUE_KEY % queue.name)
             *under_way, failed, producing, worker_keys = pipe.execute()
         return QueueState(
-            # entries of the StartedJobRegistry are job id and execution id with a colon between them
-            under_way=frozenset(self._chunk_id(entry).partition(":")[0] for entries in under_way for entry in entries),
-            failed=frozenset(map(self._chunk_id, failed)),
+            under_way=frozenset(key for job_id in _job_ids(chain(*under_way)) for key in self._keys(job_id)),
+            failed={key: job_id for job_id in _job_ids(failed) for key in self._keys(job_id)},
             producing=producing > 0,
             workers=int(self.connection.exists(*worker_keys)) if worker_keys else 0,
         )
@@ -137,15 +146,14 @@ class ChunkQueue:
     @translating()
     def bring_forward(self, chunk: MissingChunk) -> bool:
         """Makes a chunk that waits on the queue the next one to be taken; returns whether it waits there."""
-        return any(map(self._chunks.bring_forward, self._job_ids(chunk.job_id)))
+        return any(map(self._chunks.bring_forward, self._waiting_jobs({chunk.key})))
 
     @translating()
     def failure(self, job_id: str) -> str:
-        """The last line of what the failed job of a chunk reported."""
+        """The last line of what a failed job reported."""
         connection: Any = self.connection
         try:  # not RQ's way, which would unpickle: who can forge a job can forge its result
-            results = (connection.xrevrange(Result.get_key(name), count=1) for name in self._job_ids(job_id))
-            [(_, fields)] = next(filter(None, results), [])
+            [(_, fields)] = connection.xrevrange(Result.get_key(job_id), count=1)
             reason = zlib.decompressobj().decompress(b64decode(fields[b"exc_string"]), LONGEST_REASON)
             return reason.decode(errors="replace").strip().splitlines()[-1][:LONGEST_SHOWN]
         except (redis.ResponseError, ValueError, KeyError, IndexError, zlib.error):
@@ -156,25 +164,20 @@ class ChunkQueue:
 
         Waits for those that a worker has in hand: it refuses them, which leaves them among the failed ones.
         """
-        job_ids = {chunk.job_id for chunk in chunks}
-        while job_ids:
-            in_hand = self._remove(job_ids)
-            if not in_hand:
-                return
+        keys = {chunk.key for chunk in chunks}
+        while keys and self._remove(keys):
             time.sleep(DISCARD_POLL)
 
     @translating()
-    def _remove(self, job_ids: set[str]) -> bool:
-        """Removes jobs that no worker has in hand; returns whether one has."""
-        queue = self._chunks
-        present = job_ids & (self.state().under_way | self.state().failed)
-        for job_id in present:
-            for name in self._job_ids(job_id):
-                self.connection.lrem(queue.key, 0, name)
-        in_hand = present & self.state().under_way
-        for job_id in present - in_hand:
+    def _remove(self, keys: set[str]) -> bool:
+        """Removes the jobs of chunks that no worker has in hand; returns whether one has."""
+        for job_id in self._waiting_jobs(keys):
+            if self.connection.lrem(self._chunks.key, 0, job_id):
+                self._discard(job_id)
+        state = self.state()
+        for job_id in {state.failed[key] for key in keys & state.failed.keys()}:
             self._discard(job_id)
-        return bool(in_hand)
+        return bool(keys & state.under_way)
 
     def work(self, load_chunk: LoadChunk, *, burst: bool = False) -> None:
         """Loads chunks with `load_chunk` until told to stop by SIGTERM; finishes the one in hand.
@@ -201,13 +204,13 @@ class ChunkQueue:
                 return
             time.sleep(RESTART_PAUSE)
 
-    def _enqueue(self, members: Sequence[tuple[MissingChunk, str]]) -> bool:
+    def _enqueue(self, job_id: str, members: Sequence[tuple[MissingChunk, str]]) -> bool:
         first, more = members[0][0], f" and {len(members) - 1} more" if len(members) > 1 else ""
         task, arguments = call((chunk.load, chunk.plan.number, text) for chunk, text in members)
         job = self._chunks.create_job(
             task,
             kwargs=arguments,
-            job_id=self._prefix + first.job_id,
+            job_id=job_id,
             description=f"{first}{more}",
             timeout=CHUNK_TIMEOUT,
             result_ttl=0,
@@ -221,15 +224,22 @@ class ChunkQueue:
 
     def _discard(self, job_id: str) -> None:
         with self.connection.pipeline(transaction=True) as pipe:
-            for name in self._job_ids(job_id):
-                pipe.delete(Job.key_for(name), Result.get_key(name))
-                pipe.zrem(self._chunks.failed_job_registry.key, name)
+            pipe.delete(Job.key_for(job_id), Result.get_key(job_id))
+            pipe.zrem(self._chunks.failed_job_registry.key, job_id)
             pipe.execute()
 
-    def _job_ids(self, job_id: str) -> tuple[str, str]:
-        """The ids that the job of a chunk can have: with the database's, and of an earlier version."""
-        return self._prefix + job_id, job_id
+    def _waiting_jobs(self, keys: set[str]) -> list[str]:
+        """The ids of the jobs on the queue that hold one of these chunks."""
+        connection: Any = self.connection
+        waiting = _job_ids(connection.lrange(self._chunks.key, 0, -1))
+        return [job_id for job_id in waiting if not keys.isdisjoint(self._keys(job_id))]
 
-    def _chunk_id(self, entry: bytes) -> str:
-        """The chunk's job_id, from the id of its job; what is another database's stays as it is."""
-        return entry.decode(errors="replace").removeprefix(self._prefix)
+    def _keys(self, job_id: str) -> list[str]:
+        """The keys of the chunks that a job holds; none if it is another database's."""
+        keys = job_id.removeprefix(self._prefix)
+        return [] if INSTALLATION.match(keys) else keys.split(SEPARATOR)
+
+
+def _job_ids(entries: Iterable[bytes]) -> Iterator[str]:
+    """The ids of jobs; entries of the StartedJobRegistry are job id and execution id with a colon between them."""
+    return (entry.decode(errors="replace").partition(":")[0] for entry in entries)

@@ -29,6 +29,7 @@ RETRIES = 5  # of a chunk, by RQ, before it is put into the FailedJobRegistry
 CHUNK_TIMEOUT = 300  # seconds that one attempt at a chunk may take
 FAILURE_TTL = 7 * 24 * 3600  # seconds that a failed job is kept
 BLOCKED_TTL = 24 * 3600  # seconds that a job is kept that failed only because another chunk failed
+LONGEST_SHOWN = 200  # characters of a job's id, which names each of its chunks
 LONGEST_DATA = 16 << 20  # bytes; the text of a chunk is at most 2 MiB, and JSON can make six bytes of one
 
 # The fields of a job's hash that are taken over, and those that each job has but that are set here for all.
@@ -72,7 +73,7 @@ class ChunkJob(Job):
                 raise ValueError(self.fault)
             return _chunks(self.data)
         except ValueError as error:
-            raise RefusedJobError(f"job {self.id} is refused: {error}") from None
+            raise RefusedJobError(f"job {self.id[:LONGEST_SHOWN]} is refused: {error}") from None
 
     @property
     def installation(self) -> str | None:

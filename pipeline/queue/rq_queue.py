@@ -18,8 +18,8 @@ from rq.serializers import JSONSerializer
 from pipeline.queue.job import ChunkJob
 
 MAINTENANCE_LOCK = 5  # seconds that one worker at a time has for maintenance; RQ's 899 outlive a killed holder
-JOB_ID = re.compile(rb"[A-Za-z0-9_-]{1,200}")
-EXECUTION = re.compile(rb"[A-Za-z0-9_-]{1,200}:[A-Za-z0-9_-]{1,200}")  # job id and execution id
+JOB_ID = re.compile(rb"[A-Za-z0-9_-]{1,8000}")  # of a hundred small chunks: about 3,000
+EXECUTION = re.compile(JOB_ID.pattern + rb":[A-Za-z0-9_-]{1,200}")  # job id and execution id
 
 FAILURES_KEPT = 64  # failed jobs; the producer brings the chunks of others back as well
 PUT_BACK = "if redis.call('LREM', KEYS[1], 1, ARGV[1]) > 0 then redis.call('RPUSH', KEYS[2], ARGV[1]) end"

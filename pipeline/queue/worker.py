@@ -96,7 +96,7 @@ class ChunkWorker(SimpleWorker):
         if not isinstance(exc_info[1], PutBackError):
             super()._finalize_failure(job, queue, execution, exc_info)
             return
-        logger.info("%s goes back on the queue: %s", job.description, exc_info[1])
+        logger.debug("%s goes back on the queue: %s", job.description, exc_info[1])
         with self.connection.pipeline() as pipeline:
             self.cleanup_execution(job, pipeline, execution)
             self._queue.requeue(job, pipeline)
@@ -121,7 +121,9 @@ class ChunkWorker(SimpleWorker):
             try:
                 self.maintain_heartbeats(job, execution)
             except redis.RedisError as error:
-                logger.warning("no heartbeat for %s: %s; trying again in %d s", job.id, error, HEARTBEAT_INTERVAL)
+                logger.warning(
+                    "no heartbeat for %s: %s; trying again in %d s", job.description, error, HEARTBEAT_INTERVAL
+                )
 
     def heartbeat(self, timeout: int | None = None, pipeline: "Pipeline | None" = None) -> None:  # noqa: ARG002
         try:

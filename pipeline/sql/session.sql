@@ -4,6 +4,11 @@ SET idle_in_transaction_session_timeout = '30s';
 SET tcp_keepalives_idle = 4;
 SET tcp_keepalives_interval = 2;
 SET tcp_keepalives_count = 3;
+-- Values as text, in reports too: the same, whatever the role or the database prefers. As pg_dump has them.
+SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
+SET bytea_output = 'hex';
+SET extra_float_digits = 1;
 -- A statement that waits for a lock ends when its client is gone. Not every system's server can tell.
 DO $$
 BEGIN

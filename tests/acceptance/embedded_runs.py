@@ -44,6 +44,12 @@ def names_in(folder: Path) -> set[str]:
     return {process.name() for process in servers_in(folder) if process.is_running()}
 
 
+def forget(source: str, state: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "pipeline", "forget", source, "--state", str(state)]
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60)
+
+
 def reset(state: Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "pipeline", "reset", "--state", str(state)]
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)

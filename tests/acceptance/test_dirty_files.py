@@ -35,7 +35,13 @@ def test_a_dirty_file_loads_its_good_rows_and_lists_its_bad_ones(commands: Comma
     (pipeline.data / "summary_output.json").write_text("previous")
     limited = commands.run("exporter", "--max-rejects", "1%", OUTPUT_DIR=str(pipeline.data))
     assert limited.returncode == 3
-    assert "--max-rejects 1% allows" in limited.stderr
+    assert limited.stdout.splitlines()[0] == (
+        "most often: 4 x date_of_birth is not a date (YYYY-MM-DD), such as people.csv line 17: "
+        "date_of_birth '3 Feb 1901' is not a date (YYYY-MM-DD)"
+    )
+    outcome = "the good rows are loaded; the reports are as they were; standard output has the commonest reasons"
+    assert f"--max-rejects 1% allows; {outcome}" in limited.stderr
+    assert "3 Feb 1901" not in limited.stderr  # row contents do not belong into logs
     assert (pipeline.data / "summary_output.json").read_text() == "previous"
 
 
@@ -94,6 +100,38 @@ def test_check_names_what_is_wrong_with_a_file_as_a_whole(tmp_path: Path) -> Non
     assert contradiction == f"{places} line 5: city 'Ayr' is listed with another county or country in an earlier row"
     assert unmatched.startswith(f"{pets}: 'pets.csv' matches no dataset")
     assert nothing == f"{empty}: the file is empty; its first line must name the columns"
+
+
+def test_check_takes_folders_and_finds_two_files_of_one_name_that_differ(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "people").mkdir(parents=True)
+    (data / "places.csv").write_text(PLACES)
+    (data / "people" / "north.csv").write_text(HEADER + "Jean,,1901-02-03,Ayr\n")
+    (data / "people-2.csv").write_text(PEOPLE)
+    (data / "people-2.csv.gz").write_bytes(gzip.compress(HEADER.encode()))
+    (data / "people-3.csv").write_text(PEOPLE)
+    (data / "people-3.csv.gz").write_bytes(gzip.compress(PEOPLE.encode()))
+    ended = subprocess.run(
+        [sys.executable, "-m", "pipeline", "check", data], cwd=PROJECT, capture_output=True, text=True
+    )
+    assert ended.returncode == 3, ended.stderr
+    assert sorted(ended.stdout.splitlines()) == [
+        f"{data}/people-2.csv and {data}/people-2.csv.gz are both people-2.csv but differ;"
+        " rename or remove one of them",
+        f"{data}/people/north.csv line 2: family_name is empty",
+    ]
+    none = subprocess.run(
+        [sys.executable, "-m", "pipeline", "check", tmp_path], cwd=PROJECT, capture_output=True, text=True
+    )
+    assert (none.returncode, "holds none of places.csv" in none.stderr) == (2, True)
+
+
+def test_the_help_of_check_promises_no_more_than_it_does() -> None:
+    command = [sys.executable, "-m", "pipeline", "check", "--help"]
+    said = " ".join(subprocess.run(command, cwd=PROJECT, capture_output=True, text=True).stdout.split())
+    assert "Not looked up: whether the places that people name are known." in said
+    assert "kept for later runs" not in said
+    assert "given in an earlier run" not in said
 
 
 def test_standard_input_is_a_file_under_the_name_it_is_given(commands: Commands, pipeline: Pipeline) -> None:

@@ -142,3 +142,20 @@ def test_no_password_shows_in_the_process_list(folder: Path, data: Path) -> None
     for secret in (folder / "state").glob("*.password"):
         assert secret.read_text() not in shown
         assert secret.stat().st_mode & 0o077 == 0
+
+
+def test_a_state_without_its_password_is_an_error_with_the_remedy(folder: Path, data: Path) -> None:
+    """At once: the server would refuse every connection for a minute."""
+    state = folder / "state"
+    run(data, state)
+    (state / "postgresql.password").unlink()
+    process = start(data, state)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (
+        1,
+        f"error: PIPELINE_STATE: the state in '{state}' is damaged: postgresql.password is missing or empty;"
+        " restore it, or start again with `pipeline reset`, which forgets all that was loaded\n",
+    )
+    assert servers_in(folder) == []
+    assert reset(state).returncode == 0
+    run(data, state)

@@ -128,3 +128,19 @@ def test_a_byte_order_mark_tells_the_encoding(commands: Commands, pipeline: Pipe
 def test_an_encoding_for_a_file_that_is_not_loaded_is_a_wrong_setting(commands: Commands, mixed: Pipeline) -> None:
     ended = commands.run("producer", "--encoding", "people-4.csv=latin-1", DATA_DIR=str(mixed.data))
     assert (ended.returncode, "no file 'people-4.csv' is loaded" in ended.stderr) == (2, True)
+
+
+def test_a_cp1252_file_read_as_latin_1_is_warned_about_with_the_number_of_its_rows(
+    commands: Commands, pipeline: Pipeline
+) -> None:
+    pipeline.write(places=PLACES)
+    people = PEOPLE.replace("Parry", "D’Arcy’s €").replace("Tadhg", "“Tadhg”")
+    (pipeline.data / "people.csv").write_text(people, encoding="cp1252")
+    folders = {"DATA_DIR": str(pipeline.data)}
+    warned = commands.run("producer", "--encoding", "latin-1", **folders)
+    assert (
+        warned.stderr.count("people.csv: 2 rows hold control characters (U+0080 to U+009F) when read as iso8859-1") == 1
+    )
+    assert "the file looks like cp1252: --encoding people.csv=cp1252\n" in warned.stderr
+    assert "control" not in commands.run("producer", **folders).stderr
+    assert "control" not in commands.run("producer", "--encoding", "people.csv=cp1252", **folders).stderr

@@ -120,7 +120,7 @@ def test_hostile_names_and_fields_are_stored_as_they_are_and_steer_nothing(
 
     for name in NAMES:
         forgotten = run(commands, "producer", "--forget", name)
-        assert forgotten.stdout.decode() == f"{printable(name)}: forgotten, {len(STORED)} people removed\n"
+        assert forgotten.stdout.decode() == f"{printable(name)}: forgotten, {len(STORED)} rows of people removed\n"
     assert pipeline.people() == []
 
 

@@ -1,8 +1,12 @@
 """Mistakes of a user, as the real commands answer them."""
 
+import os
+import time
 from pathlib import Path
 
-from tests.acceptance.embedded_runs import run, start
+import pytest
+
+from tests.acceptance.embedded_runs import forget, run, start
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
@@ -32,7 +36,7 @@ def test_a_refusal_shows_the_commonest_reasons_with_examples(commands: Commands,
     refused = commands.run("producer", **files(pipeline))
     assert refused.returncode == 3
     assert refused.stdout == (
-        "people.csv: 4 x date_of_birth is not a date (YYYY-MM-DD), such as"
+        "people.csv: most often: 4 x date_of_birth is not a date (YYYY-MM-DD), such as"
         " line 2: date_of_birth '1901/02/03' is not a date (YYYY-MM-DD)\n"
     )
     assert "4 of the 4 rows would be rejected, where 4 rows are loaded" in refused.stderr
@@ -52,6 +56,55 @@ def test_a_dry_run_changes_nothing(commands: Commands, pipeline: Pipeline) -> No
     assert pipeline.rows("SELECT count(*) FROM loads") == [(2,)]
 
 
+def test_a_dry_run_ends_as_the_run_does_if_too_many_rows_are_rejected(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, **{"people-gone": PEOPLE + "Jean,Kerr,never,Ayr\n"})
+    (pipeline.data / "people-gone.csv").unlink()
+    pipeline.write(people=PEOPLE + "Jean,Kerr,never,Ayr\n" * 2)
+    words = "error: 3 of 14 rows are rejected, more than --max-rejects 2 allows; "
+    dry = commands.run("pipeline", "run", "--dry-run", "--max-rejects", "2", **files(pipeline))
+    assert (dry.returncode, dry.stderr.splitlines()[-1]) == (3, words + "nothing was changed")
+    assert len(pipeline.people()) == 4
+    ended = commands.run("pipeline", "run", "--max-rejects", "2", **files(pipeline))
+    assert ended.returncode == 3
+    assert words + "the good rows are loaded" in ended.stderr
+    assert len(pipeline.people()) == 8
+    assert not (pipeline.data / "summary_output.json").exists()
+
+
+def test_a_dry_run_on_a_database_without_tables_makes_none(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.write(places=PLACES, people=PEOPLE)
+    with pipeline.database.transaction() as tx:
+        tx.run("DROP SCHEMA public CASCADE")
+        tx.run("CREATE SCHEMA public")
+    ended = commands.run("pipeline", "run", "--dry-run", **files(pipeline))
+    assert ended.returncode == 2
+    assert "has no pipeline tables" in ended.stderr
+    assert pipeline.rows("SELECT * FROM pg_tables WHERE schemaname = 'public'") == []
+
+
+@pytest.mark.parametrize("variable", ["DATABASE_URL", "REDIS_URL"])
+@pytest.mark.parametrize("command", [("run",), ("forget", "people.csv")])
+def test_an_empty_url_does_not_stand_for_the_embedded_server(
+    commands: Commands, pipeline: Pipeline, tmp_path: Path, variable: str, command: tuple[str, ...]
+) -> None:
+    pipeline.write(places=PLACES, people=PEOPLE)
+    options = {**files(pipeline), "PIPELINE_STATE": str(tmp_path / "state"), variable: ""}
+    ended = commands.run("pipeline", *command, **options)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"error: {variable}: it is empty; unset it for the embedded server, or give a URL")
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_run_says_which_database_it_loads_into(commands: Commands, pipeline: Pipeline, folder: Path) -> None:
+    pipeline.write(places=PLACES, people=PEOPLE)
+    ended = commands.run("pipeline", "run", **files(pipeline))
+    host_and_name = pipeline.services.database_url.partition("@")[2]
+    assert f"database: {host_and_name}\n" in ended.stderr
+    embedded = start(pipeline.data, folder / "state")
+    _, err = embedded.communicate(timeout=60)
+    assert f"database: embedded, in {folder / 'state'}\n" in err
+
+
 def test_forgetting_nothing_loads_nothing(commands: Commands, pipeline: Pipeline) -> None:
     pipeline.write(places=PLACES, people=PEOPLE)
     ended = commands.run("producer", "--forget", "", **files(pipeline))
@@ -65,25 +118,144 @@ def test_a_renamed_file_is_warned_about_and_its_rows_can_be_removed(commands: Co
     warned = commands.run("producer", **files(pipeline))
     assert "not in the folder any more: people.csv (4 rows)" in warned.stderr
     removed = commands.run("producer", "--forget-missing", **files(pipeline))
-    assert "people.csv: forgotten, 4 people removed\n" in removed.stdout
+    assert "people.csv: forgotten, 4 rows of people removed\n" in removed.stdout
     assert [name for (name,) in pipeline.rows("SELECT name FROM sources ORDER BY name")] == [
         "people-new.csv",
         "places.csv",
     ]
 
 
+@pytest.mark.parametrize("people", ["", HEADER], ids=["broken", "refused"])
+def test_nothing_is_forgotten_if_another_file_is_broken_or_refused(
+    commands: Commands, pipeline: Pipeline, people: str
+) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE, **{"people-2": PEOPLE})
+    (pipeline.data / "people-2.csv").unlink()
+    pipeline.write(people=people)
+    ended = commands.run("producer", "--forget-missing", **files(pipeline))
+    assert ended.returncode == (3 if people else 1)
+    assert ended.stdout == ""
+    assert len(pipeline.people()) == 8
+
+
 def test_files_that_no_dataset_takes_are_warned_about_but_for_reports(commands: Commands, pipeline: Pipeline) -> None:
     pipeline.write(places=PLACES, people=PEOPLE, people_2=PEOPLE)
     assert commands.run("pipeline", "run", **files(pipeline)).returncode == 0
     warned = commands.run("producer", **files(pipeline))
-    assert "not loaded, since no dataset has such a name: people_2.csv (call it people-2.csv)\n" in warned.stderr
+    assert (
+        "not loaded, since no dataset has such a name: people_2.csv (call it people-2.csv); files that are loaded are"
+        " called places.csv, places-*.csv, places/**/*.csv, people.csv, people-*.csv, people/**/*.csv (or with .gz)\n"
+    ) in warned.stderr
 
 
-def test_sources_of_embedded_servers_can_be_forgotten(commands: Commands, folder: Path, data: Path) -> None:
+def test_sources_of_embedded_servers_can_be_forgotten(folder: Path, data: Path) -> None:
     state = folder / "state"
     run(data, state)
-    forgotten = commands.run("pipeline", "forget", "people.csv", "--state", str(state), DATABASE_URL="", REDIS_URL="")
-    assert (forgotten.returncode, forgotten.stdout) == (0, "people.csv: forgotten, 4 people removed\n")
+    wrong = forget("people.csv", folder / "sate")
+    assert wrong.returncode == 2
+    assert f"PIPELINE_STATE: no state in '{folder / 'sate'}'" in wrong.stderr
+    assert not (folder / "sate").exists()
+    forgotten = forget("people.csv", state)
+    assert (forgotten.returncode, forgotten.stdout) == (0, "people.csv: forgotten, 4 rows of people removed\n")
+    repeated = forget("people.csv", state)
+    assert (repeated.returncode, repeated.stderr.count("no source 'people.csv' is known; ")) == (2, 1)
     again = start(data, state)
     out, _ = again.communicate(timeout=60)
     assert "people.csv: 4 of 4 rows queued" in out
+
+
+def test_a_dry_run_says_what_it_would_forget(commands: Commands, pipeline: Pipeline) -> None:
+    """By the code that forgets, so that a refusal shows too: people name places that are to go."""
+    pipeline.load(places=PLACES, people=PEOPLE)
+    (pipeline.data / "people.csv").unlink()
+    for command in (["producer"], ["pipeline", "run"]):
+        ended = commands.run(*command, "--dry-run", "--forget-missing", **files(pipeline))
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stdout.splitlines()[0] == "people.csv: a run would forget it, and remove 4 rows of people"
+        assert "not in the folder" not in ended.stderr
+    assert len(pipeline.people()) == 4
+    (pipeline.data / "people.csv").write_text(PEOPLE)
+    (pipeline.data / "places.csv").unlink()
+    refused = commands.run("producer", "--dry-run", "--forget-missing", **files(pipeline))
+    assert refused.returncode == 1
+    assert "places.csv cannot be forgotten: 4 rows of people.csv name its places" in refused.stderr
+    assert pipeline.rows("SELECT count(*) FROM places") == [(3,)]
+
+
+def test_people_without_places_say_that_no_place_is_loaded(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.write(people=PEOPLE)
+    foreseen = commands.run("producer", "--dry-run", **files(pipeline))
+    ended = commands.run("pipeline", "run", **files(pipeline))
+    hint = "no row of places is loaded, and rows of people name them"
+    for said in (foreseen.stdout, ended.stdout):
+        assert said.count("place_of_birth is not a known city") == 1
+        assert hint in said.splitlines()
+    pipeline.load(places=PLACES)
+    assert hint not in commands.run("pipeline", "run", **files(pipeline)).stdout
+
+
+def test_remedies_are_commands_of_the_one_that_was_run(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    (pipeline.data / "people.csv").unlink()
+    for command, remedy in (("producer", "; --forget NAME removes"), ("pipeline", "; `pipeline forget NAME` removes")):
+        warned = commands.run(command, *(["run"] if command == "pipeline" else []), **files(pipeline))
+        assert remedy in warned.stderr
+
+
+def test_nothing_can_be_forgotten_after_a_reset(folder: Path) -> None:
+    state = folder / "state"
+    ended = forget("people.csv", state)
+    reason = f"PIPELINE_STATE: no state in '{state}': nothing is loaded there"
+    remedy = "name the folder that `pipeline run` was given"
+    assert (ended.returncode, ended.stderr) == (2, f"error: {reason}; {remedy}\n")
+    assert not state.exists()
+
+
+def test_a_version_without_most_of_the_loaded_rows_is_warned_about(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=HEADER + PEOPLE.splitlines(keepends=True)[1] * 1000)
+    pipeline.write(people=HEADER + PEOPLE.splitlines(keepends=True)[1] * 499)
+    warning = "people.csv: the new version has 499 good rows where 1,000 are loaded, so 501 are removed"
+    for options in (["--dry-run"], []):
+        ended = commands.run("producer", *options, **files(pipeline))
+        assert ended.returncode == 0
+        assert ended.stderr.count(f"{warning}; --max-shrink N or N% refuses such a version\n") == 1
+    assert "removed" not in commands.run("producer", **files(pipeline)).stderr
+
+
+def test_a_version_with_half_of_the_loaded_rows_is_taken_without_a_warning(
+    commands: Commands, pipeline: Pipeline
+) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    pipeline.write(people="".join(PEOPLE.splitlines(keepends=True)[:3]))
+    assert "removed" not in commands.run("producer", **files(pipeline)).stderr
+
+
+@pytest.mark.parametrize("name", ["people-pipe.csv", "people-pipe.csv.gz"])
+def test_a_named_pipe_without_a_writer_is_named_and_waited_for_until_drain_timeout(
+    commands: Commands, pipeline: Pipeline, name: str
+) -> None:
+    pipeline.write(places=PLACES)
+    pipe = pipeline.data / name
+    os.mkfifo(pipe)
+    started = time.monotonic()
+    ended = commands.run("producer", "--drain-timeout", "4", **files(pipeline))
+    assert ended.returncode == 4, ended.stderr
+    warning, error = ended.stderr.splitlines()
+    assert warning.endswith(f"waiting for a program that writes into the named pipe {pipe}")
+    assert error.startswith(f"error: DRAIN_TIMEOUT: nothing was written into the named pipe {pipe} for 4 s; ")
+    assert time.monotonic() - started < 14
+
+
+def test_a_named_pipe_with_a_slow_writer_is_read_to_its_end(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.write(places=PLACES)
+    pipe = pipeline.data / "people.csv"
+    os.mkfifo(pipe)
+    producer = commands.start("producer", **files(pipeline))
+    with pipe.open("w") as writer:
+        for line in PEOPLE.splitlines(keepends=True):
+            writer.write(line)
+            writer.flush()
+            time.sleep(0.2)
+    out, err = producer.communicate(timeout=60)
+    assert producer.returncode == 0, err
+    assert "people.csv: 4 of 4 rows queued in 1 chunk" in out

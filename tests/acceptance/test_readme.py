@@ -61,7 +61,7 @@ def test_the_stages_by_hand_run_as_the_readme_has_them(services: Services, tmp_p
     script = re.sub(r"^export .*\n", "", BY_HAND, flags=re.MULTILINE)
     ended = shell(f"trap 'kill %1' EXIT\n{script}", **services.environment, OUTPUT_DIR=str(tmp_path))
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.endswith("people.csv: forgotten, 10,000 people removed\n")
+    assert ended.stdout.endswith("people.csv: forgotten, 10,000 rows of people removed\n")
 
 
 def test_every_setting_of_the_readme_is_a_setting_of_its_commands(services: Services) -> None:

@@ -17,8 +17,9 @@ WRONG_PASSWORD = re.compile(r"//(.*):.*@")
 @pytest.mark.parametrize(
     ("command", "environment", "code", "names"),
     [
-        ("producer", {"CHUNK_ROWS": "0"}, 2, ["CHUNK_ROWS", "0 is not in the range"]),
-        ("producer", {"QUEUE_LIMIT": "many"}, 2, ["QUEUE_LIMIT", "'many' is not a valid integer"]),
+        ("producer", {"CHUNK_ROWS": "0"}, 2, ["CHUNK_ROWS", "'0' is not a whole number from 1 on"]),
+        ("producer", {"QUEUE_LIMIT": "many"}, 2, ["QUEUE_LIMIT", "'many' is not a whole number"]),
+        ("exporter", {"DRAIN_TIMEOUT": "soon"}, 2, ["DRAIN_TIMEOUT", "'soon' is not a number from 0 to 1,000,000,000"]),
         ("producer", {"DATA_DIR": "/nowhere"}, 2, ["DATA_DIR", "/nowhere", "create it"]),
         ("exporter", {"OUTPUT_DIR": "/nowhere"}, 2, ["OUTPUT_DIR", "/nowhere", "create it"]),
         ("exporter", {"OUTPUT_DIR": "/dev/fd"}, 2, ["OUTPUT_DIR", "/dev/fd", "correct its rights"]),

@@ -5,6 +5,7 @@ import subprocess
 import time
 
 import psutil
+import pytest
 
 from tests.acceptance.conftest import LOADING, StartRun, has_ended, stages_of, title
 from tests.conftest import Commands, Pipeline, expected_people, generate, held, wait_until
@@ -65,3 +66,11 @@ def test_a_run_whose_producer_is_told_to_stop_has_its_exit_code(run: "subprocess
     producer.send_signal(signal.SIGTERM)
     _, err = run.communicate(timeout=20)
     assert run.returncode == 143, err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_told_to_stop_gives_its_advice_once(run: "subprocess.Popen[str]", number: int, code: int) -> None:
+    run.send_signal(number)
+    _, err = run.communicate(timeout=30)
+    assert run.returncode == code
+    assert err.count("run it again to go on") == 1, err

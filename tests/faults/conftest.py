@@ -224,7 +224,7 @@ class Run:
         summary = (self.pipeline.data / "summary_output.json").read_bytes()
         assert summary == (self.pipeline.data / "sample_output.json").read_bytes()
         failed = self.pipeline.queue.state().failed
-        assert not failed, [self.pipeline.queue.failure(job) for job in failed]
+        assert not failed, [self.pipeline.queue.failure(job_id) for job_id in failed.values()]
 
     def check_first_load(self) -> None:
         """Beside that: each row was inserted once, and no chunk did anything a second time."""

@@ -107,7 +107,7 @@ def test_forged_jobs_are_refused_and_recorded_and_stop_no_worker(run: Run, tmp_p
                 run.redis.lpush(f"{QUEUE}:intermediate", entry)
             run.redis.set("rq:job:string", "not a hash")
             forge_abandoned(run, f"touch '{marker}'")
-        wait_until(lambda: run.pipeline.queue.state().failed >= forged.keys() | {"abandoned"}, timeout=60)
+        wait_until(lambda: run.pipeline.queue.state().failed.keys() >= forged.keys() | {"abandoned"}, timeout=60)
         info = rq_info(run)
         assert "4 workers, 1 queues" in info
         for name in forged:

@@ -14,7 +14,7 @@ INTERMEDIATE = "rq:queue:chunks:intermediate"
 
 
 def in_hand(run: Run) -> set[str]:
-    """The chunks that workers have, by the job_id that the queue's state names."""
+    """The chunks that workers have, by the key that the queue's state names."""
     database = run.value("SELECT id::text FROM installation")
     handed_over = run.redis.lrange(INTERMEDIATE, 0, -1)
     started = run.redis.zrange("rq:wip:chunks", 0, -1)

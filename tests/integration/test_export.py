@@ -125,7 +125,7 @@ def test_no_text_of_a_csv_report_is_a_formula_and_all_else_is_as_it_is(
     assert more_than_once.keys() == set(CELLS.values())
     assert {tuple(rest[:-1]) for rest in more_than_once.values()} == {("Kerr", "1901-02-03", "Ayr", "2")}
     assert cells_of(output / "people_by_county.csv") == [["'@A1", "'=1", str(2 * len(CELLS))]]
-    assert cells_of(output / "values.csv") == [["-1", "-1.5", "-2.5", "-inf", "", "", "1901-02-03", "'-1"]]
+    assert cells_of(output / "values.csv") == [["-1", "-1.5", "-2.5", "-Infinity", "", "", "1901-02-03", "'-1"]]
     assert set(json.loads((output / "people.json").read_text(encoding="utf-8"))) == set(CELLS)
     assert {given_name for _, _, given_name, *_ in pipeline.people()} == set(CELLS)
     assert json.loads((output / "summary_output.json").read_text()) == {"@A1": 2 * len(CELLS)}

@@ -50,7 +50,7 @@ def test_a_value_is_written_as_postgresql_gives_it(
 def test_a_percent_sign_in_a_csv_report_is_one(pipeline: Pipeline, output: Path, no_reports: Path) -> None:
     (no_reports / "share.csv.sql").write_text("SELECT 5 % 3 AS \"%s\", 'a' LIKE '%a%' AS \"%(x)s\" -- %")
     write_reports(pipeline.database, output)
-    assert (output / "share.csv").read_bytes() == b"%s,%(x)s\n2,True\n"
+    assert (output / "share.csv").read_bytes() == b"%s,%(x)s\n2,t\n"
 
 
 @pytest.mark.parametrize(

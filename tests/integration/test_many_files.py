@@ -1,16 +1,25 @@
 """Many small files: their chunks travel in groups, and each file still is a source of its own."""
 
+import random
 import resource
+from collections import Counter
 
 import pytest
+from rq.serializers import JSONSerializer
 
+from pipeline import ledger
 from pipeline.queue import ChunkQueue
+from pipeline.queue.job import ChunkJob
 from pipeline.sealing import Version
 from producer import produce as produce_module
+from producer.produce import produce
+from producer.sources import find_sources
 from tests.conftest import PEOPLE, PLACES, Pipeline
 
 HEADER, JEAN, TADHG, *_ = PEOPLE.splitlines(keepends=True)
 FILES = 250
+SIZES = (0, 1, 2, 499, 500, 1000, 1500)  # rows of a file; below 500 its chunk shares a job with others
+MIXES = 25
 
 
 @pytest.fixture
@@ -78,10 +87,11 @@ def test_a_chunk_that_can_never_be_loaded_keeps_no_other_of_its_group_from_being
         many.produce()
     many.work()
     assert loaded(many) == [row for row in expected() if row[0] != "people/007.csv"]
-    [job_id] = many.queue.state().failed
+    [job_id] = set(many.queue.state().failed.values())
     assert many.queue.failure(job_id).startswith("pipeline.errors.PipelineError: people/007.csv chunk 1")
     [again] = [result for result in many.produce() if result.queued_chunks]
     assert again.source == "people/007.csv"
+    assert not many.queue.state().failed
     many.work()
     assert loaded(many) == expected()
 
@@ -106,3 +116,39 @@ def test_loads_are_sealed_many_at_a_time(many: Pipeline, monkeypatch: pytest.Mon
     monkeypatch.setattr(produce_module, "seal", counting)
     many.produce()
     assert sealed == [100, 100, 51]
+
+
+def queued(pipeline: Pipeline) -> Counter[tuple[int, int]]:
+    """Load and number of each chunk on the queue."""
+    connection = pipeline.queue.connection
+    job_ids = [entry.decode() for entry in connection.lrange("rq:queue:chunks", 0, -1)]
+    jobs = [ChunkJob.fetch(job_id, connection=connection, serializer=JSONSerializer) for job_id in job_ids]
+    return Counter((load, number) for job in jobs for load, number, _ in job.arguments())
+
+
+def missing(pipeline: Pipeline) -> Counter[tuple[int, int]]:
+    with pipeline.database.transaction() as tx:
+        return Counter((chunk.load, chunk.plan.number) for chunk in ledger.missing_chunks(tx))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_chunk_of_any_mix_of_file_sizes_is_queued_once(pipeline: Pipeline, seed: int) -> None:
+    """Small files before and after a larger one had two jobs of one id, of which the second was never queued."""
+    rng = random.Random(seed)
+    pipeline.load(places=PLACES)
+    rows = Counter({"places.csv": 3})
+    for mix in range(MIXES):
+        for number in range(rng.randint(1, 7)):
+            name, size = f"people-{rng.randrange(1000):03}-{mix}-{number}", rng.choice(SIZES)
+            pipeline.write(**{name: HEADER + JEAN * size})
+            rows[f"{name}.csv"] = size
+        files = sorted(pipeline.data.glob("people-*.csv"))
+        some = find_sources(pipeline.data, tuple(rng.sample(files, rng.randint(0, len(files)))) or (files[0],))
+        produce(some, pipeline.database, pipeline.queue, chunk_rows=None, queue_limit=1000)
+        if rng.random() < 0.3:
+            pipeline.queue.connection.flushdb()
+        pipeline.produce()
+        assert queued(pipeline) == missing(pipeline)
+        pipeline.work()
+        assert not missing(pipeline)
+        pipeline.check_reconciliation_of(rows)

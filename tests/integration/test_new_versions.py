@@ -16,7 +16,7 @@ BAD_DATES = HEADER + "".join(row.replace("19", "19/") for row in ROWS)
 def outlook(pipeline: Pipeline, source: str = "people.csv") -> dict[str, int]:
     """What a dry run says of a source."""
     sources = find_sources(pipeline.data, ())
-    outlooks = preview(sources, pipeline.database, chunk_rows=2, limits=ANY_VERSION)
+    outlooks = preview(sources, pipeline.database, chunk_rows=2, limits=ANY_VERSION).outlooks
     [found] = [each for each in outlooks if each.source == source]
     names = ("inserted", "updated", "unchanged", "rejected", "deleted")
     return {name: getattr(found, name) for name in names}
@@ -43,7 +43,7 @@ def test_a_version_that_rejects_more_than_half_of_its_rows_is_refused(pipeline: 
     with pytest.raises(RefusedVersionError) as refused:
         pipeline.produce()
     assert refused.value.outlooks[0].commonest_reasons() == [
-        "people.csv: 4 x date_of_birth is not a date (YYYY-MM-DD), such as"
+        "people.csv: most often: 4 x date_of_birth is not a date (YYYY-MM-DD), such as"
         " line 2: date_of_birth '19/01-02-03' is not a date (YYYY-MM-DD)"
     ]
 
@@ -85,7 +85,7 @@ def test_a_version_without_a_row_is_refused_unless_it_is_allowed(pipeline: Pipel
 def test_a_version_that_shrinks_too_much_is_refused_if_there_is_a_limit(pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
     pipeline.limits = Limits(max_shrink=RowLimit.parse("50%"))
-    assert "1 good rows, where 4 rows are loaded: 3 fewer" in refusal(pipeline, people=HEADER + ROWS[0])
+    assert "1 good row, where 4 rows are loaded: 3 fewer" in refusal(pipeline, people=HEADER + ROWS[0])
     pipeline.load(people=HEADER + ROWS[0] + ROWS[1])
     pipeline.limits = Limits()
     pipeline.load(people=HEADER + ROWS[0])
@@ -182,3 +182,16 @@ def test_the_history_of_a_source_is_its_last_100_loads(pipeline: Pipeline) -> No
     assert pipeline.rows("SELECT count(*) FROM loads WHERE source_id = 1") == [(100,)]
     assert pipeline.counts("places.csv")["inserted"] == 1
     assert named(pipeline) == []
+
+
+def test_a_version_with_no_fewer_good_rows_is_taken_by_default(pipeline: Pipeline) -> None:
+    """However many of its rows are bad: what is loaded is no better. A limit that is given holds all the same."""
+    pipeline.load(places=PLACES, people=HEADER + ROWS[0] + "Jean,Kerr,never,Ayr\n" * 6)
+    corrected = HEADER + ROWS[0] * 2 + "Jean,Kerr,never,Ayr\n" * 5
+    pipeline.limits = Limits(max_rejects=RowLimit.parse("50%"))
+    assert "5 of the 7 rows would be rejected" in refusal(pipeline, people=corrected)
+    pipeline.limits = Limits()
+    pipeline.load(people=corrected)
+    assert len(pipeline.people()) == 2
+    worse = corrected.replace(ROWS[0], "Jean,Kerr,never,Ayr\n", 1)
+    assert "6 of the 7 rows would be rejected, where 2 rows are loaded" in refusal(pipeline, people=worse)

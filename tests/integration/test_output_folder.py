@@ -13,6 +13,8 @@ import pytest
 
 from exporter import output as module
 from exporter.output import temporary_folder
+from producer.__main__ import report_names
+from producer.sources import left_over
 from tests.conftest import PLACES, Pipeline, wait_until
 from tests.integration.conftest import start_exporter, write_reports
 
@@ -102,3 +104,24 @@ def test_a_folder_that_cannot_be_removed_is_no_obstacle(output: Path, monkeypatc
     monkeypatch.undo()
     with temporary_folder(output) as folder:
         assert hidden(output) == {folder.name}
+
+
+def test_the_file_of_a_report_that_is_gone_is_still_known_as_the_exporters(
+    pipeline: Pipeline, output: Path, no_reports: Path
+) -> None:
+    """So the producer does not warn about it; and it is kept as the user's, should a report of its name come back."""
+    (no_reports / "towns.csv.sql").write_text("SELECT 1 AS town")
+    (no_reports / "one.csv.sql").write_text("SELECT 1 AS one")
+    pipeline.load(places=PLACES)
+    write_reports(pipeline.database, output)
+    (no_reports / "towns.csv.sql").unlink()
+    for _ in range(3):
+        write_reports(pipeline.database, output)
+        assert left_over(output, report_names(output)) == []
+    exported = write_reports(pipeline.database, output)
+    assert exported is not None
+    assert exported.up_to_date_since
+    (no_reports / "towns.csv.sql").write_text("SELECT 2 AS town")
+    write_reports(pipeline.database, output)
+    assert (output / "towns.csv").read_text() == "town\n2\n"
+    assert (output / "towns.csv.1.bak").read_text() == "town\n1\n"

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from exporter.export import export
-from exporter.rejects import TooManyRejectsError
 from exporter.report import find_reports
 from pipeline.errors import InputError, OutOfOrderError, SettingsError
 from pipeline.limits import RowLimit
+from pipeline.rejects import TooManyRejectsError
 from producer.content import Contents
 from producer.encodings import Encoding, Encodings
 from producer.produce import produce

@@ -17,7 +17,7 @@ TAKEN = "rq:queue:chunks:intermediate"
 
 
 def chunk(number: int) -> MissingChunk:
-    return MissingChunk(1, "places.csv", 0, None, ChunkPlan(number, number, 1, number, 0, 20, "ab" * 32))
+    return MissingChunk(1, "places.csv", 0, ChunkPlan(number, number, 1, number, 0, 20, "ab" * 32))
 
 
 @dataclass
@@ -90,7 +90,7 @@ def test_a_chunk_that_waits_on_the_queue_comes_next_without_a_pause(waiting: Wai
     waiting.queue.put((chunk(3), "text"))
     waiting.awaited = chunk(3)
     assert waiting.wait(3) == []
-    assert waiting.queue.connection.lindex("rq:queue:chunks", 0).decode().endswith(chunk(3).job_id)
+    assert waiting.queue.connection.lindex("rq:queue:chunks", 0).decode().endswith(chunk(3).key)
 
 
 def test_a_stop_ends_the_pause_and_puts_the_chunk_back(waiting: Waiting) -> None:
@@ -116,7 +116,7 @@ def test_a_chunk_is_not_lost_while_a_producer_is_alive_nor_soon_after_it_was_see
         wait_until(lambda: waiting.queue.state().producing)
         waiting.wait(20)
     waiting.wait(2)
-    waiting.queue.connection.rpush(TAKEN, chunk(1).job_id)
+    waiting.queue.connection.rpush(TAKEN, chunk(1).key)
     waiting.wait(1)
     waiting.queue.connection.delete(TAKEN)
     waiting.wait(2)

@@ -10,7 +10,7 @@ from pipeline.queue import ChunkQueue, Chunks
 from pipeline.queue.job import ChunkJob
 
 DATABASE, OTHER_DATABASE = "0a" * 4 + "-1b2c-4d5e-8f90-" + "0a" * 6, "ff" * 4 + "-1b2c-4d5e-8f90-" + "ff" * 6
-CHUNK = MissingChunk(3, "people.csv", 0, None, ChunkPlan(2, 11, 10, 12, 400, 20, "ab" * 32))
+CHUNK = MissingChunk(3, "people.csv", 0, ChunkPlan(2, 11, 10, 12, 400, 20, "ab" * 32))
 
 
 @pytest.fixture
@@ -23,16 +23,16 @@ def jobs(queue: ChunkQueue, name: str = "chunks") -> list[ChunkJob]:
 
 
 def chunk(number: int) -> MissingChunk:
-    return MissingChunk(3, "people.csv", 0, None, ChunkPlan(number, number, 1, number, 0, 20, "ab" * 32))
+    return MissingChunk(3, "people.csv", 0, ChunkPlan(number, number, 1, number, 0, 20, "ab" * 32))
 
 
 def put_as_before(queue: ChunkQueue, text: str) -> str:
     """Queues a chunk as versions did whose jobs did not say which database they belong to; returns the job's id."""
     queue.put((CHUNK, text))
     [job] = jobs(queue)
-    queue.connection.rename(job.key, f"rq:job:{CHUNK.job_id}")
-    queue.connection.lset("rq:queue:chunks", 0, CHUNK.job_id)
-    return CHUNK.job_id
+    queue.connection.rename(job.key, f"rq:job:{CHUNK.key}")
+    queue.connection.lset("rq:queue:chunks", 0, CHUNK.key)
+    return CHUNK.key
 
 
 def test_a_chunk_is_queued_as_data_under_its_own_id(queue: ChunkQueue) -> None:
@@ -43,12 +43,12 @@ def test_a_chunk_is_queued_as_data_under_its_own_id(queue: ChunkQueue) -> None:
     assert job.func_name == "load_chunk"
     assert job.arguments() == [(3, 2, "Jean,Kerr\n")]
     assert job.description == "people.csv chunk 2 (rows 11 to 20)"
-    assert queue.state().under_way == {CHUNK.job_id}
+    assert queue.state().under_way == {CHUNK.key}
 
 
 def test_the_rows_stand_in_redis_as_they_are(queue: ChunkQueue) -> None:
     queue.put((CHUNK, "Jean,Kerr\n"))
-    assert b"Jean,Kerr" in queue.connection.hget(f"rq:job:{DATABASE}-{CHUNK.job_id}", "data")
+    assert b"Jean,Kerr" in queue.connection.hget(f"rq:job:{DATABASE}-{CHUNK.key}", "data")
 
 
 def test_a_chunk_is_on_the_queue_at_most_once(queue: ChunkQueue) -> None:
@@ -81,7 +81,7 @@ def test_queues_of_two_names_share_nothing(queue: ChunkQueue) -> None:
 def test_chunks_of_two_databases_on_one_queue_are_not_taken_for_each_other(queue: ChunkQueue) -> None:
     other = ChunkQueue(queue.connection, "chunks", OTHER_DATABASE)
     queue.put((CHUNK, "Jean,Kerr\n"))
-    assert CHUNK.job_id not in other.state().under_way
+    assert CHUNK.key not in other.state().under_way
     other.put((CHUNK, "Tadhg,Kerr\n"))
     assert [(job.installation, job.arguments()[0][2]) for job in jobs(queue)] == [
         (DATABASE, "Jean,Kerr\n"),
@@ -91,7 +91,7 @@ def test_chunks_of_two_databases_on_one_queue_are_not_taken_for_each_other(queue
 
 def test_a_job_of_an_earlier_version_counts_as_its_chunk(queue: ChunkQueue) -> None:
     put_as_before(queue, "Jean,Kerr\n")
-    assert queue.state().under_way == {CHUNK.job_id}
+    assert queue.state().under_way == {CHUNK.key}
     assert queue.bring_forward(CHUNK)
     [job] = jobs(queue)
     assert (job.installation, job.arguments()) == (None, [(3, 2, "Jean,Kerr\n")])

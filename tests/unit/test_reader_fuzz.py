@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline import records as records_module
-from pipeline.check import bad_rows
+from pipeline.check import Check
 from pipeline.dialect import Dialect
 from pipeline.errors import InputError
 from producer.encodings import Encodings
@@ -65,7 +65,7 @@ def test_first_pass_worker_and_check_find_the_rows_of_the_model(
             return
         found = rows_of(content, chunk_rows, dataset)
         with source_of(content, dataset) as source:
-            bad = [rejected.row for rejected in bad_rows(source, Encodings())]
+            bad = [rejected.row for rejected in Check(Encodings()).bad_rows(source)]
     assert [row.row_number for row in found] == list(range(1, len(found) + 1))
     assert [ModelRow(row.line, row.raw, None if row.faults else row.fields) for row in found] == [
         row._replace(raw=row.raw.rstrip("\r\n")) for row in model

@@ -63,15 +63,20 @@ def test_a_link_that_leads_back_does_not_lead_round(tmp_path: Path) -> None:
     assert [source.name for source in find_sources(tmp_path, ())] == ["people/a.csv"]
 
 
-def test_files_that_are_not_loaded_are_named_with_the_nearest_valid_name(tmp_path: Path) -> None:
+def test_files_that_are_not_loaded_are_named_with_the_nearest_name_that_is_free(tmp_path: Path) -> None:
+    """Who obeyed a hint with a name that is taken would overwrite a file."""
     (tmp_path / "2024").mkdir()
-    names = ("people_2.csv", "peopel.csv", "people.tsv", "2024/places.csv", "pets.csv", "loads.csv", "notes.md")
-    for name in ("people.csv", *names):
+    loaded = ("people.csv", "PLACES-2024.csv.gz")
+    others = ("people_2.csv", "People 2.txt", "peopel.csv", "People.txt", "2024/places.csv", "pets.csv", "loads.csv")
+    for name in (*loaded, *others, "notes.md"):
         (tmp_path / name).touch()
     assert left_over(tmp_path, ["loads.csv"]) == [
-        "peopel.csv (call it people.csv)",
-        "people.tsv (call it people.csv)",
-        "people_2.csv (call it people-2.csv)",
+        "People 2.txt (call it people-2.csv)",
+        "People.txt (call it people-3.csv)",
+        "peopel.csv (call it people-4.csv)",
+        "people_2.csv (call it people-2-2.csv)",
         "pets.csv",
-        "2024/places.csv (call it places-2024.csv)",
+        "2024/places.csv (call it places-2024-2.csv)",
     ]
+    (tmp_path / "people.csv").unlink()
+    assert "People.txt (call it people.csv)" in left_over(tmp_path)

@@ -1,0 +1,52 @@
+"""What `pipeline run` prints: each thing once, also when nobody reads on."""
+
+import os
+import subprocess
+import sys
+
+from tests.acceptance.conftest import StartRun
+from tests.conftest import PLACES, Commands, Pipeline
+
+ONE_PERSON = "given_name,family_name,date_of_birth,place_of_birth\nJean,Kerr,1901-02-03,Ayr\n"
+
+
+def test_a_run_says_each_thing_once(commands: Commands, pipeline: Pipeline) -> None:
+    """The producer what is queued, the exporter what became of it; one row is not `1 rows`."""
+    pipeline.write(places=PLACES, people=ONE_PERSON)
+    ended = commands.run("pipeline", "run", "--data", str(pipeline.data))
+    assert ended.returncode == 0, ended.stderr
+    assert [line for line in ended.stdout.splitlines() if "csv: " in line] == [
+        "places.csv: 3 of 3 rows queued in 1 chunk",
+        "people.csv: 1 of 1 row queued in 1 chunk",
+        "people.csv: 1 row = 1 inserted + 0 updated + 0 unchanged + 0 rejected; 0 deleted",
+        "places.csv: 3 rows = 3 inserted + 0 updated + 0 unchanged + 0 rejected; 0 deleted",
+    ]
+    forgotten = commands.run("pipeline", "forget", "people.csv")
+    assert forgotten.stdout == "people.csv: forgotten, 1 row of people removed\n"
+
+
+def test_chunks_that_wait_for_others_are_no_news(start: StartRun) -> None:
+    run = start(chunk_rows=500)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 0
+    assert "goes back on the queue" not in err
+
+
+def test_a_reader_that_goes_away_ends_no_load(commands: Commands, pipeline: Pipeline) -> None:
+    """As `pipeline run | head -1` does: the load is done, with its reports, and its exit code."""
+    pipeline.write(places=PLACES, people=ONE_PERSON)
+    reader, writer = os.pipe()
+    command = [sys.executable, "-m", "pipeline", "run", "--data", str(pipeline.data)]
+    run = subprocess.Popen(command, env=commands.services.environment, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    os.close(reader)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 0, err
+    assert (pipeline.data / "summary_output.json").read_text() == '{"Scotland":1}'
+    assert "error" not in err.lower()
+
+
+def test_an_unknown_command_lists_the_commands(commands: Commands) -> None:
+    ended = commands.run("pipeline", "load")
+    assert ended.returncode == 2
+    assert "No such command 'load'. Commands: check, forget, reset, run, schema." in ended.stderr

@@ -1,0 +1,83 @@
+"""CSV reports hold PostgreSQL's own text of each value, and cost the exporter no memory."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import PROJECT
+from tests.conftest import Pipeline
+from tests.integration.conftest import write_reports
+
+VALUES = [
+    ("""'{"price": 1.10, "old": null}'::jsonb""", '{"old": null, "price": 1.10}'),
+    ("""'{"b": 1.10,  "a":1e2}'::json""", '{"b": 1.10,  "a":1e2}'),
+    (r"'\xdead'::bytea", r"\xdead"),
+    ("'infinity'::timestamp", "infinity"),
+    ("DATE '0044-03-15 BC'", "0044-03-15 BC"),
+    ("TIMESTAMPTZ '2026-01-02 03:04:05+00'", "2026-01-02 03:04:05+00"),
+    ("true", "t"),
+    ("ARRAY['x', NULL, 'a b']", '{x,NULL,"a b"}'),
+    ("ARRAY[1.10, -2]", "{1.10,-2}"),
+    ("12345678901234567890.10", "12345678901234567890.10"),
+    ("0.1::float8 + 0.2::float8", "0.30000000000000004"),
+    ("'-infinity'::float8", "-Infinity"),
+    ("-1", "-1"),
+    ("-1.50", "-1.50"),
+    ("INTERVAL '-1 day'", "-1 days"),
+    ("'-1'::text", "'-1"),
+    ("'-1'::varchar", "'-1"),
+    ("""'{"=1": 2}'::json -> '=1'""", "2"),
+    ("'\"=1\"'::json #>> '{}'", "'=1"),
+    ("NULL", ""),
+    ("''", ""),
+    (r"E'a\\N\tb\nc\\\rd\b\f\v'", "a\\N\tb\nc\\\rd\b\f\v"),
+    (r"'\N'", r"\N"),
+    ("'é€😀'", "é€😀"),
+]
+
+
+@pytest.mark.parametrize("settings", [(), ("datestyle = 'SQL, DMY'", "bytea_output = 'escape'")])
+def test_each_value_is_written_as_postgresql_writes_it(
+    pipeline: Pipeline, output: Path, no_reports: Path, settings: tuple[str, ...]
+) -> None:
+    name = pipeline.services.database_url.rpartition("/")[2]
+    with pipeline.database.transaction() as tx:
+        for setting in ("timezone = 'UTC'", *settings):
+            tx.run(f"ALTER DATABASE {name} SET {setting}")
+    pipeline.database.close()
+    columns = ", ".join(f"{value} AS c{number}" for number, (value, _) in enumerate(VALUES))
+    (no_reports / "values.csv.sql").write_text(f"SELECT {columns}; -- all of them", encoding="utf-8")
+    exported = write_reports(pipeline.database, output)
+    assert exported is not None
+    assert list(map(str, exported.failures)) == []
+    with (output / "values.csv").open(encoding="utf-8", newline="") as file:
+        header, row = csv.reader(file)
+    assert header == [f"c{number}" for number in range(len(VALUES))]
+    assert row == [text for _, text in VALUES]
+
+
+def test_wide_cells_cost_the_exporter_little_memory(pipeline: Pipeline, output: Path, no_reports: Path) -> None:
+    """Of 200 cells of 1 MiB, the exporter may take 32 MiB beyond what it has taken for short ones."""
+    script = (
+        "import resource, sys; from pathlib import Path; from exporter import report;"
+        " from tests.integration.conftest import write_reports; from pipeline.database import Database;"
+        " report.REPORTS = Path(sys.argv[1]);"
+        " assert not write_reports(Database(sys.argv[2], 'tests'), Path(sys.argv[3])).failures;"
+        " print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    command = [sys.executable, "-c", script, no_reports, pipeline.services.database_url, output]
+
+    def peak(characters: int) -> int:
+        (no_reports / "wide.csv.sql").write_text(f"SELECT repeat('x', {characters}) FROM generate_series(1, 200)")
+        ended = subprocess.run(command, cwd=PROJECT, env=os.environ, capture_output=True, text=True, timeout=120)
+        assert ended.returncode == 0, ended.stderr
+        assert (output / "wide.csv").stat().st_size == len("repeat\n") + 200 * (characters + 1)
+        return int(ended.stdout)
+
+    small = peak(10)
+    unit = 1024 if sys.platform != "darwin" else 1  # of ru_maxrss, in bytes
+    assert (peak(1 << 20) - small) * unit < 32 * 1024**2
