@@ -14,6 +14,8 @@ from exporter.report import check_sources, find_reports
 from pipeline import command
 from pipeline.account import account, ranked, unloaded_references
 from pipeline.database import Database
+from pipeline.descriptions.description import Package
+from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import PipelineError
 from pipeline.ledger import LoadProgress
 from pipeline.limits import RowLimit
@@ -58,6 +60,7 @@ def main(
     called what the producer would read from the data folder.
     """
     check_writable(output)
+    package = read_package(find_package(data))
     reports = find_reports(output, data)
     database = Database(database_url, "exporter", read_only=True)
     queue = command.queue_of(database, redis_url, queue_name)
@@ -66,9 +69,9 @@ def main(
     exported = None
     while exported is None:  # a new load may be sealed between the drain and the snapshot of the reports
         drain(database, queue, drain_timeout)
-        with Deadline(max(drain_timeout, REPORTS_TIMEOUT)) as deadline, _showing_reasons():
+        with Deadline(max(drain_timeout, REPORTS_TIMEOUT)) as deadline, _showing_reasons(package):
             exported = patiently(lambda: export(database, reports, output, max_rejects), deadline=deadline)
-    _tell(exported, max_rejects, output / SUMMARY)
+    _tell(exported, package, max_rejects, output / SUMMARY)
     for failure in exported.failures:
         logger.error("%s; %s", failure, _state_of(output / failure.report.name))
     if exported.failures:
@@ -79,12 +82,12 @@ def main(
 
 
 @contextmanager
-def _showing_reasons() -> Iterator[None]:
+def _showing_reasons(package: Package) -> Iterator[None]:
     """Prints why rows are rejected if too many are. Not in the error: rows do not belong in logs."""
     try:
         yield
     except TooManyRejectsError as error:
-        echo(*ranked(map(str, error.kinds)), *unloaded_references(_good_rows(error.loads)))
+        echo(*ranked(map(str, error.kinds)), *unloaded_references(_good_rows(error.loads), package))
         raise
 
 
@@ -97,7 +100,7 @@ def _state_of(file: Path) -> str:
     return f"{file} is the one written before" if file.exists() else f"there is no {file}"
 
 
-def _tell(exported: Exported, limit: RowLimit | None, summary: Path) -> None:
+def _tell(exported: Exported, package: Package, limit: RowLimit | None, summary: Path) -> None:
     if exported.up_to_date_since:
         written = f"{exported.up_to_date_since:%Y-%m-%d %H:%M:%S} UTC"
         echo(
@@ -111,7 +114,7 @@ def _tell(exported: Exported, limit: RowLimit | None, summary: Path) -> None:
     if rejected:
         commonest = "; ".join(f"{each.row_count:,} x {each.kind}" for each in exported.rejected_kinds)
         echo(f"{counted(rejected, 'row')} rejected, listed in rejected_rows.csv; most often: {commonest}")
-        echo(*unloaded_references(_good_rows(exported.loads)))
+        echo(*unloaded_references(_good_rows(exported.loads), package))
         if not limit:
             logger.warning("no limit is set on rejected rows; --max-rejects N or N% sets one")
     if summary in exported.files:

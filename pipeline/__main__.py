@@ -8,10 +8,9 @@ import click
 
 from pipeline import command, credentials
 from pipeline.database import Database
-from pipeline.errors import InputError, SettingsError
 from pipeline.limits import RowLimit
-from pipeline.schema import let_stages_log_in
-from pipeline.terminal import counted, echo
+from pipeline.schema import apply_schema, let_stages_log_in
+from pipeline.terminal import echo
 from pipeline.waiting import patiently
 
 EXAMPLES = """\b
@@ -148,8 +147,9 @@ def reset(state: Path | None) -> None:
 
 
 @cli.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, metavar="[FILE...|FOLDER]", type=click.Path(path_type=Path))
 @click.option("--name", metavar="NAME", help="What the one FILE (- for standard input) is called, such as people.csv.")
+@click.option("--all", "shows_all", is_flag=True, help="Print every row with a problem, with its line.")
 @command.data_dir
 @command.setting(
     "--encoding",
@@ -160,36 +160,50 @@ def reset(state: Path | None) -> None:
     " not known here.  [default: utf-8, or utf-16 if a file begins with its mark]",
 )
 @command.logging_options
-def check(files: tuple[Path, ...], name: str | None, data: Path, encoding: tuple[str, ...]) -> int:
-    """Check CSV FILEs, or all of a folder, as a load would, without servers.
+def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path, encoding: tuple[str, ...]) -> int:
+    """Check CSV FILEs, or all of the data folder, as a load would, without servers.
 
-    Prints a line for each bad row, or for a file that would be refused. Exits 3 if there are any. Not looked up:
-    whether the places that people name are known.
+    Prints for each file its rows and its problems by rule, with the first examples. Exits 3 if there are problems.
     """
-    from pipeline.check import Check, sources_in  # needs all stages, of which a container's image holds one
+    from inspection.check import check as checked_files  # needs the producer, which not each container's image holds
+    from inspection.reports import check_lines, row_line
     from producer.encodings import Encodings
 
-    if name and len(files) > 1:
-        raise SettingsError(f"--name: '{name}' is the name of one file; check the others without it")
-    found = 0
-    checked = Check(Encodings.parse(encoding))
-    for path in files:
-        try:
-            sources = sources_in(path, data, name)
-        except InputError as error:
-            echo(str(error))
-            found += 1
-            continue
-        for source in sources:
-            count = 0
-            for problem in checked.problems(source):
-                echo(problem)
-                count += 1
-            logging.getLogger("pipeline").info(
-                "%s: %s", source.path, counted(count, "problem") if count else "in order"
-            )
-            found += count
-    return command.PROBLEMS_FOUND if found else 0
+    if len(files) == 1 and files[0].is_dir():
+        data, files = files[0], ()
+    show_row = (lambda path, bad: echo(row_line(path, bad))) if shows_all else None
+    is_good = True
+    for found in checked_files(data, files, name, Encodings.parse(encoding), show_row):
+        echo(*check_lines(found))
+        is_good = is_good and found.is_good
+    return 0 if is_good else command.PROBLEMS_FOUND
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@command.data_dir
+@click.option(
+    "--output", metavar="FILE", type=click.Path(path_type=Path), help="[default: datapackage.json in the data folder]"
+)
+@click.option("--force", is_flag=True, help="Replace a description that is there.")
+@command.encoding
+@command.logging_options
+def describe(files: tuple[Path, ...], data: Path, output: Path | None, force: bool, encoding: tuple[str, ...]) -> None:
+    """Write a first datapackage.json from CSV FILEs of the data folder, read whole.
+
+    Says of each column what was decided, and why. Where values can be read in two ways, the column is a string.
+    """
+    from inspection.describe import file_kinds  # needs the producer, which not each container's image holds
+    from inspection.first_package import check_output, resources, write_package
+    from producer.encodings import Encodings
+
+    output = output or data / "datapackage.json"
+    check_output(output, may_replace=force)
+    described = resources(file_kinds(data, files, Encodings.parse(encoding)))
+    write_package(described, output, may_replace=force)
+    for resource in described:
+        echo(*resource.lines())
+    echo(f"wrote {output}")
 
 
 @cli.command()

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pipeline.datasets import DATASETS
+from pipeline.descriptions.description import Package, others_referred_to
+from pipeline.descriptions.matching import dataset_of
 from pipeline.ledger import LoadProgress
 from pipeline.terminal import counted
 
@@ -25,19 +26,18 @@ def ranked(reasons: Iterable[str]) -> list[str]:
     return [f"{'then' if position else 'most often'}: {reason}" for position, reason in enumerate(reasons)]
 
 
-def unloaded_references(good_rows: Mapping[str, int]) -> list[str]:
+def unloaded_references(good_rows: Mapping[str, int], package: Package) -> list[str]:
     """A line for each dataset that rows of sources refer to, and that has no row: of these no row can be good.
 
     `good_rows` holds the number of good rows of all sources.
     """
-    present = {dataset for source in good_rows for dataset in DATASETS if dataset.holds(source)}
-    loaded = {each.name for each in present if any(rows and each.holds(source) for source, rows in good_rows.items())}
+    datasets = {source: dataset for source in good_rows if (dataset := dataset_of(package, source))}
+    loaded = {dataset.name for source, dataset in datasets.items() if good_rows[source]}
     return [
         f"no row of {name} is loaded, and rows of {dataset.name} name them"
-        for dataset in DATASETS
-        if dataset in present
-        for name in dataset.refers_to
-        if name not in loaded
+        for dataset in package.datasets
+        if dataset in datasets.values()
+        for name in sorted(others_referred_to(dataset) - loaded)
     ]
 
 

@@ -26,8 +26,7 @@ class Fault:
         """Such as: date_of_birth '1990-13-02' is not a date (YYYY-MM-DD)."""
         if self.value is None:
             return f"{self.column} {self.rule}"
-        shown = self.value if len(self.value) <= LONGEST_SHOWN else self.value[:LONGEST_SHOWN] + "…"
-        return f"{self.column} {shown!r} {self.rule}"
+        return f"{self.column} {shortened(self.value)!r} {self.rule}"
 
     @property
     def kind(self) -> str:
@@ -181,6 +180,11 @@ class SourceRows:
         if escape is not None and escapes_line_end(line, escape):
             return Fault("row", "has an escape character at the end of its line")
         return Fault("row", "has text after a closing quote")
+
+
+def shortened(value: str) -> str:
+    """As much of a value as a message quotes."""
+    return value if len(value) <= LONGEST_SHOWN else value[:LONGEST_SHOWN] + "…"
 
 
 def storing_fault(column: str, text: str) -> Fault | None:

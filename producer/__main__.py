@@ -12,6 +12,8 @@ from pipeline import command, ledger, remedies
 from pipeline.account import NAMED_AT_MOST, listed, unloaded_references
 from pipeline.database import Database
 from pipeline.datasets.loaders import DatasetLoaders
+from pipeline.descriptions.matching import expected_names
+from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import SettingsError
 from pipeline.forgetting import forget
 from pipeline.limits import RowLimit
@@ -22,7 +24,7 @@ from pipeline.waiting import patiently
 from producer.encodings import Encodings
 from producer.preview import Limits, RefusedVersionError
 from producer.produce import Produced, preview, produce
-from producer.sources import expected_names, find_sources, left_over
+from producer.sources import find_sources, left_over
 
 REPORTS_STAMP = ".reports.json"  # in which the exporter lists what it wrote
 LONGEST_STAMP = 1 << 20  # bytes
@@ -106,7 +108,7 @@ def main(
             for outlook in foreseen.outlooks:
                 echo(str(outlook), *outlook.commonest_reasons())
             if any(outlook.rejected for outlook in foreseen.outlooks):
-                echo(*unloaded_references(foreseen.good_rows))
+                echo(*unloaded_references(foreseen.good_rows, read_package(find_package(data))))
             if max_rejects:
                 check_rejects(foreseen.rejected, foreseen.row_count, max_rejects, "nothing was changed")
             return
@@ -182,7 +184,7 @@ def _forget(database: Database, queue: ChunkQueue, sources: Sequence[str]) -> No
 
 def _warn_of_left_over(folder: Path) -> None:
     if names := left_over(folder, report_names(folder)):
-        called = f"files that are loaded are called {expected_names()}"
+        called = f"files that are loaded are called {expected_names(read_package(find_package(folder)))}"
         logger.warning("not loaded, since no dataset has such a name: %s; %s", listed(names), called)
 
 

@@ -68,6 +68,7 @@ class Outlook:
         self.unchanged += stored.unchanged
         self.deleted += stored.deleted
         self.reject(stored.rejected)
+
     @property
     def good(self) -> int:
         """Rows that are not rejected, as far as they were looked at."""

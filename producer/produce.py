@@ -11,6 +11,7 @@ from pipeline import ledger
 from pipeline.account import listed
 from pipeline.columns.column import column
 from pipeline.database import Database
+from pipeline.datasets.supported import check_supported
 from pipeline.descriptions.description import others_referred_to
 from pipeline.descriptions.descriptor import description_digest, rules_of_rows
 from pipeline.errors import InputError, SettingsError
@@ -217,6 +218,7 @@ def _known(sources: Sequence[Source], database: Database) -> dict[str, KnownSour
     Raises SettingsError if the tables of a dataset are not as its description says, or if a source was loaded as
     another dataset.
     """
+    check_supported(source.dataset for source in sources)
     with database.transaction() as tx:
         for dataset in {source.dataset.name: source.dataset for source in sources}.values():
             check_tables(tx, dataset, column)
@@ -235,7 +237,8 @@ def _first_pass(
     source: Source, known: KnownSource | None, contents: Contents, encodings: Encodings, chunk_rows: int | None
 ) -> Scanned:
     """Scans the file, unless its fingerprint says that the ledger has its content."""
-    encoding = encodings.of(source.name, known.given_encoding if known else None)
+    recorded = known.given_encoding if known else None
+    encoding = encodings.of(source.name, recorded or source.dataset.encoding)
     with contents.opened(source, encoding) as content:
         may_be_known = known and known.may_have(description_digest(source.dataset), content.encoding)
         if known and may_be_known and (sha256 := fingerprint(content.file)) == known.sha256:

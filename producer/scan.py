@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import IO, NamedTuple
 
 from pipeline.descriptions.header import field_positions
@@ -63,6 +64,7 @@ class Header:
     delimiter: str
     columns: tuple[str, ...]
     fault: BrokenRecordError | None = None
+    names: tuple[str, ...] = ()  # of the columns, as the header has them
 
 
 @dataclass(frozen=True)
@@ -78,27 +80,41 @@ class Preamble:
     next_line: bytes  # on which the header or the first row begins; empty at the end of the file
 
 
-def _header(source: Source, file: IO[bytes], dialect: Dialect) -> Header:
-    """Reads the header, and leaves the file where the first record after it begins.
+def read_header(path: Path, file: IO[bytes], dialect: Dialect) -> Header:
+    """The header of a file, whatever its columns are; leaves the file where the first record after it begins.
 
     Its delimiter is the one that a line `sep=;` names, else the dialect's, else the one that makes the most columns.
+    Raises InputError if the file has no header that can be read.
     """
-    preamble = _preamble(file, dialect)
-    if preamble.next_line.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InputError(f"{source.path} line 1: the file is UTF-16, not UTF-8; name it with --encoding utf-16")
-    if not preamble.next_line and dialect.header:
-        raise InputError(f"{source.path}: the file is empty; its first line must name the columns")
-    delimiters = preamble.delimiter or dialect.delimiter or _unused(DELIMITERS, dialect)
-    headers = [_header_with(delimiter, dialect, preamble, file) for delimiter in delimiters]
-    if dialect.header:
-        header = max(headers, key=lambda header: len(header.columns))
-        if header.fault:
-            raise InputError(f"{source.path} line {header.fault.line}: {header.fault.fault}; correct the header")
-        _check_columns(source, header.columns, header.line_count)
-    else:
-        header = _no_header(tuple(field.name for field in source.dataset.fields), preamble, headers)
+    preamble, headers = _possible_headers(path, file, dialect)
+    if not preamble.next_line:
+        raise InputError(f"{path}: the file is empty; its first line must name the columns")
+    header = max(headers, key=lambda header: len(header.columns))
+    if header.fault:
+        raise InputError(f"{path} line {header.fault.line}: {header.fault.fault}; correct the header")
     file.seek(len(header.content))
     return header
+
+
+def _header(source: Source, file: IO[bytes], dialect: Dialect) -> Header:
+    """The header of a source, or what stands for it in a file without one; leaves the file after it."""
+    if dialect.header:
+        header = read_header(source.path, file, dialect)
+        _check_columns(source, header.columns, header.line_count)
+    else:
+        names = tuple(field.name for field in source.dataset.fields)
+        header = _no_header(names, *_possible_headers(source.path, file, dialect))
+        file.seek(len(header.content))
+    return header
+
+
+def _possible_headers(path: Path, file: IO[bytes], dialect: Dialect) -> tuple[Preamble, list[Header]]:
+    """What stands above the header, and the header by each delimiter that it may have."""
+    preamble = _preamble(file, dialect)
+    if preamble.next_line.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InputError(f"{path} line 1: the file is UTF-16, not UTF-8; name it with --encoding utf-16")
+    delimiters = preamble.delimiter or dialect.delimiter or _unused(DELIMITERS, dialect)
+    return preamble, [_header_with(delimiter, dialect, preamble, file) for delimiter in delimiters]
 
 
 def _no_header(columns: tuple[str, ...], preamble: Preamble, first_rows: Sequence[Header]) -> Header:
@@ -148,9 +164,9 @@ def _header_with(delimiter: str, dialect: Dialect, preamble: Preamble, file: IO[
     except BrokenRecordError as error:
         record, line_count, fault = preamble.next_line[:LONGEST_RECORD], 1, error
     text = record.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
-    names = next(csv.reader(io.StringIO(text, newline=""), **dialect.csv_parameters), [])
-    columns = tuple(name.strip().lower() for name in names)
-    return Header(preamble.content + record, preamble.line_count + line_count, delimiter, columns, fault)
+    names = tuple(map(str.strip, next(csv.reader(io.StringIO(text, newline=""), **dialect.csv_parameters), [])))
+    columns = tuple(map(str.lower, names))
+    return Header(preamble.content + record, preamble.line_count + line_count, delimiter, columns, fault, names)
 
 
 def _check_columns(source: Source, columns: tuple[str, ...], line: int) -> None:

@@ -9,7 +9,6 @@ from itertools import chain, count
 from pathlib import Path
 
 from pipeline.database import is_storable
-from pipeline.datasets.supported import check_supported
 from pipeline.descriptions.description import Dataset, Package
 from pipeline.descriptions.matching import dataset_of, expected_names, without_gz
 from pipeline.descriptions.package import find_package, read_package
@@ -43,7 +42,6 @@ def find_sources(folder: Path, files: tuple[Path, ...], name: str | None = None)
     if name is not None and len(files) != 1:
         raise SettingsError(f"--name: '{name}' is the name of one file; name that file")
     package = read_package(find_package(folder))
-    check_supported(package.datasets)
     sources = [_source(package, folder, path, name) for path in files] if files else _sources_in(folder, package)
     return sorted(sources, key=lambda source: (package.datasets.index(source.dataset), source.name))
 

@@ -18,6 +18,7 @@ from pipeline.rows import SourceRows
 SQL = Path(__file__).with_suffix(".sql")
 RowsOf = Callable[[Claim, bytes], SourceRows]
 
+EARLIER_ROW = "is the key of an earlier row"  # what is said of a row that repeats a key
 REPEATS, BELONGS_TO_ANOTHER = "repeats", "belongs to another"  # verdicts of keyed.sql
 
 
@@ -46,8 +47,8 @@ class KeyedTable:
             if tx.value(self._queries["meet"], load=claimed.load) != len(resolved.lines):
                 raise RetryLaterError(f"rows of the same keys as in {claimed.source} were removed at this moment")
             [(inserted, updated, unchanged)] = tx.rows(self._queries["replace"], load=claimed.load)
-            refused = {number: _rule(*why) for number, *why in tx.rows(self._queries["refused"])}
-            rejected = [*rejected, *rejected_rows(rows, refused, self._key)]
+            refused = {number: (self._key, _rule(*why)) for number, *why in tx.rows(self._queries["refused"])}
+            rejected = [*rejected, *rejected_rows(rows, refused)]
             self._reject_displaced(tx, claimed.source)
         if ledger.may_be_displaced(tx, claimed):
             ledger.keep_text(tx, claimed, rows.content)
@@ -77,10 +78,10 @@ class KeyedTable:
         for number, verdict, held_by in tx.rows(self._queries["compare"], **source):
             verdicts[verdict] += 1
             if verdict in (REPEATS, BELONGS_TO_ANOTHER):
-                refused[number] = _rule(verdict, held_by)
+                refused[number] = (self._key, _rule(verdict, held_by))
         tx.run(self._queries["enter_previewed"], **source)
         deleted = int(tx.value(self._queries["count_gone"], **source)) if claimed.last_row is None else 0
-        rejected = [*resolved.rejected, *rejected_rows(rows, refused, self._key)]
+        rejected = [*resolved.rejected, *rejected_rows(rows, refused)]
         return Stored(verdicts["inserts"], verdicts["updates"], verdicts["changes nothing"], deleted, rejected)
 
     def loaded_rows(self, tx: Transaction, source_id: int) -> int:
@@ -103,12 +104,17 @@ class KeyedTable:
             outcomes = {row_number: outcome for _, _, row_number, outcome in of_chunk}
             claimed, content = ledger.kept_text(tx, load, number)
             verdict = REPEATS if claimed.source == source else BELONGS_TO_ANOTHER
-            rows, rules = self._rows_of(claimed, content), dict.fromkeys(outcomes, _rule(verdict, source))
-            enter_rejected(tx, claimed.source_id, rejected_rows(rows, rules, self._key))
+            rows, broken = self._rows_of(claimed, content), dict.fromkeys(outcomes, (self._key, _rule(verdict, source)))
+            enter_rejected(tx, claimed.source_id, rejected_rows(rows, broken))
             counts = Counter(outcomes.values())
             counted_before = Counts(counts["i"], counts["u"], counts["="], rejected=0, deleted=0)
             ledger.reject_committed(tx, claimed, counted_before)
 
 
 def _rule(verdict: str, source: str) -> str:
-    return "is the key of an earlier row" if verdict == REPEATS else f"is the key of a row of {source}"
+    return EARLIER_ROW if verdict == REPEATS else another_source(source)
+
+
+def another_source(source: str) -> str:
+    """What is said of a row whose key another source holds."""
+    return f"is the key of a row of {source}"

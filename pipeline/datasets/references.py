@@ -3,17 +3,16 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pipeline.columns.column import NULL
 from pipeline.database import ForeignKeyError, Transaction, uncopied
+from pipeline.datasets.checking import Key, keys_in
 from pipeline.descriptions.description import Reference
 from pipeline.queries import Queries
 
 SQL = Path(__file__).with_suffix(".sql")
 KNOWN_KEYS = 100_000  # keys of one reference that are remembered
 LONGEST_KNOWN = 50  # characters of a key that is remembered; memory must not grow with the width of a field
-NULL = "\\N"  # as COPY takes it
 NEW_ROW = "0"  # in a preview, the id of a row that is not in its table yet
-
-Key = str | tuple[str, ...]  # as COPY takes the fields of a reference: of one field its text, of several a tuple
 
 
 class KnownKeys:
@@ -54,14 +53,8 @@ class KnownKeys:
         self._queries = Queries(SQL, names)
 
     def keys(self, columns: Sequence[Sequence[str | None]]) -> Sequence[Key | None]:
-        """The key that each row of a block names; None where a field may be bad. `columns` are all of the block.
-
-        A key of which one field is NULL is NULL, as PostgreSQL has it.
-        """
-        if len(self.positions) == 1:
-            return columns[self.positions[0]]
-        rows = zip(*(columns[position] for position in self.positions), strict=True)
-        return [None if None in row else NULL if NULL in row else row for row in rows]
+        """The key that each row of a block names, as `keys_in` has it; `columns` are all of the block."""
+        return keys_in(columns, self.positions)
 
     def target(self, key: Key | None) -> str | None:
         """What the id column holds for a key, or None while the key is not known."""

@@ -36,13 +36,16 @@ def enter_rejected(tx: Transaction, source_id: int, rejected: Iterable[Rejected]
     tx.copy("rejected_rows", COLUMNS, (_line(source_id, bad) for bad in rejected))
 
 
-def rejected_rows(rows: SourceRows, rules: Mapping[int, str], key: KeyFields) -> list[Rejected]:
-    """The rows of these numbers, each rejected for the rule that its key breaks."""
-    return (
-        [Rejected(row, (key.fault(row, rules[row.row_number]),)) for row in rows if row.row_number in rules]
-        if rules
-        else []
-    )
+def rejected_rows(rows: SourceRows, broken: Mapping[int, tuple[KeyFields, str]]) -> list[Rejected]:
+    """The rows of these numbers, each rejected for the rule that one of its keys breaks."""
+    if not broken:
+        return []
+    return [
+        Rejected(row, (key.fault(row, rule),))
+        for row in rows
+        if row.row_number in broken
+        for key, rule in [broken[row.row_number]]
+    ]
 
 
 def _line(source_id: int, bad: Rejected) -> str:

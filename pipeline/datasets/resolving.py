@@ -6,13 +6,14 @@ from itertools import compress, count, repeat
 from pipeline import ledger
 from pipeline.columns.column import Column
 from pipeline.database import Transaction
+from pipeline.datasets.checking import Key, RowChecker, unknown_key
 from pipeline.datasets.layout import stored_positions
 from pipeline.datasets.outcome import Rejected, Resolved
-from pipeline.datasets.references import NEW_ROW, Key, KnownKeys
+from pipeline.datasets.references import NEW_ROW, KnownKeys
 from pipeline.descriptions.description import Dataset
 from pipeline.errors import OutOfOrderError
 from pipeline.ledger import Claim
-from pipeline.rows import Fault, SourceRow, SourceRows
+from pipeline.rows import SourceRow, SourceRows
 
 
 class RowResolver:
@@ -29,7 +30,7 @@ class RowResolver:
     ) -> None:
         """With `references_may_come`, unknown keys count as known: the loads that may hold them are not done yet."""
         self._dataset = dataset
-        self._columns = columns
+        self._checker = RowChecker(columns)
         self._references = references
         self._is_preview = is_preview
         self._references_may_come = references_may_come
@@ -52,10 +53,6 @@ class RowResolver:
             known_keys.forget_surplus()
         return resolved
 
-    def check(self, row: SourceRow) -> list[Fault]:
-        """What is wrong with a row, as far as it can be told without a database."""
-        return self._checked(row)[1]
-
     def _resolve_block(
         self,
         tx: Transaction,
@@ -66,7 +63,7 @@ class RowResolver:
         named: list[set[Key]],
     ) -> list[SourceRow]:
         """Column by column. Returns the rows still in doubt."""
-        found = [column.converted(each) for column, each in zip(self._columns, texts, strict=True)]
+        found = self._checker.converted(texts)
         keys = [known_keys.keys(found) for known_keys in self._references]
         checked = [*found, *(known.targets(tx, each) for known, each in zip(self._references, keys, strict=True))]
         stored = (checked[position] for position in self._stored)
@@ -85,7 +82,7 @@ class RowResolver:
     def _resolve_singly(
         self, tx: Transaction, claimed: Claim, rows: list[SourceRow], resolved: Resolved, named: list[set[Key]]
     ) -> None:
-        checked = [(row, *self._checked(row)) for row in rows]
+        checked = [(row, *self._checker.checked(row)) for row in rows]
         self._look_up_again(tx, claimed, [texts for _, texts, _ in checked if texts])
         for row, texts, faults in checked:
             targets: list[str | None] = []
@@ -93,7 +90,7 @@ class RowResolver:
                 key, target = self._target(known_keys, texts)
                 targets.append(target)
                 if key is not None and target is None:
-                    faults.append(self._unknown(known_keys, row))
+                    faults.append(unknown_key(known_keys.reference, known_keys.positions, row))
                 elif key is not None:
                     keys.add(key)
             if faults:
@@ -102,18 +99,6 @@ class RowResolver:
             values = [*texts, *targets]
             stored = [values[position] or "" for position in self._stored]
             resolved.lines.append("\t".join((str(claimed.source_id), str(row.row_number), *stored)))
-
-    def _checked(self, row: SourceRow) -> tuple[list[str | None], list[Fault]]:
-        """The fields as COPY takes them (None: a bad one), and all faults; no fields if the row has not its form."""
-        faults = list(row.faults)
-        if not row.fields:
-            return [], faults
-        texts: list[str | None] = []
-        for column, field in zip(self._columns, row.fields, strict=True):
-            text, found = column.check(field)
-            texts.append(None if found else text)
-            faults += found
-        return texts, list(dict.fromkeys(faults))  # both the form of the row and a field may tell of a NUL
 
     def _look_up_again(self, tx: Transaction, claimed: Claim, rows: list[list[str | None]]) -> None:
         """Looks unknown keys up once more, when no load of what they refer to is on its way any more.
@@ -140,8 +125,3 @@ class RowResolver:
         [key] = known_keys.keys([[text] for text in texts])
         target = known_keys.target(key)
         return key, NEW_ROW if key is not None and target is None and self._references_may_come else target
-
-    def _unknown(self, known_keys: KnownKeys, row: SourceRow) -> Fault:
-        reference = known_keys.reference
-        values = ", ".join(row.fields[position].strip() for position in known_keys.positions)
-        return Fault(", ".join(reference.fields), f"is not a known {', '.join(reference.keys)}", values)

@@ -17,6 +17,7 @@ from pipeline.queries import Queries
 from pipeline.rows import SourceRows
 
 SQL = Path(__file__).with_suffix(".sql")
+Refused = dict[int, tuple[KeyFields, str]]  # row number -> key and the rule that it breaks
 NAMED_AT_MOST = 3  # fields that a fault names
 
 
@@ -33,7 +34,7 @@ class SharedTable:
         self._dataset = dataset
         self._names = names
         self._key = key
-        self._rule = f"is listed with {_differing(others)} in an earlier row"
+        self._rule = contradiction(others)
         self._queries = Queries(SQL, names, own_sql)
         self.is_removed_with_source = self._queries["is_listed_by_it_alone"]
 
@@ -78,18 +79,23 @@ class SharedTable:
         tx.run(self._queries["empty_incoming"])
         tx.copy(self._names["incoming"], ("source_id", "row_number", self._names["columns"]), resolved.lines)
 
-    def _refused(self, tx: Transaction, statement: str, **parameters: object) -> dict[int, str]:
+    def _refused(self, tx: Transaction, statement: str, **parameters: object) -> Refused:
         """Takes rows that repeat a key out of the incoming ones; returns the rules that contradicting ones break."""
         repeating = tx.rows(self._queries[statement], **parameters)
-        return {row_number: self._rule for row_number, differs in repeating if differs}
+        return {row_number: (self._key, self._rule) for row_number, differs in repeating if differs}
 
     def _stored(
-        self, tx: Transaction, statement: str, resolved: Resolved, rows: SourceRows, refused: dict[int, str]
+        self, tx: Transaction, statement: str, resolved: Resolved, rows: SourceRows, refused: Refused
     ) -> Stored:
         [(inserted, updated)] = tx.rows(self._queries[statement])
         unchanged = len(resolved.lines) - len(refused) - inserted - updated
-        rejected = [*resolved.rejected, *rejected_rows(rows, refused, self._key)]
+        rejected = [*resolved.rejected, *rejected_rows(rows, refused)]
         return Stored(inserted, updated, unchanged, deleted=0, rejected=rejected)
+
+
+def contradiction(others: Sequence[str]) -> str:
+    """What is said of a row that lists a key with other values than an earlier one; `others` are the other fields."""
+    return f"is listed with {_differing(others)} in an earlier row"
 
 
 def _differing(others: Sequence[str]) -> str:

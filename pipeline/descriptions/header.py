@@ -24,8 +24,8 @@ def field_positions(dataset: Dataset, header: Sequence[str], place: str) -> tupl
                 f" {_counted(len(dataset.fields), 'field')}: {_listed(field.name for field in dataset.fields)}"
             )
         return tuple(range(len(header)))
-    names = [_comparable(name) for name in header]
-    wanted = [_comparable(field.name) for field in dataset.fields]
+    names = [comparable_name(name) for name in header]
+    wanted = [comparable_name(field.name) for field in dataset.fields]
     _check_presence(dataset, names, header, place)
     if dataset.fields_match in ("exact", "equal", "superset"):
         known = set(wanted)
@@ -45,12 +45,12 @@ def _check_presence(dataset: Dataset, names: list[str], header: Sequence[str], p
     may_lack = dataset.fields_match in ("superset", "partial")
     counts = Counter(names)
     for field in dataset.fields:
-        times = counts[_comparable(field.name)]
+        times = counts[comparable_name(field.name)]
         if times > 1:
             raise _mismatch(dataset, header, place, f"column '{field.name}' stands twice in the header")
         if times == 0 and (field.constraints.required or not may_lack):
             raise _mismatch(dataset, header, place, f"column '{field.name}' is missing from the header")
-    if not any(_comparable(field.name) in counts for field in dataset.fields):
+    if not any(comparable_name(field.name) in counts for field in dataset.fields):
         raise _mismatch(dataset, header, place, f"no field of {dataset.name} is in the header")
 
 
@@ -65,7 +65,7 @@ def _mismatch(dataset: Dataset, header: Sequence[str], place: str, fault: str) -
     return InputError(f"{place}: {fault}, which has {_listed(map(repr, header))}; a {dataset.name} file {needed}")
 
 
-def _comparable(name: str) -> str:
+def comparable_name(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip()).lower()
 
 

@@ -19,7 +19,7 @@ def test_the_own_package_describes_places_people_and_examples_in_load_order() ->
         "people",
         "examples",
     )
-    text = Constraints(required=True, max_length=200)
+    text = Constraints(required=True, min_length=1, max_length=200)
     assert [(field.column, field.type, field.constraints) for field in places.fields] == [
         ("city", "string", text),
         ("county", "string", text),
@@ -29,7 +29,7 @@ def test_the_own_package_describes_places_people_and_examples_in_load_order() ->
     assert [(field.column, field.type, field.constraints) for field in people.fields] == [
         ("given_name", "string", text),
         ("family_name", "string", text),
-        ("date_of_birth", "date", Constraints(required=True, not_in_future=True)),
+        ("date_of_birth", "date", Constraints(required=True, minimum="0001-01-01", not_in_future=True)),
         ("place_of_birth", "string", Constraints(required=True)),
     ]
     assert people.references == (Reference(("place_of_birth",), "places", ("city",), "place_id"),)

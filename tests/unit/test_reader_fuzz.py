@@ -7,10 +7,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from inspection.dataset_check import DatasetChecker
+from inspection.file_rows import opened
+from inspection.key_table import KeyStore
 from pipeline import records as records_module
-from pipeline.check import Check
+from pipeline.descriptions.description import Dataset
 from pipeline.dialect import Dialect
 from pipeline.errors import InputError
+from pipeline.rows import SourceRow
+from producer.content import Contents
 from producer.encodings import Encodings
 from tests.unit.reading import letters, rows_of, source_of
 from tests.unit.record_model import ModelDialect, ModelRow, RefusedError, model_rows
@@ -64,13 +69,23 @@ def test_first_pass_worker_and_check_find_the_rows_of_the_model(
                 rows_of(content, chunk_rows, dataset)
             return
         found = rows_of(content, chunk_rows, dataset)
-        with source_of(content, dataset) as source:
-            bad = [rejected.row for rejected in Check(Encodings()).bad_rows(source)]
+        bad = rows_that_check_rejects(content, dataset)
     assert [row.row_number for row in found] == list(range(1, len(found) + 1))
     assert [ModelRow(row.line, row.raw, None if row.faults else row.fields) for row in found] == [
         row._replace(raw=row.raw.rstrip("\r\n")) for row in model
     ]
     assert bad == [row for row in found if row.faults]
+
+
+def rows_that_check_rejects(content: bytes, dataset: Dataset) -> list[SourceRow]:
+    with (
+        source_of(content, dataset) as source,
+        Contents() as contents,
+        KeyStore.empty() as store,
+        opened(source, contents, Encodings()) as rows,
+    ):
+        checker = DatasetChecker(dataset, store, 0, [source.name])
+        return [bad.row for rejected in checker.check(0, rows) for bad in rejected]
 
 
 def spelled(body: str, dialect: Dialect) -> str:

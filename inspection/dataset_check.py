@@ -1,0 +1,199 @@
+"""Checks the rows of a dataset as a load would: fields, then references, then keys."""
+
+import hashlib
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from operator import itemgetter
+
+from inspection.comparable import Texts, comparable
+from inspection.key_table import HeldKey, Holder, KeyStore, KeyTable
+from pipeline.columns.column import NULL, column
+from pipeline.datasets.checking import RowChecker, keys_in, unknown_key
+from pipeline.datasets.keyed import EARLIER_ROW, another_source
+from pipeline.datasets.outcome import Rejected
+from pipeline.datasets.rejecting import KeyFields, rejected_rows
+from pipeline.datasets.shared import contradiction
+from pipeline.descriptions.description import Dataset, Reference
+from pipeline.rows import Fault, SourceRow, SourceRows
+
+BrokenKey = tuple[KeyFields, str]  # and the rule that it breaks
+
+REPEATS_UNIQUE = "is the same as in an earlier row"
+
+
+@dataclass(frozen=True)
+class OwnKey:
+    """A key that the rows of a dataset hold, each row another one."""
+
+    fields: tuple[str, ...]
+    positions: tuple[int, ...]  # in the order of the fields' names, in which references name the key as well
+    table: KeyTable
+    is_primary: bool
+
+
+@dataclass(frozen=True)
+class NamedKey:
+    """A key of another row that the rows of a dataset name."""
+
+    reference: Reference
+    positions: tuple[int, ...]  # of the fields of this dataset, in the order of the names of the other one's
+    table: KeyTable
+
+
+class DatasetChecker:
+    """Checks files of one dataset, one after the other, in order; the files that they refer to before them."""
+
+    def __init__(self, dataset: Dataset, store: KeyStore, first_table: int, sources: Sequence[str]) -> None:
+        """`sources` are the names of all sources, by the numbers that `check` gets."""
+        self.dataset = dataset
+        self._sources = sources
+        self._checker = RowChecker([column(field) for field in dataset.fields])
+        self._types = [field.type for field in dataset.fields]
+        self._names = [field.name for field in dataset.fields]
+        self.held = [
+            OwnKey(
+                fields,
+                tuple(map(self._names.index, sorted(fields))),
+                KeyTable(store, first_table + number, is_shared=dataset.shared_keys and fields == dataset.primary_key),
+                is_primary=fields == dataset.primary_key,
+            )
+            for number, fields in enumerate(_keys(dataset))
+        ]
+        others = [field.name for field in dataset.fields if field.name not in dataset.primary_key]
+        self._contradiction = contradiction(others)
+        self._in_keys = sorted({position for key in self.held for position in key.positions})
+        self._references: list[NamedKey] = []
+
+    def refer(self, reference: Reference, target: "DatasetChecker") -> None:
+        """Has a reference checked from now on, against the keys of the files of another dataset, or of this one."""
+        [held] = [key for key in target.held if set(key.fields) == set(reference.keys)][:1]
+        by_key = dict(zip(reference.keys, reference.fields, strict=True))
+        positions = tuple(self._names.index(by_key[key]) for key in sorted(by_key))
+        self._references.append(NamedKey(reference, positions, held.table))
+        self._in_keys = sorted({*self._in_keys, *positions})
+
+    def check(self, source: int, chunks: Iterable[SourceRows]) -> Iterator[list[Rejected]]:
+        """The rows that a load would reject, of each chunk in the order of its rows."""
+        for rows in chunks:
+            yield self._check_chunk(source, rows)
+
+    def _check_chunk(self, source: int, rows: SourceRows) -> list[Rejected]:
+        rejected: list[Rejected] = []
+        doubtful: list[SourceRow] = []
+        good = _GoodRows(self.held, self.dataset.shared_keys)
+        for block, texts in rows.blocks():
+            doubtful += self._check_block(block, texts, good) if texts else block
+        for row in doubtful:
+            fields, faults = self._checker.checked(row)
+            if fields:
+                columns = self._comparable([[field] for field in fields])
+                faults += self._unknown(columns, row)
+                if not faults:
+                    good.add(columns, [row.row_number])
+            if faults:
+                rejected.append(Rejected(row, tuple(faults)))
+        refused = self._refused(source, good)
+        rejected += rejected_rows(rows, refused)
+        return sorted(rejected, key=lambda bad: bad.row.row_number)
+
+    def _check_block(self, block: SourceRows, texts: Sequence[Sequence[str]], good: "_GoodRows") -> list[SourceRow]:
+        """Column by column. Returns the rows still in doubt."""
+        columns = self._comparable(self._checker.converted(texts))
+        in_doubt = set()
+        if any(None in each for each in columns):
+            in_doubt = {number for number, row in enumerate(zip(*columns, strict=True)) if None in row}
+        for named in self._references:
+            keys = _key_texts(columns, named.positions)
+            unknown = named.table.unknown(key for key in set(keys) if key is not None and key != NULL)
+            if unknown:
+                in_doubt |= {number for number, key in enumerate(keys) if key in unknown}
+        numbers = range(block.first_row, block.first_row + len(texts[0]))
+        if not in_doubt:
+            good.add(columns, numbers)
+            return []
+        is_good = [number not in in_doubt for number in range(len(texts[0]))]
+        good.add([list(compress(each, is_good)) for each in columns], list(compress(numbers, is_good)))
+        return [block.row(number) for number in sorted(in_doubt)]
+
+    def _comparable(self, columns: Sequence[Texts]) -> list[Texts]:
+        found = list(columns)
+        for position in self._in_keys:
+            found[position] = comparable(self._types[position], found[position])
+        return found
+
+    def _unknown(self, columns: Sequence[Texts], row: SourceRow) -> list[Fault]:
+        """The references of a row that lead to no row; of fields that are bad nothing can be said."""
+        faults = []
+        for named in self._references:
+            [key] = _key_texts(columns, named.positions)
+            if key is not None and key != NULL and named.table.unknown([key]):
+                positions = [self._names.index(name) for name in named.reference.fields]
+                faults.append(unknown_key(named.reference, positions, row))
+        return faults
+
+    def _refused(self, source: int, good: "_GoodRows") -> dict[int, BrokenKey]:
+        """The rows whose keys other rows hold, by row number; a row that is refused holds no key."""
+        refused: dict[int, BrokenKey] = {}
+        for key in self.held:
+            held = good.held(key, refused)
+            for number, holder in key.table.enter(source, held, good.contents).items():
+                if fault := self._fault(key, source, holder, good.contents.get(number)):
+                    refused[number] = fault
+        return refused
+
+    def _fault(self, key: OwnKey, source: int, holder: Holder, content: bytes | None) -> BrokenKey | None:
+        """None where a row repeats a shared key with the same values."""
+        named = KeyFields(key.fields, tuple(map(self._names.index, key.fields)))
+        if key.is_primary and self.dataset.shared_keys:
+            return None if holder.content == content else (named, self._contradiction)
+        if not key.is_primary:
+            return named, REPEATS_UNIQUE
+        rule = EARLIER_ROW if holder.source == source else another_source(self._sources[holder.source])
+        return named, rule
+
+
+class _GoodRows:
+    """The keys of the rows of a chunk that are good so far."""
+
+    def __init__(self, keys: Sequence[OwnKey], has_contents: bool) -> None:
+        self._keys = keys
+        self._has_contents = has_contents
+        self._texts: dict[tuple[str, ...], list[str]] = {key.fields: [] for key in keys}
+        self._numbers: list[int] = []
+        self.contents: dict[int, bytes] = {}  # by row number
+
+    def add(self, columns: Sequence[Texts], numbers: Sequence[int]) -> None:
+        if not self._keys:
+            return
+        self._numbers += numbers
+        for key in self._keys:
+            self._texts[key.fields] += _key_texts(columns, key.positions)  # type: ignore[arg-type]
+        if self._has_contents:
+            for number, row in zip(numbers, zip(*columns, strict=True), strict=True):
+                self.contents[number] = hashlib.sha256("\t".join(map(str, row)).encode()).digest()
+
+    def held(self, key: OwnKey, refused: Container[int]) -> list[HeldKey]:
+        """In the order of the rows, without those that are refused, and without NULL."""
+        texts = self._texts[key.fields]
+        pairs: Iterable[HeldKey] = zip(texts, self._numbers, strict=True)
+        if refused or NULL in texts:
+            pairs = ((text, number) for text, number in pairs if text != NULL and number not in refused)
+        return sorted(pairs, key=itemgetter(1))
+
+
+def _keys(dataset: Dataset) -> list[tuple[str, ...]]:
+    """The fields of each key, the primary one first, none of them twice."""
+    unique = [(field.name,) for field in dataset.fields if field.constraints.unique]
+    keys = [dataset.primary_key] if dataset.primary_key else []
+    for fields in (*dataset.unique_keys, *unique):
+        if not any(set(fields) == set(key) for key in keys):
+            keys.append(fields)
+    return keys
+
+
+def _key_texts(columns: Sequence[Texts], positions: Sequence[int]) -> Texts:
+    """The key of each row as one text; a tab stands in no field that COPY takes."""
+    if len(positions) == 1:
+        return columns[positions[0]]
+    return [key if key is None or isinstance(key, str) else "\t".join(key) for key in keys_in(columns, positions)]

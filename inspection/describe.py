@@ -1,0 +1,105 @@
+"""Writes a first description of files: what their columns hold, as far as there is one way to read them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from inspection.column_profile import ColumnProfile
+from inspection.decision import Decision, decided
+from inspection.found_file import FoundFile, found_file, source_of
+from inspection.names import shared_stem
+from inspection.problems import Problems
+from pipeline.datasets.checking import textless_rows
+from pipeline.datasets.outcome import Rejected
+from pipeline.errors import SettingsError
+from pipeline.rows import BLOCK_LINES, SourceRow
+from producer.content import Contents
+from producer.encodings import Encodings
+
+MOST_HASHES = 500_000  # values of all columns of a resource that are remembered to see whether they differ
+
+
+@dataclass
+class DescribedFile:
+    name: str  # within the data folder
+    row_count: int
+    left_out: dict[str, str]  # columns that no field names, and why
+    problems: Problems = field(default_factory=Problems)  # of rows whose form is wrong
+
+
+@dataclass
+class FileKind:
+    """Files that hold the same columns, and what these columns are."""
+
+    stem: str
+    delimiter: str
+    encoding: str
+    names: tuple[str, ...]
+    profiles: list[ColumnProfile]
+    files: list[DescribedFile] = field(default_factory=list)
+
+    def decisions(self) -> list[Decision]:
+        return [decided(profile) for profile in self.profiles]
+
+
+def file_kinds(
+    folder: Path,
+    paths: Sequence[Path],
+    encodings: Encodings = Encodings(),  # noqa: B008 (frozen)
+) -> list[FileKind]:
+    """Reads files of a data folder whole. Files whose headers agree and whose names share a stem are of one kind.
+
+    Raises InputError if a file is broken as a whole, or if it cannot be told how it is written.
+    """
+    sources = [source_of(path, folder) for path in paths]
+    names = [source.name.lower() for source in sources]
+    if doubled := next((source for source in sources if names.count(source.name.lower()) > 1), None):
+        raise SettingsError(f"{doubled.path}: two files are called '{doubled.name}'; name each file once")
+    encodings.check(source.name for source in sources)
+    kinds: dict[object, FileKind] = {}
+    with Contents() as contents:
+        for source in sources:
+            with found_file(source, contents, encodings) as found:
+                stem = shared_stem(source.name)
+                key = (stem.lower(), found.names, tuple(found.left_out), found.delimiter, found.encoding)
+                if key not in kinds:
+                    hashes = MOST_HASHES // len(found.names)
+                    profiles = [ColumnProfile(hashes) for _ in found.names]
+                    kinds[key] = FileKind(stem, found.delimiter, found.encoding, found.names, profiles)
+                _add(kinds[key], found)
+    return list(kinds.values())
+
+
+def _add(kind: FileKind, found: FoundFile) -> None:
+    described = DescribedFile(found.source.name, found.rows.row_count, found.left_out)
+    of_file = f" of {described.name}" if kind.files else ""
+    kind.files.append(described)
+
+    def add(columns: Iterable[Sequence[str]], row: Callable[[int], SourceRow]) -> None:
+        for profile, texts in zip(kind.profiles, columns, strict=True):
+            profile.add(texts, lambda number: f"line {row(number).line:,}{of_file}")
+
+    def add_singly(rows: Iterable[SourceRow]) -> None:
+        good = []
+        for row in rows:
+            found.check_encoding(row)
+            if row.faults:
+                described.problems.add([Rejected(row, row.faults)])
+            else:
+                good.append(row)
+            if len(good) >= BLOCK_LINES:
+                add(_columns(good), good.__getitem__)
+                good = []
+        if good:
+            add(_columns(good), good.__getitem__)
+
+    for rows in found.rows:
+        for block, columns in rows.blocks():
+            if columns is None or textless_rows(columns):
+                add_singly(block)
+            else:
+                add(columns, block.row)
+
+
+def _columns(rows: Sequence[SourceRow]) -> Iterable[Sequence[str]]:
+    return zip(*(row.fields for row in rows), strict=True)

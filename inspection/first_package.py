@@ -1,0 +1,120 @@
+"""A first datapackage.json: what was found of files, in the words of the standard, and why, in words for people."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inspection.decision import Decision
+from inspection.describe import DescribedFile, FileKind
+from inspection.names import column_names, resource_name, stem, table_name
+from pipeline.descriptions.description import Package
+from pipeline.descriptions.matching import dataset_of
+from pipeline.descriptions.naming import snake_case
+from pipeline.descriptions.package import read_package
+from pipeline.errors import InputError, SettingsError
+from pipeline.terminal import counted
+
+PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind of files with its names, and what was decided of its columns."""
+
+    kind: FileKind
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    decisions: tuple[Decision, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        paths = [file.name for file in self.kind.files]
+        schema: dict[str, Any] = {"fields": list(map(self._field, range(len(self.columns))))}
+        if any(file.left_out for file in self.kind.files):
+            schema = {"fieldsMatch": "subset", **schema}
+        return {
+            "name": self.name,
+            "type": "table",
+            "path": paths if len(paths) > 1 else paths[0],
+            **({"encoding": self.kind.encoding} if self.kind.encoding != "utf-8" else {}),
+            **({"dialect": {"delimiter": self.kind.delimiter}} if self.kind.delimiter != "," else {}),
+            **({"pipeline:table": self.table} if self.table != snake_case(self.name) else {}),
+            "schema": schema,
+        }
+
+    def lines(self) -> Iterator[str]:
+        """What was found of each file, and what was decided of each column, one line for each."""
+        for file in self.kind.files:
+            form = f"{self.kind.encoding}, delimiter {self.kind.delimiter!r}"
+            yield f"{file.name}: {counted(file.row_count, 'row')}, {form} → resource {self.name}, table {self.table}"
+            yield from _remarks(file)
+        for name, column, decision in zip(self.kind.names, self.columns, self.decisions, strict=True):
+            made = name if name == column else f"{name} → {column}"
+            yield f"  {made}: {decision.type_shown} ({decision.reason})"
+
+    def _field(self, position: int) -> dict[str, Any]:
+        name, column = self.kind.names[position], self.columns[position]
+        own = {"pipeline:column": column} if column != snake_case(name) else {}
+        return {"name": name, **self.decisions[position].properties, **own}
+
+
+def resources(kinds: Sequence[FileKind]) -> list[Resource]:
+    """Each with names that no other one has."""
+    found: list[Resource] = []
+    for kind in kinds:
+        wanted = kind.stem if len(kind.files) > 1 else stem(kind.files[0].name)
+        name = resource_name(wanted, (other.name for other in found))
+        table = table_name(name, (other.table for other in found))
+        found.append(Resource(kind, name, table, tuple(column_names(kind.names)), tuple(kind.decisions())))
+    return found
+
+
+def check_output(path: Path, *, may_replace: bool) -> None:
+    """Raises SettingsError if a description cannot be written there."""
+    if not path.parent.is_dir():
+        raise SettingsError(f"no folder '{path.parent}' to write into; name the folder of the files with --data")
+    if not may_replace and os.path.lexists(path):
+        raise SettingsError(f"{path}: there is one already; replace it with --force, or write another with --output")
+
+
+def write_package(described: Sequence[Resource], path: Path, *, may_replace: bool) -> None:
+    """Writes a datapackage.json whole or not at all, once it is known to be read as it is meant.
+
+    Raises SettingsError if there is a file already and it may not be replaced.
+    """
+    package = {"$schema": PROFILE, "resources": [resource.as_json() for resource in described]}
+    text = json.dumps(package, ensure_ascii=False, indent=2) + "\n"
+    written = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        written.write_text(text, encoding="utf-8")
+        _check_files(read_package(written), described)
+        if may_replace:
+            written.replace(path)
+        else:
+            os.link(written, path)  # which replaces no file, not even one that was written at this moment
+    except FileExistsError:
+        check_output(path, may_replace=may_replace)
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be written: {error.strerror}; correct the rights of its folder") from error
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def _check_files(package: Package, described: Sequence[Resource]) -> None:
+    """Raises InputError if a file is not of the one resource that describes it."""
+    for resource in described:
+        for file in resource.kind.files:
+            dataset = dataset_of(package, file.name)
+            if dataset is None or dataset.name != resource.name:
+                raise InputError(f"{file.name}: no path of a description can name this file; rename it")
+
+
+def _remarks(file: DescribedFile) -> Iterator[str]:
+    for column, reason in file.left_out.items():
+        yield f"  {column}: left out, since {reason}; correct the header to load it"
+    if file.problems.row_count:
+        yield f"  {counted(file.problems.row_count, 'row')} would be rejected:"
+        yield from (f"    {line}" for line in file.problems.lines())

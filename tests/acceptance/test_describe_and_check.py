@@ -1,0 +1,110 @@
+"""`pipeline describe` and `pipeline check` as processes, without any server."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline import PROJECT
+
+SALES = "id,date,amount $,zip\n1,25/12/2026,9.99,01067\n2,01/01/2027,12,10115\n"
+HEADING = "sales.csv: 2 rows, utf-8, delimiter ',' → resource sales, table sales"
+
+
+def pipeline(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "pipeline", *map(str, arguments)]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+
+
+def peak_memory(*arguments: object) -> int:
+    """Of a command that succeeds, in KiB."""
+    command = [sys.executable, "-m", "pipeline", *map(str, arguments)]
+    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss
+
+
+def test_a_described_file_is_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_text(SALES)
+    ended = pipeline("describe", "--data", tmp_path, path)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines() == [
+        HEADING,
+        "  id: integer (2 of 2 values are whole numbers; none missing; all different: a primaryKey?)",
+        "  date: date %d/%m/%Y (2 of 2 values are dates as %d/%m/%Y, as '25/12/2026' on line 2 shows; none missing;"
+        " all different: a primaryKey?)",
+        "  amount $ → amount: number (2 of 2 values are numbers with a decimal point; none missing;"
+        " all different: a primaryKey?)",
+        "  zip: string ('01067' on line 2 has a leading zero, which a number would lose; none missing;"
+        " all different: a primaryKey?)",
+        f"wrote {tmp_path / 'datapackage.json'}",
+    ]
+    checked = pipeline("check", tmp_path)
+    assert (checked.returncode, checked.stdout) == (0, f"{path}: 2 rows, no problems\n")
+
+
+def test_a_description_is_never_overwritten_without_force(tmp_path: Path) -> None:
+    path, description = tmp_path / "sales.csv", tmp_path / "datapackage.json"
+    path.write_text(SALES)
+    description.write_text("mine")
+    refused = pipeline("describe", "--data", tmp_path, path)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"error: {description}: there is one already; replace it with --force")
+    assert description.read_text() == "mine"
+    nowhere = pipeline("describe", "--data", tmp_path / "none", path)
+    assert nowhere.returncode == 2
+    assert "name the folder of the files with --data" in nowhere.stderr
+    elsewhere = pipeline("describe", "--data", tmp_path, path, "--output", tmp_path / "other.json")
+    assert elsewhere.returncode == 0, elsewhere.stderr
+    assert description.read_text() == "mine"
+    assert pipeline("describe", "--data", tmp_path, path, "--force").returncode == 0
+    assert description.read_text() == (tmp_path / "other.json").read_text()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["datapackage.json", "other.json", "sales.csv"]
+
+
+def test_a_file_that_cannot_be_described_leaves_no_description(tmp_path: Path) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_bytes(SALES.encode() + b"3,01/01/2027,1,\xe9\n")
+    ended = pipeline("describe", "--data", tmp_path, path)
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"error: {path} line 4: bytes that are not UTF-8; name the encoding of the file, such as --encoding"
+        " windows-1252\n"
+    )
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_memory_does_not_grow_with_the_file_or_its_keys(tmp_path: Path) -> None:
+    """Keys of 80 MB take less than 70 MB."""
+    path, description = tmp_path / "sales.csv", tmp_path / "datapackage.json"
+    path.write_text("id,note\n")
+    little = peak_memory("describe", "--data", tmp_path, path)
+    with path.open("a") as file:
+        file.writelines(f"{number:0200},note {number}\n" for number in range(400_000))
+    assert peak_memory("describe", "--data", tmp_path, path, "--force") < little + 70_000
+    description.write_text(description.read_text().replace('"fields"', '"primaryKey": "id", "fields"', 1))
+    assert peak_memory("check", "--data", tmp_path) < little + 70_000
+
+
+def test_check_prints_rules_and_with_all_every_row(tmp_path: Path) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_text(SALES)
+    pipeline("describe", "--data", tmp_path, path)
+    path.write_text(SALES + "x,31/02/2027,1,\ny,01/01/2027,1,\n")
+    grouped = pipeline("check", "--data", tmp_path)
+    assert grouped.returncode == 3
+    rules = [
+        f"{path}: 4 rows, 2 with problems",
+        "  2 x id is not a whole number: line 4 'x', line 5 'y'",
+        "  1 x date is not a date of the form %d/%m/%Y: line 4 '31/02/2027'",
+    ]
+    assert grouped.stdout.splitlines() == rules
+    listed = pipeline("check", "--all", "--data", tmp_path, path)
+    assert listed.stdout.splitlines() == [
+        f"{path} line 4: id 'x' is not a whole number; date '31/02/2027' is not a date of the form %d/%m/%Y",
+        f"{path} line 5: id 'y' is not a whole number",
+        *rules,
+    ]
