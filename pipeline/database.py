@@ -3,6 +3,7 @@
 import io
 import os
 import socket
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -237,13 +238,32 @@ class Transaction:
     def copy(self, table: str, columns: Sequence[str], lines: Iterable[str]) -> None:
         """Copies lines in PostgreSQL's text format (tab-separated, escaped, without line ends) into a table."""
         text = io.BytesIO("\n".join(lines).encode())
-        self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text, COPY_BLOCK)
+        with _raising_what_psycopg2_prints():
+            self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text, COPY_BLOCK)
 
     def let_log_in(self, role: str, password: str) -> None:
         """Lets a role log in with a password, of which the server, and so its log, sees a SCRAM verifier alone."""
         verifier = encrypt_password(password, role, self._connection, "scram-sha-256")
         statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
         self._cursor.execute(statement.format(sql.Identifier(role), sql.Literal(verifier)))
+
+
+@contextmanager
+def _raising_what_psycopg2_prints() -> Iterator[None]:
+    """Raises the server's own error when it ends the session in mid-COPY.
+
+    The server reports that and then closes the connection. psycopg2 makes an error of both, prints the first one by
+    sys.excepthook, with the row that was being copied, and raises the second.
+    """
+    printed: list[BaseException] = []
+    hook, sys.excepthook = sys.excepthook, lambda kind, error, trace: printed.append(error)  # noqa: ARG005
+    try:
+        yield
+    except psycopg2.Error as error:
+        causes = (each.__cause__ or each for each in printed)
+        raise next((cause for cause in causes if isinstance(cause, psycopg2.Error)), error) from None
+    finally:
+        sys.excepthook = hook
 
 
 def _take_over(snapshot: str, cursor: Cursor) -> None:
