@@ -64,6 +64,7 @@ def main(
         drain(database, queue, drain_timeout)
         with Deadline(max(drain_timeout, REPORTS_TIMEOUT)) as deadline:
             exported = patiently(lambda: export(database, reports, output, max_rejects), deadline=deadline)
+    queue.rewrite_log()
     _tell(exported, max_rejects, output / SUMMARY)
     for failure in exported.failures:
         logger.error("%s", failure)
