@@ -37,6 +37,7 @@ logger = logging.getLogger("exporter")
 @command.database_url()
 @command.redis_url()
 @command.queue_name
+@command.start_timeout
 @command.logging_options
 def main(
     output: Path,

@@ -18,7 +18,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import encrypt_password
 
-from pipeline.errors import PipelineError, QueryError, RetryLaterError, SettingsError
+from pipeline.errors import PipelineError, QueryError, RetryLaterError, SettingsError, UnreachableError
 from pipeline.lock_watch import LockWatch
 
 CONNECT_TIMEOUT = 10  # seconds
@@ -75,11 +75,11 @@ class Database:
             )
 
     def check_reachable(self) -> None:
-        """Promises that the server can be reached; raises SettingsError, naming DATABASE_URL and the remedy."""
+        """Promises that the server can be reached; raises UnreachableError, naming DATABASE_URL and the remedy."""
         try:
             self._connected()
         except RetryLaterError as error:
-            raise SettingsError(f"DATABASE_URL: {error}; start the server or correct the setting") from error
+            raise UnreachableError(f"DATABASE_URL: {error}; start the server or correct the setting") from error
 
     @property
     def address(self) -> str:

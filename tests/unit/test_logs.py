@@ -1,4 +1,4 @@
-"""Exceptions that nothing catches: a log line each, which names the exception and its place and quotes nothing of it."""
+"""Exceptions that nothing catches: a log line each, which names the exception and its place without its text."""
 
 import json
 import subprocess
