@@ -256,6 +256,7 @@ class Run:
         for process in (*self.workers, *self.others, *self.stopped):
             out, err = process.communicate()
             for line in err.splitlines():
+                assert line.startswith('{"time": '), f"not JSON: {line}"
                 json.loads(line)
             assert not any(text in out + err for text in ROW_CONTENTS)
         for log in ("postgresql.log", "valkey.log"):
