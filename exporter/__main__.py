@@ -41,6 +41,7 @@ logger = logging.getLogger("exporter")
 @command.database_url()
 @command.redis_url()
 @command.queue_name
+@command.start_timeout
 @command.logging_options
 def main(
     output: Path,
@@ -68,6 +69,7 @@ def main(
         drain(database, queue, drain_timeout)
         with Deadline(max(drain_timeout, REPORTS_TIMEOUT)) as deadline, _showing_reasons():
             exported = patiently(lambda: export(database, reports, output, max_rejects), deadline=deadline)
+    queue.rewrite_log()
     _tell(exported, max_rejects, output / SUMMARY)
     for failure in exported.failures:
         logger.error("%s; %s", failure, _state_of(output / failure.report.name))

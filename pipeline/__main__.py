@@ -12,7 +12,7 @@ from pipeline.errors import InputError, SettingsError
 from pipeline.limits import RowLimit
 from pipeline.schema import apply_schema, let_stages_log_in
 from pipeline.terminal import counted, echo
-from pipeline.waiting import patiently
+from pipeline.waiting import at_start, patiently
 
 EXAMPLES = """\b
 Examples:
@@ -194,6 +194,7 @@ def check(files: tuple[Path, ...], name: str | None, data: Path, encoding: tuple
 
 @cli.command()
 @command.database_url()
+@command.start_timeout
 @command.logging_options
 def schema(database_url: str) -> None:
     """Create the tables and roles of schema.sql, and bring those of earlier versions up to date.
@@ -205,6 +206,7 @@ def schema(database_url: str) -> None:
     """
     password = credentials.from_environment("STAGE_PASSWORD")  # without a flag: those stand in lists of processes
     database = Database(database_url, "schema")
+    at_start(database.check_reachable)
     applied = apply_schema(database)
     if password:
         let_stages_log_in(database, password)

@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -20,7 +21,7 @@ from pipeline.errors import PipelineError, SettingsError
 from pipeline.limits import RowLimit
 from pipeline.queue import ChunkQueue
 from pipeline.terminal import echo
-from pipeline.waiting import limit_waits, patiently
+from pipeline.waiting import at_start, limit_start, limit_waits, patiently
 
 INTERRUPTED = 130  # exit code
 TERMINATED = 143  # exit code
@@ -96,6 +97,7 @@ def _url(
         url = url or credentials.from_file(variable)
         if url:
             credentials.check_url(variable, url, schemes, example)
+            url = credentials.with_password(variable, url)
         elif is_empty and not required:
             raise SettingsError(
                 f"{variable}: it is empty; unset it for the embedded server, or give a URL like {example}"
@@ -109,7 +111,8 @@ def _url(
         variable,
         callback=find,
         metavar="URL",
-        help=f"{server}, such as {example}; else read from the file that {variable}_FILE names."
+        help=f"{server}, such as {example}; else read from the file that {variable}_FILE names. Its password may"
+        f" stand by itself in {variable.removesuffix('_URL')}_PASSWORD, or in the file which that with _FILE names."
         + ("  [required]" if required else "  [default: embedded]"),
     )
 
@@ -138,8 +141,13 @@ def queue_of(database: Database, redis_url: str, name: str) -> ChunkQueue:
         with database.transaction() as tx:
             return ledger.installation(tx)
 
-    patiently(database.check)
-    return ChunkQueue.at(redis_url, name, patiently(installation))
+    check(database)
+    return at_start(partial(ChunkQueue.at, redis_url, name, patiently(installation)))
+
+
+def check(database: Database) -> None:
+    """Promises that the server can be reached and has the tables; waits START_TIMEOUT for a server that is starting."""
+    at_start(lambda: patiently(database.check))
 
 
 def folder(flag: str, variable: str, default: str | None, text: str) -> Callable[[F], F]:
@@ -188,6 +196,22 @@ drain_timeout = setting(
     metavar="SECONDS",
     help="How long the exporter waits for the loads to be complete, the producer for room on the queue, and both"
     " for a server that does not answer.",
+)
+
+
+def _limit_start(context: click.Context, parameter: click.Parameter, seconds: float) -> None:  # noqa: ARG001
+    limit_start(seconds)
+
+
+start_timeout = setting(
+    "--start-timeout",
+    "START_TIMEOUT",
+    type=click.FloatRange(min=0, max=LONGEST_WAIT),
+    default=0,
+    callback=_limit_start,
+    expose_value=False,
+    metavar="SECONDS",
+    help="How long to wait, at the start, for a server that cannot be reached yet.",
 )
 
 

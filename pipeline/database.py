@@ -4,6 +4,7 @@ import io
 import os
 import re
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import encrypt_password
 
-from pipeline.errors import PipelineError, QueryError, RetryLaterError, SettingsError
+from pipeline.errors import PipelineError, QueryError, RetryLaterError, SettingsError, UnreachableError
 from pipeline.lock_watch import LockWatch
 
 CONNECT_TIMEOUT = 10  # seconds
@@ -97,11 +98,11 @@ class Database:
             )
 
     def check_reachable(self) -> None:
-        """Promises that the server can be reached; raises SettingsError, naming DATABASE_URL and the remedy."""
+        """Promises that the server can be reached; raises UnreachableError, naming DATABASE_URL and the remedy."""
         try:
             self._connected()
         except RetryLaterError as error:
-            raise SettingsError(f"DATABASE_URL: {error}; start the server or correct the setting") from error
+            raise UnreachableError(f"DATABASE_URL: {error}; start the server or correct the setting") from error
 
     @property
     def address(self) -> str:
@@ -276,13 +277,32 @@ class Transaction:
     def copy(self, table: str, columns: Sequence[str], lines: Iterable[str]) -> None:
         """Copies lines in PostgreSQL's text format (tab-separated, escaped, without line ends) into a table."""
         text = io.BytesIO("\n".join(lines).encode())
-        self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text, COPY_BLOCK)
+        with _raising_what_psycopg2_prints():
+            self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text, COPY_BLOCK)
 
     def let_log_in(self, role: str, password: str) -> None:
         """Lets a role log in with a password, of which the server, and so its log, sees a SCRAM verifier alone."""
         verifier = encrypt_password(password, role, self._connection, "scram-sha-256")
         statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
         self._cursor.execute(statement.format(sql.Identifier(role), sql.Literal(verifier)))
+
+
+@contextmanager
+def _raising_what_psycopg2_prints() -> Iterator[None]:
+    """Raises the server's own error when it ends the session in mid-COPY.
+
+    The server reports that and then closes the connection. psycopg2 makes an error of both, prints the first one by
+    sys.excepthook, with the row that was being copied, and raises the second.
+    """
+    printed: list[BaseException] = []
+    hook, sys.excepthook = sys.excepthook, lambda kind, error, trace: printed.append(error)  # noqa: ARG005
+    try:
+        yield
+    except psycopg2.Error as error:
+        causes = (each.__cause__ or each for each in printed)
+        raise next((cause for cause in causes if isinstance(cause, psycopg2.Error)), error) from None
+    finally:
+        sys.excepthook = hook
 
 
 def _take_over(snapshot: str, cursor: Cursor) -> None:

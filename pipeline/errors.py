@@ -18,6 +18,10 @@ class SettingsError(PipelineError):
     exit_code = 2
 
 
+class UnreachableError(SettingsError):
+    """Stop before anything is changed, or wait if the server may be starting: it cannot be reached."""
+
+
 class InputError(PipelineError):
     """Stop before anything is queued: a file is broken as a whole."""
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pipeline import remedies
 from pipeline.database import cut_connections
-from pipeline.errors import DrainTimeoutError, RetryLaterError
+from pipeline.errors import DrainTimeoutError, RetryLaterError, UnreachableError
 from pipeline.watcher import Watcher
 
 PAUSES = (0.1, 0.3, 1.0, 2.0, 4.0)  # seconds, growing, between attempts; the last one again and again
@@ -24,6 +24,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 _limit = math.inf  # seconds
+_start_limit = 0.0  # seconds
 
 
 def limit_waits(seconds: float) -> None:
@@ -35,6 +36,28 @@ def limit_waits(seconds: float) -> None:
 def longest_wait() -> float:
     """Seconds: the limit of this process, infinity without one."""
     return _limit
+
+
+def limit_start(seconds: float) -> None:
+    """From now on `at_start` waits so long: START_TIMEOUT."""
+    global _start_limit
+    _start_limit = seconds
+
+
+def at_start(attempt: Callable[[], T]) -> T:
+    """What `attempt` returns, retried for START_TIMEOUT when it raises UnreachableError: the server may be starting."""
+    start, said = time.monotonic(), ""
+    for pause in chain(PAUSES, repeat(PAUSES[-1])):
+        try:
+            return attempt()
+        except UnreachableError as error:
+            if time.monotonic() - start + pause > _start_limit:
+                raise
+            if str(error) != said:
+                said = str(error)
+                logger.info("waiting for a server that may be starting: %s", said)
+        time.sleep(pause)
+    raise AssertionError("the pauses have no end")
 
 
 class Deadline:

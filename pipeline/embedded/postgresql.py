@@ -14,6 +14,9 @@ from pipeline.embedded.server import Server, end_processes
 from pipeline.embedded.software import reachable
 from pipeline.errors import PipelineError
 
+# Keeps rows out of the server's log: they would stand there as the context of an error, or in its statement.
+WITHOUT_ROWS = {"log_error_verbosity": "terse", "log_min_error_statement": "panic"}
+
 
 class Postgresql:
     """A server whose cluster is in the state folder; it listens on the loopback address, for its password."""
@@ -59,7 +62,7 @@ class Postgresql:
         return f"postgresql://pipeline:{password(self._secret)}@127.0.0.1:{port}/postgres"
 
     def _launch(self, binary: Path, port: int) -> subprocess.Popen[bytes]:
-        settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": ""}
+        settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", **WITHOUT_ROWS}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return self._account.start([binary, "-D", self._cluster, *options], self._cluster, self._server.log)
 

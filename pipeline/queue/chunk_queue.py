@@ -179,6 +179,13 @@ class ChunkQueue:
             self._discard(job_id)
         return bool(keys & state.under_way)
 
+    def rewrite_log(self) -> None:
+        """Has Redis rewrite its append-only file, which still holds the rows of chunks that are gone, if it may."""
+        with suppress(redis.RedisError):
+            persistence: Any = self.connection.info("persistence")
+            if persistence["aof_enabled"]:
+                self.connection.bgrewriteaof()
+
     def work(self, load_chunk: LoadChunk, *, burst: bool = False) -> None:
         """Loads chunks with `load_chunk` until told to stop by SIGTERM; finishes the one in hand.
 

@@ -11,7 +11,7 @@ from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from pipeline.errors import PipelineError, RetryLaterError, SettingsError
+from pipeline.errors import PipelineError, RetryLaterError, SettingsError, UnreachableError
 
 CONNECT_TIMEOUT = 5  # seconds
 ANSWER_TIMEOUT = 8  # seconds until a server that does not answer counts as lost; longer than a worker's wait for a job
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 def connected(url: str) -> "Redis":
-    """A connection to the server at `url`; raises SettingsError, naming REDIS_URL, if it cannot be reached."""
+    """A connection to the server at `url`; raises UnreachableError, naming REDIS_URL, if it cannot be reached."""
     try:
         with Redis.from_url(
             url, socket_connect_timeout=CONNECT_TIMEOUT, socket_timeout=ANSWER_TIMEOUT, retry=None
@@ -44,7 +44,7 @@ def connected(url: str) -> "Redis":
         ) from None
     except redis.RedisError as error:
         parts = urlsplit(url)
-        raise SettingsError(
+        raise UnreachableError(
             f"REDIS_URL: cannot use Redis at {parts.hostname}:{parts.port or 6379}: {error};"
             " start the server or correct the setting"
         ) from None
