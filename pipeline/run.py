@@ -36,11 +36,11 @@ def with_servers(environment: Mapping[str, str], state: Path | None) -> Iterator
     with ExitStack() as stack:
         settings = dict(environment)
         if not {"DATABASE_URL", "REDIS_URL"} <= settings.keys():
-            from pipeline.embedded import disk, servers  # takes as long as the rest of a run that changes nothing
+            from pipeline.embedded import servers, watch  # takes as long as the rest of a run that changes nothing
 
             folder = state or servers.default_state()
             embedded = stack.enter_context(servers.running(folder))
-            stack.enter_context(disk.watched(folder))
+            stack.enter_context(watch.watched(embedded.fault))
             settings.setdefault("DATABASE_URL", embedded.database_url)
             settings.setdefault("REDIS_URL", embedded.redis_url)
         yield settings

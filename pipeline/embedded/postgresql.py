@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.database import Database
 from pipeline.embedded.account import Account
 from pipeline.embedded.private_file import password
-from pipeline.embedded.server import Server, end_processes
+from pipeline.embedded.server import Server, ServerProcess, end_processes
 from pipeline.embedded.software import reachable
 from pipeline.errors import PipelineError
 
@@ -40,6 +40,9 @@ class Postgresql:
                 self._make_cluster(binaries / "initdb")
             port = self._server.start(partial(self._launch, binaries / "postgres"), self._answers)
         return self._url(port)
+
+    def process(self) -> ServerProcess:
+        return self._server.process()
 
     def stop(self) -> None:
         end_processes(self._partial, {"initdb", "postgres"}, signal.SIGKILL)  # left by a killed run; nothing to save

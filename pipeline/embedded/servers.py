@@ -8,7 +8,7 @@ import fcntl
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -18,6 +18,7 @@ from pipeline.embedded import state_folder
 from pipeline.embedded.account import Account
 from pipeline.embedded.disk import shortage
 from pipeline.embedded.postgresql import Postgresql
+from pipeline.embedded.server import ServerProcess
 from pipeline.embedded.valkey import Valkey
 from pipeline.errors import PipelineError, SettingsError
 
@@ -31,6 +32,15 @@ class Servers:
 
     database_url: str
     redis_url: str
+    state: Path
+    processes: tuple[ServerProcess, ...]
+
+    def fault(self) -> str | None:
+        """Why the servers can serve no longer, with the remedy; None if nothing keeps them from it."""
+        with suppress(OSError):  # the folder is gone, and the servers fail by themselves
+            if reason := shortage(self.state):
+                return reason
+        return next(filter(None, (process.end() for process in self.processes)), None)
 
 
 def default_state() -> Path:
@@ -98,7 +108,9 @@ def reset(state: Path) -> list[str] | None:
 def _start(state: Path) -> Servers:
     account = Account()
     try:
-        return Servers(Postgresql(state, account).start(), Valkey(state, account).start())
+        postgresql, valkey = Postgresql(state, account), Valkey(state, account)
+        urls = postgresql.start(), valkey.start()
+        return Servers(*urls, state, (postgresql.process(), valkey.process()))
     except (OSError, PipelineError) as error:
         if reason := shortage(state):
             raise PipelineError(reason) from error
