@@ -16,7 +16,7 @@ from typing import IO
 from pipeline import PROJECT
 from pipeline.embedded import state_folder
 from pipeline.embedded.account import Account
-from pipeline.embedded.disk import shortage
+from pipeline.embedded.disk import NEW_STATE, RESERVE, shortage
 from pipeline.embedded.postgresql import Postgresql
 from pipeline.embedded.server import ServerProcess
 from pipeline.embedded.valkey import Valkey
@@ -70,7 +70,7 @@ def running(state: Path) -> Iterator[Servers]:
     server does not start.
     """
     state = state_folder.claim(state)
-    if reason := shortage(state):
+    if reason := shortage(state, RESERVE if (state / "postgresql").exists() else NEW_STATE):
         raise SettingsError(reason)
     with ExitStack() as stack:
         in_use, starting = (stack.enter_context(_open(state / name)) for name in state_folder.LOCKS)
