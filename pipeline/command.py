@@ -22,6 +22,7 @@ from pipeline.queue import ChunkQueue
 from pipeline.terminal import echo
 from pipeline.waiting import limit_waits, patiently
 
+FAILED = 1  # exit code
 INTERRUPTED = 130  # exit code
 TERMINATED = 143  # exit code
 USAGE = 2  # exit code

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline import stages
+from pipeline.command import FAILED, USAGE
 from pipeline.database import Database
 from pipeline.schema import apply_schema
 from pipeline.waiting import patiently
@@ -27,7 +28,7 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
             if settings.get("DRY_RUN") == "True":
                 return crew.outcome("producer")
             crew.start_workers(workers)
-            return crew.outcome("producer") or crew.outcome("exporter")
+            return crew.outcome("producer") or _after_load(crew.outcome("exporter"))
 
 
 @contextmanager
@@ -44,6 +45,11 @@ def with_servers(environment: Mapping[str, str], state: Path | None) -> Iterator
             settings.setdefault("DATABASE_URL", embedded.database_url)
             settings.setdefault("REDIS_URL", embedded.redis_url)
         yield settings
+
+
+def _after_load(code: int) -> int:
+    """The exit code of the exporter, whose 2 is not the run's: that says that nothing was changed."""
+    return FAILED if code == USAGE else code
 
 
 def _check_settings(environment: Mapping[str, str]) -> None:

@@ -65,6 +65,17 @@ def test_a_disk_that_fills_up_ends_the_run_and_the_next_one_goes_on(folder: Path
     assert (data / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
 
 
+def test_a_run_whose_reports_find_no_space_has_changed_the_tables_and_does_not_exit_with_2(
+    folder: Path, data: Path
+) -> None:
+    run_elsewhere = RUN.replace("$1/state", "$2/state") + ' --output "$1"'
+    data.chmod(0o755)
+    script = f'head -c 40000 /dev/zero > "$1/ballast"; {run_elsewhere}; echo exit $?; ls "$1"'
+    ended = on_small_disk(folder, data, script, size="64k")
+    assert ended.stdout.endswith("exit 1\nballast\n"), ended.stderr
+    assert f"OUTPUT_DIR: cannot write into '{folder}/disk': No space left on device" in ended.stderr
+
+
 def test_a_run_ends_when_its_disk_runs_short(folder: Path, data: Path) -> None:
     """Where mounting is not permitted too: the system tells the run that the disk is full."""
     (data / "people.csv").write_text(MANY_PEOPLE)
