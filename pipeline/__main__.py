@@ -11,6 +11,7 @@ from pipeline.errors import SettingsError
 from pipeline.limits import RowLimit
 from pipeline.schema import apply_schema, let_stages_log_in
 from pipeline.terminal import counted, echo
+from pipeline.waiting import at_start
 
 EXAMPLES = """\b
 Examples:
@@ -183,6 +184,7 @@ def schema(database_url: str) -> None:
     """
     password = credentials.from_environment("STAGE_PASSWORD")  # without a flag: those stand in lists of processes
     database = Database(database_url, "schema")
+    at_start(database.connect, "DATABASE_URL")
     applied = apply_schema(database)
     if password:
         let_stages_log_in(database, password)

@@ -20,13 +20,14 @@ from pipeline.errors import PipelineError, SettingsError
 from pipeline.limits import RowLimit
 from pipeline.queue import ChunkQueue
 from pipeline.terminal import echo
-from pipeline.waiting import limit_waits, patiently
+from pipeline.waiting import at_start, limit_waits, patiently
 
 FAILED = 1  # exit code
 INTERRUPTED = 130  # exit code
 TERMINATED = 143  # exit code
 USAGE = 2  # exit code
 PROBLEMS_FOUND = 3  # exit code
+TIMED_OUT = 4  # exit code
 LONGEST_WAIT = 1_000_000_000  # seconds
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -89,14 +90,18 @@ queue_name = setting(
 
 
 def queue_of(database: Database, redis_url: str, name: str) -> ChunkQueue:
-    """The queue of a database's chunks; raises SettingsError if one of the servers cannot be used."""
+    """The queue of a database's chunks.
+
+    Raises SettingsError if one of the servers cannot be used, DrainTimeoutError if it does not serve in time.
+    """
 
     def installation() -> str:
         with database.transaction() as tx:
             return ledger.installation(tx)
 
-    patiently(database.check)
-    return ChunkQueue.at(redis_url, name, patiently(installation))
+    at_start(database.check, "DATABASE_URL")
+    own = patiently(installation)
+    return at_start(lambda: ChunkQueue.at(redis_url, name, own), "REDIS_URL")
 
 
 def folder(flag: str, variable: str, default: str | None, text: str) -> Callable[[F], F]:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import encrypt_password
 
-from pipeline.errors import PipelineError, QueryError, RetryLaterError, SettingsError
+from pipeline.errors import CannotConnectError, PipelineError, QueryError, RetryLaterError, SettingsError
 from pipeline.lock_watch import LockWatch
 
 CONNECT_TIMEOUT = 10  # seconds
@@ -38,6 +39,14 @@ DECLARE = "DECLARE report NO SCROLL CURSOR FOR "
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 TRANSIENT_CLASSES = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 LOCK_NOT_AVAILABLE = "55P03"
+
+# What a connection is refused with for good. By text, since libpq gives no SQLSTATE for it; where the server speaks
+# another language than English, it is taken for transient.
+PERMANENT = re.compile(
+    "authentication|password|does not exist|pg_hba|not permitted|permission denied|translate host name|invalid"
+    "|certificate|SSL error|does not support SSL"
+)
+QUOTED = re.compile('"[^"]*"')  # names in such a text
 
 HERE = Path(__file__).parent
 
@@ -62,9 +71,8 @@ class Database:
     def check(self) -> None:
         """Promises that the server can be reached and has the tables.
 
-        Raises SettingsError, naming DATABASE_URL and the remedy.
+        Raises SettingsError, naming DATABASE_URL and the remedy, or RetryLaterError if the server does not serve now.
         """
-        self.check_reachable()
         with self.transaction() as tx:
             found = tx.value("SELECT to_regclass('installation') IS NOT NULL")
         if not found:
@@ -73,12 +81,9 @@ class Database:
                 " `pipeline schema` creates them, and brings earlier ones up to date"
             )
 
-    def check_reachable(self) -> None:
-        """Promises that the server can be reached; raises SettingsError, naming DATABASE_URL and the remedy."""
-        try:
-            self._connected()
-        except RetryLaterError as error:
-            raise SettingsError(f"DATABASE_URL: {error}; start the server or correct the setting") from error
+    def connect(self) -> None:
+        """Opens the connection now; raises SettingsError or CannotConnectError if that fails."""
+        self._connected()
 
     @property
     def address(self) -> str:
@@ -156,7 +161,11 @@ class Database:
                 self._connection = connection
             except psycopg2.OperationalError as error:
                 reason = " ".join(str(error).split())
-                raise RetryLaterError(f"cannot connect to PostgreSQL at {self.address}: {reason}") from None
+                raise CannotConnectError(
+                    f"cannot connect to PostgreSQL at {self.address}: {reason}",
+                    is_permanent=bool(PERMANENT.search(QUOTED.sub("", reason))),
+                    is_answered="FATAL:" in reason,
+                ) from None
             except psycopg2.ProgrammingError:
                 raise SettingsError(
                     "DATABASE_URL is not a PostgreSQL URL; it looks like postgresql://user:password@host:5432/name"

@@ -9,7 +9,7 @@ from pipeline import stages
 from pipeline.command import FAILED, USAGE
 from pipeline.database import Database
 from pipeline.schema import apply_schema
-from pipeline.waiting import patiently
+from pipeline.waiting import at_start, patiently
 
 
 def run(state: Path | None, workers: int, environment: Mapping[str, str], options: Sequence[str]) -> int:
@@ -23,7 +23,9 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
     stages.read_modules()
     _check_settings(environment)
     with with_servers(environment, state) as settings:
-        patiently(partial(apply_schema, Database(settings["DATABASE_URL"], "schema")))
+        database = Database(settings["DATABASE_URL"], "schema")
+        at_start(database.connect, "DATABASE_URL")
+        patiently(partial(apply_schema, database))
         with stages.Crew(settings, options) as crew:
             if settings.get("DRY_RUN") == "True":
                 return crew.outcome("producer")

@@ -16,9 +16,8 @@ def apply_schema(database: Database) -> bool:
     """Creates what the database lacks; returns False if it has this schema.sql, and nothing was done.
 
     Applying it again would be harmless, but its views have to wait for every transaction that reads them.
-    Safe while others do the same. Raises SettingsError, naming DATABASE_URL, if the server cannot be reached.
+    Safe while others do the same.
     """
-    database.check_reachable()
     digest = hashlib.sha256(SCHEMA.read_bytes()).hexdigest()
     with database.transaction() as tx:
         if _is_applied(tx, digest):

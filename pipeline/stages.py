@@ -24,7 +24,7 @@ from typing import cast
 from setproctitle import setproctitle
 
 from pipeline import command, fork_server, remedies, stop
-from pipeline.command import USAGE
+from pipeline.command import TIMED_OUT, USAGE
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.exit_status import describe_end
 from pipeline.terminal import counted
@@ -94,15 +94,16 @@ class Crew:
     def outcome(self, stage: str) -> int:
         """Runs a stage to its end, and replaces workers that end meanwhile; returns its exit code.
 
-        Returns that of a worker whose settings are wrong. Raises PipelineError if the stage was ended by a signal,
-        if workers end again and again, or if the process that all are forked from has ended.
+        Returns that of a worker whose settings are wrong, or for which a server does not serve. Raises PipelineError if
+        the stage was ended by a signal, if workers end again and again, or if the process that all are forked from has
+        ended.
         """
         member = self._start(stage)
         while (code := member.process.exitcode) is None:
             wait([each.process.sentinel for each in (member, *self._workers)])
             for number, worker in enumerate(self._workers):
-                if worker.process.exitcode == USAGE:
-                    return USAGE
+                if (end := worker.process.exitcode) in (USAGE, TIMED_OUT):
+                    return end
                 if worker.process.exitcode is not None:
                     self._workers[number] = self._replacement(worker)
         _check_server(code)

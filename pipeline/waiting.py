@@ -11,11 +11,12 @@ from typing import TypeVar
 
 from pipeline import remedies
 from pipeline.database import cut_connections
-from pipeline.errors import DrainTimeoutError, RetryLaterError
+from pipeline.errors import CannotConnectError, DrainTimeoutError, RetryLaterError, SettingsError
 from pipeline.watcher import Watcher
 
 PAUSES = (0.1, 0.3, 1.0, 2.0, 4.0)  # seconds, growing, between attempts; the last one again and again
 PATIENCE = 60.0  # seconds for which an operation is retried while a server is away
+START_PATIENCE = 10.0  # seconds for which a stage that starts waits for a server that does not serve
 CUT_GRACE = 2.0  # seconds after a deadline for waits that watch the clock; their messages say more
 CUT_INTERVAL = 1.0  # seconds
 NO_WORKER_WARNING = 3.0  # seconds without a worker until a warning is logged
@@ -98,6 +99,30 @@ def patiently(
             logger.warning("%s; trying again in %.1f s", error, pause)
         (sleep or time.sleep)(min(pause, deadline.left))
     raise AssertionError("the pauses have no end")
+
+
+def at_start(attempt: Callable[[], T], setting: str) -> T:
+    """What `attempt` returns, retried for a while, since a server may just be restarting.
+
+    Raises SettingsError, naming the setting, if waiting cannot help; DrainTimeoutError if the server does not serve in
+    time.
+    """
+
+    def checked() -> T:
+        try:
+            return attempt()
+        except CannotConnectError as error:
+            if error.is_permanent:
+                raise SettingsError(f"{setting}: {error}; correct the setting") from error
+            raise
+
+    try:
+        return patiently(checked, seconds=START_PATIENCE)
+    except RetryLaterError as error:
+        cause = error.__cause__
+        if isinstance(cause, CannotConnectError) and not cause.is_answered:
+            raise DrainTimeoutError(f"{setting}: {error}; start the server or correct the setting") from error
+        raise DrainTimeoutError(f"{error}; run it again when the server serves") from error
 
 
 class Lasting:

@@ -19,7 +19,7 @@ from pipeline.ledger import LoadProgress
 from pipeline.limits import RowLimit
 from pipeline.queue import ChunkQueue
 from pipeline.terminal import counted, echo
-from pipeline.waiting import patiently
+from pipeline.waiting import at_start, patiently
 from producer.encodings import Encodings
 from producer.preview import Limits, RefusedVersionError
 from producer.produce import Produced, preview, produce
@@ -91,7 +91,7 @@ def main(
     encodings = Encodings.parse(encoding)
     encodings.check(source.name for source in sources)
     limits = Limits(max_rejects, max_shrink, allow_empty)
-    patiently(database.check)
+    at_start(database.check, "DATABASE_URL")
     missing = [] if files else _missing(database, {source.name for source in sources})
     if missing and (dry_run or not forget_missing):
         _warn_of_missing(missing)

@@ -65,9 +65,9 @@ class ChunkQueue:
 
     @classmethod
     def at(cls, url: str, name: str, installation: str) -> "ChunkQueue":
-        """The queue on the server at `url`; raises SettingsError, naming REDIS_URL, if it cannot be reached.
+        """The queue on the server at `url`; warns of a server that may evict what is on the queue.
 
-        Warns of a server that may evict what is on the queue.
+        Raises SettingsError, naming REDIS_URL, if that is no URL, CannotConnectError if the server does not serve.
         """
         connection = connected(url)
         warn_about_eviction(connection)

@@ -1,6 +1,8 @@
 """The Redis server: how it is reached, and its errors translated."""
 
 import logging
+import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +13,7 @@ from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from pipeline.errors import PipelineError, RetryLaterError, SettingsError
+from pipeline.errors import CannotConnectError, PipelineError, RetryLaterError, SettingsError
 
 CONNECT_TIMEOUT = 5  # seconds
 ANSWER_TIMEOUT = 8  # seconds until a server that does not answer counts as lost; longer than a worker's wait for a job
@@ -30,7 +32,10 @@ logger = logging.getLogger(__name__)
 
 
 def connected(url: str) -> "Redis":
-    """A connection to the server at `url`; raises SettingsError, naming REDIS_URL, if it cannot be reached."""
+    """A connection to the server at `url`.
+
+    Raises SettingsError, naming REDIS_URL, if that is no URL, CannotConnectError if the server does not serve.
+    """
     try:
         with Redis.from_url(
             url, socket_connect_timeout=CONNECT_TIMEOUT, socket_timeout=ANSWER_TIMEOUT, retry=None
@@ -44,9 +49,13 @@ def connected(url: str) -> "Redis":
         ) from None
     except redis.RedisError as error:
         parts = urlsplit(url)
-        raise SettingsError(
-            f"REDIS_URL: cannot use Redis at {parts.hostname}:{parts.port or 6379}: {error};"
-            " start the server or correct the setting"
+        cause = error.__cause__ or error.__context__
+        raise CannotConnectError(
+            f"cannot use Redis at {parts.hostname}:{parts.port or 6379}: {error}",
+            is_permanent=isinstance(error, redis.AuthenticationError)
+            or not isinstance(error, TRANSIENT)
+            or isinstance(cause, socket.gaierror | ssl.SSLError),
+            is_answered=not isinstance(cause, OSError),
         ) from None
     return Redis.from_url(
         url,
