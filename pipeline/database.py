@@ -39,6 +39,9 @@ DECLARE = "DECLARE report NO SCROLL CURSOR FOR "
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 TRANSIENT_CLASSES = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 LOCK_NOT_AVAILABLE = "55P03"
+QUERY_CANCELED = "57014"  # by statement_timeout, or by hand
+
+WRITING_STAGES = frozenset({"producer", "worker"})
 
 # What a connection is refused with for good. By text, since libpq gives no SQLSTATE for it; where the server speaks
 # another language than English, it is taken for transient.
@@ -69,21 +72,44 @@ class Database:
         self._connection: Connection | None = None
 
     def check(self) -> None:
-        """Promises that the server can be reached and has the tables.
+        """Promises that the server can be reached, has the tables, and lets the stage do its work.
 
         Raises SettingsError, naming DATABASE_URL and the remedy, or RetryLaterError if the server does not serve now.
         """
         with self.transaction() as tx:
-            found = tx.value("SELECT to_regclass('installation') IS NOT NULL")
-        if not found:
-            raise SettingsError(
-                f"DATABASE_URL: {self.address} has no pipeline tables, or those of an earlier version;"
-                " `pipeline schema` creates them, and brings earlier ones up to date"
-            )
+            if not tx.value("SELECT to_regclass('installation') IS NOT NULL"):
+                raise SettingsError(
+                    f"DATABASE_URL: {self.address} has no pipeline tables, or those of an earlier version;"
+                    " `pipeline schema` creates them, and brings earlier ones up to date"
+                )
+            self._check_rights(tx)
 
     def connect(self) -> None:
         """Opens the connection now; raises SettingsError or CannotConnectError if that fails."""
         self._connected()
+
+    def check_writable(self, tx: "Transaction") -> None:
+        """Raises SettingsError, with the reason and the remedy, if the database may only be read."""
+        [(is_standby, is_read_only)] = tx.rows(HERE / "sql" / "is_read_only.sql")
+        if is_standby:
+            raise SettingsError(
+                f"DATABASE_URL: {self.address} is a standby, which can only be read; name the primary server"
+            )
+        if is_read_only:
+            raise SettingsError(
+                f"DATABASE_URL: {self.address} is read-only for its user: default_transaction_read_only is on for the"
+                " server, the database or the user; turn it off, or name another"
+            )
+
+    def _check_rights(self, tx: "Transaction") -> None:
+        if self._stage in WRITING_STAGES:
+            self.check_writable(tx)
+        user, lacking = tx.rows(HERE / "sql" / "lacking_rights.sql", stage=self._stage)[0]
+        if lacking:
+            raise SettingsError(
+                f"DATABASE_URL: the user '{user}' of {self.address} lacks rights of the {self._stage}:"
+                f" {', '.join(lacking)}; name a user who is a member of the role pipeline_{self._stage}"
+            )
 
     @property
     def address(self) -> str:
@@ -106,7 +132,8 @@ class Database:
         with self._session() as connection:
             try:
                 connection.set_session(
-                    isolation_level="REPEATABLE READ" if snapshot else "READ COMMITTED", readonly=bool(snapshot)
+                    isolation_level="REPEATABLE READ" if snapshot else "READ COMMITTED",
+                    readonly=True if snapshot else "default",  # a database or role may be read-only by its settings
                 )
                 with connection.cursor() as cursor:
                     if isinstance(snapshot, str):
@@ -285,12 +312,12 @@ def translated(error: psycopg2.Error, locks: LockWatch | None = None) -> Pipelin
         about += f" on {error.diag.constraint_name}"
     if state == LOCK_NOT_AVAILABLE and locks:
         about += str(locks)
+    elif state[:2] not in ("22", "23"):  # data and integrity errors quote values in their text
+        about += f": {error.diag.message_primary}"
     if state[:2] in TRANSIENT_CLASSES:
         return RetryLaterError(about)
     if state == "23503":
         return ForeignKeyError(about)
-    if state[:2] not in ("22", "23"):  # data and integrity errors quote values in their text
-        about += f": {error.diag.message_primary}"
     return PipelineError(about)
 
 
@@ -301,7 +328,7 @@ def _query_errors(offset: int) -> Iterator[None]:
         yield
     except psycopg2.Error as error:
         found = translated(error)
-        if isinstance(found, RetryLaterError):
+        if isinstance(found, RetryLaterError) and error.pgcode != QUERY_CANCELED:
             raise  # the session knows more about it
         position = int(error.diag.statement_position or 0) - offset
         raise QueryError(str(found), position if position > 0 else None) from None
