@@ -20,6 +20,7 @@ START_PATIENCE = 10.0  # seconds for which a stage that starts waits for a serve
 CUT_GRACE = 2.0  # seconds after a deadline for waits that watch the clock; their messages say more
 CUT_INTERVAL = 1.0  # seconds
 NO_WORKER_WARNING = 3.0  # seconds without a worker until a warning is logged
+REPEAT_INTERVAL = 60.0  # seconds between warnings of what lasts
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -137,14 +138,37 @@ class Lasting:
         return now - (self._since or now)
 
 
-class WorkerWatch:
-    """Logs one warning when no worker has been running for a few seconds."""
+class Seldom:
+    """Whether a line that would come again and again is to be logged now: at once, and then once a minute."""
 
     def __init__(self) -> None:
+        self._said = -math.inf
+
+    def is_due(self) -> bool:
+        now = time.monotonic()
+        if now - self._said < REPEAT_INTERVAL:
+            return False
+        self._said = now
+        return True
+
+
+def no_worker(shortage: str | None) -> str:
+    """That no worker is known, with the remedy; `shortage` is what keeps workers from registering, if anything."""
+    if shortage:
+        return f"no worker can register: {shortage}"
+    return f"no worker is running; {remedies.current.start_worker}"
+
+
+class WorkerWatch:
+    """Logs a warning when no worker has been running for a few seconds, and again each minute."""
+
+    def __init__(self, shortage: Callable[[], str | None]) -> None:
+        """`shortage` returns what keeps workers that run from registering, if anything."""
+        self._shortage = shortage
         self._without = Lasting()
-        self._said = False
+        self._warnings = Seldom()
 
     def look(self, workers: int) -> None:
-        if self._without.seconds(not workers) >= NO_WORKER_WARNING and not self._said:
-            self._said = True
-            logger.warning("no worker is running; %s", remedies.current.start_worker)
+        seconds = self._without.seconds(not workers)
+        if seconds >= NO_WORKER_WARNING and self._warnings.is_due():
+            logger.warning("waiting for %.0f s: %s", seconds, no_worker(self._shortage()))

@@ -17,6 +17,7 @@ from pipeline.errors import CannotConnectError, PipelineError, RetryLaterError, 
 
 CONNECT_TIMEOUT = 5  # seconds
 ANSWER_TIMEOUT = 8  # seconds until a server that does not answer counts as lost; longer than a worker's wait for a job
+NEARLY_FULL = 0.95  # of maxmemory: buffers of clients come and go, and a server that evicts stays below it
 RETRIES = 3  # of each command, within about 1.5 s, when the connection was lost; a stop must not take longer than 10 s
 
 # The server cannot serve now, and the same command can succeed later.
@@ -81,6 +82,21 @@ def warn_about_eviction(connection: "Redis") -> None:
             " set it to noeviction",
             policy,
         )
+
+
+def memory_shortage(connection: "Redis") -> str | None:
+    """Why the server takes no more keys, with the remedy; None if it does, or does not permit INFO."""
+    try:
+        memory: Any = connection.info("memory")
+    except redis.RedisError:
+        return None
+    used, limit = memory["used_memory"], memory.get("maxmemory", 0)
+    if not limit or used < NEARLY_FULL * limit:
+        return None
+    return (
+        f"Redis is out of memory ({used / 2**20:.1f} of {limit / 2**20:.1f} MiB used);"
+        " raise its maxmemory or lower QUEUE_LIMIT"
+    )
 
 
 def answers(url: str) -> bool:

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any, cast
 from uuid import uuid4
@@ -107,12 +108,19 @@ class ChunkWorker(SimpleWorker):
         error = exc_info[1]
         if isinstance(error, RefusedJobError | BlockedError):
             next_step = "it is recorded in the FailedJobRegistry and not tried again"
+        elif job.retries_left and not self._is_kept(job):
+            next_step = f"its job is gone from Redis and is queued again ({job.retries_left} tries left)"
         elif job.retries_left:
             next_step = f"it will be tried again ({job.retries_left} tries left)"
         else:
             next_step = "it is in the FailedJobRegistry; `rq requeue` or the producer takes it up"
         seconds = (now() - (job.started_at or now())).total_seconds()
         logger.error("%s failed after %.1f s: %s; %s", job.description or job.id, seconds, error, next_step)
+
+    def _is_kept(self, job: Job) -> bool:
+        with suppress(redis.RedisError):
+            return bool(self.connection.hexists(job.key, "data"))  # RQ writes other fields of a job that is gone
+        return True
 
     # How it is known to be alive --------------------------------------------------------------------
 
@@ -145,6 +153,7 @@ class ChunkWorker(SimpleWorker):
         self.connection.hset(self.key, mapping=self.serialize())
         self.heartbeat()
         _trying(worker_registration.register, self)
+        self._queue.tell_dropped()
         if self._queue.acquire_maintenance_lock():
             for entry in self._queue.abandoned():
                 _trying(self._queue.take_up, entry)
