@@ -17,6 +17,7 @@ from pipeline.errors import CannotConnectError, PipelineError, RetryLaterError, 
 
 CONNECT_TIMEOUT = 5  # seconds
 ANSWER_TIMEOUT = 8  # seconds until a server that does not answer counts as lost; longer than a worker's wait for a job
+MORE_MEMORY = "raise its maxmemory or lower QUEUE_LIMIT"
 NEARLY_FULL = 0.95  # of maxmemory: buffers of clients come and go, and a server that evicts stays below it
 RETRIES = 3  # of each command, within about 1.5 s, when the connection was lost; a stop must not take longer than 10 s
 
@@ -93,10 +94,7 @@ def memory_shortage(connection: "Redis") -> str | None:
     used, limit = memory["used_memory"], memory.get("maxmemory", 0)
     if not limit or used < NEARLY_FULL * limit:
         return None
-    return (
-        f"Redis is out of memory ({used / 2**20:.1f} of {limit / 2**20:.1f} MiB used);"
-        " raise its maxmemory or lower QUEUE_LIMIT"
-    )
+    return f"Redis is out of memory ({used / 2**20:.1f} of {limit / 2**20:.1f} MiB used); {MORE_MEMORY}"
 
 
 def answers(url: str) -> bool:
@@ -113,6 +111,8 @@ def translating() -> Iterator[None]:
     """Turns the client's errors into the project's; as a decorator too."""
     try:
         yield
+    except redis.exceptions.OutOfMemoryError:
+        raise RetryLaterError(f"Redis is out of memory; {MORE_MEMORY}") from None
     except TRANSIENT as error:
         raise RetryLaterError(f"Redis does not serve: {error}") from None
     except redis.RedisError as error:

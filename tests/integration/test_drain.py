@@ -8,8 +8,9 @@ import pytest
 
 from exporter import drain as module
 from exporter.drain import drain
+from pipeline import ledger
 from pipeline.database import Database
-from pipeline.errors import DrainTimeoutError, PipelineError, RefusedJobError
+from pipeline.errors import DrainTimeoutError, PipelineError, RefusedJobError, RetryLaterError
 from tests.conftest import PEOPLE, PLACES, Pipeline, queue_of
 
 JOBS = "rq:queue:chunks"
@@ -158,6 +159,18 @@ def test_a_redis_out_of_memory_is_named_and_not_the_workers(sealed: Pipeline) ->
         r" raise its maxmemory or lower QUEUE_LIMIT$",
         str(timed_out.value),
     )
+
+
+def test_a_chunk_that_redis_has_no_memory_for_is_put_later_and_the_remedy_is_named(sealed: Pipeline) -> None:
+    with sealed.database.transaction() as tx:
+        chunk, *_ = ledger.missing_chunks(tx)
+    sealed.queue.connection.delete(JOBS)
+    sealed.queue.connection.config_set("maxmemory", "500kb")
+    try:
+        with pytest.raises(RetryLaterError, match=r"^Redis is out of memory; raise its maxmemory"):
+            sealed.queue.put((chunk, ""))
+    finally:
+        sealed.queue.connection.config_set("maxmemory", "0")
 
 
 def test_a_remedy_is_not_said_twice(sealed: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
