@@ -206,7 +206,7 @@ def schema(database_url: str) -> None:
     """
     password = credentials.from_environment("STAGE_PASSWORD")  # without a flag: those stand in lists of processes
     database = Database(database_url, "schema")
-    at_start(database.check_reachable)
+    at_start(database.connect, "DATABASE_URL")
     applied = apply_schema(database)
     if password:
         let_stages_log_in(database, password)

@@ -8,7 +8,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -21,12 +20,14 @@ from pipeline.errors import PipelineError, SettingsError
 from pipeline.limits import RowLimit
 from pipeline.queue import ChunkQueue
 from pipeline.terminal import echo
-from pipeline.waiting import at_start, limit_start, limit_waits, patiently
+from pipeline.waiting import START_TIMEOUT, at_start, limit_start, limit_waits, patiently
 
+FAILED = 1  # exit code
 INTERRUPTED = 130  # exit code
 TERMINATED = 143  # exit code
 USAGE = 2  # exit code
 PROBLEMS_FOUND = 3  # exit code
+TIMED_OUT = 4  # exit code
 LONGEST_WAIT = 1_000_000_000  # seconds
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -135,19 +136,23 @@ queue_name = setting(
 
 
 def queue_of(database: Database, redis_url: str, name: str) -> ChunkQueue:
-    """The queue of a database's chunks; raises SettingsError if one of the servers cannot be used."""
+    """The queue of a database's chunks.
+
+    Raises SettingsError if one of the servers cannot be used, DrainTimeoutError if it does not serve in time.
+    """
 
     def installation() -> str:
         with database.transaction() as tx:
             return ledger.installation(tx)
 
     check(database)
-    return at_start(partial(ChunkQueue.at, redis_url, name, patiently(installation)))
+    own = patiently(installation)
+    return at_start(lambda: ChunkQueue.at(redis_url, name, own), "REDIS_URL")
 
 
 def check(database: Database) -> None:
-    """Promises that the server can be reached and has the tables; waits START_TIMEOUT for a server that is starting."""
-    at_start(lambda: patiently(database.check))
+    """Promises what Database.check does; waits START_TIMEOUT for a server that does not serve."""
+    at_start(database.check, "DATABASE_URL")
 
 
 def folder(flag: str, variable: str, default: str | None, text: str) -> Callable[[F], F]:
@@ -207,11 +212,12 @@ start_timeout = setting(
     "--start-timeout",
     "START_TIMEOUT",
     type=click.FloatRange(min=0, max=LONGEST_WAIT),
-    default=0,
+    default=START_TIMEOUT,
+    show_default=True,
     callback=_limit_start,
     expose_value=False,
     metavar="SECONDS",
-    help="How long to wait, at the start, for a server that cannot be reached yet.",
+    help="How long to wait, at the start, for a server that does not serve yet.",
 )
 
 

@@ -20,7 +20,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import encrypt_password
 
-from pipeline.errors import PipelineError, QueryError, RetryLaterError, SettingsError, UnreachableError
+from pipeline.errors import CannotConnectError, PipelineError, QueryError, RetryLaterError, SettingsError
 from pipeline.lock_watch import LockWatch
 
 CONNECT_TIMEOUT = 10  # seconds
@@ -50,6 +50,17 @@ TYPES_NOT_TEXT = "SELECT oid FROM pg_type WHERE oid = ANY (%(types)s::oid[]) AND
 TRANSIENT_CLASSES = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 LOCK_NOT_AVAILABLE = "55P03"
 READ_ONLY = "25006"  # of a statement that writes on a replica, as after a failover; or in a read-only transaction
+QUERY_CANCELED = "57014"  # by statement_timeout, or by hand
+
+WRITING_STAGES = frozenset({"producer", "worker"})
+
+# What a connection is refused with for good. By text, since libpq gives no SQLSTATE for it; where the server speaks
+# another language than English, it is taken for transient.
+PERMANENT = re.compile(
+    "authentication|password|does not exist|pg_hba|not permitted|permission denied|invalid"
+    "|translate host name(?!.*Temporary failure)|certificate|SSL error|does not support SSL"
+)
+QUOTED = re.compile('"[^"]*"')  # names in such a text
 
 HERE = Path(__file__).parent
 
@@ -84,25 +95,44 @@ class Database:
         self._connection: Connection | None = None
 
     def check(self) -> None:
-        """Promises that the server can be reached and has the tables.
+        """Promises that the server can be reached, has the tables, and lets the stage do its work.
 
-        Raises SettingsError, naming DATABASE_URL and the remedy.
+        Raises SettingsError, naming DATABASE_URL and the remedy, or RetryLaterError if the server does not serve now.
         """
-        self.check_reachable()
         with self.transaction() as tx:
-            found = tx.value("SELECT to_regclass('installation') IS NOT NULL")
-        if not found:
+            if not tx.value("SELECT to_regclass('installation') IS NOT NULL"):
+                raise SettingsError(
+                    f"DATABASE_URL: {self.address} has no pipeline tables, or those of an earlier version;"
+                    " `pipeline schema` creates them, and brings earlier ones up to date"
+                )
+            self._check_rights(tx)
+
+    def connect(self) -> None:
+        """Opens the connection now; raises SettingsError or CannotConnectError if that fails."""
+        self._connected()
+
+    def check_writable(self, tx: "Transaction") -> None:
+        """Raises SettingsError, with the reason and the remedy, if the database may only be read."""
+        [(is_standby, is_read_only)] = tx.rows(HERE / "sql" / "is_read_only.sql")
+        if is_standby:
             raise SettingsError(
-                f"DATABASE_URL: {self.address} has no pipeline tables, or those of an earlier version;"
-                " `pipeline schema` creates them, and brings earlier ones up to date"
+                f"DATABASE_URL: {self.address} is a standby, which can only be read; name the primary server"
+            )
+        if is_read_only:
+            raise SettingsError(
+                f"DATABASE_URL: {self.address} is read-only for its user: default_transaction_read_only is on for the"
+                " server, the database or the user; turn it off, or name another"
             )
 
-    def check_reachable(self) -> None:
-        """Promises that the server can be reached; raises UnreachableError, naming DATABASE_URL and the remedy."""
-        try:
-            self._connected()
-        except RetryLaterError as error:
-            raise UnreachableError(f"DATABASE_URL: {error}; start the server or correct the setting") from error
+    def _check_rights(self, tx: "Transaction") -> None:
+        if self._stage in WRITING_STAGES:
+            self.check_writable(tx)
+        user, lacking = tx.rows(HERE / "sql" / "lacking_rights.sql", stage=self._stage)[0]
+        if lacking:
+            raise SettingsError(
+                f"DATABASE_URL: the user '{user}' of {self.address} lacks rights of the {self._stage}:"
+                f" {', '.join(lacking)}; name a user who is a member of the role pipeline_{self._stage}"
+            )
 
     @property
     def address(self) -> str:
@@ -127,7 +157,8 @@ class Database:
             try:
                 connection.set_session(
                     isolation_level="REPEATABLE READ" if snapshot else "READ COMMITTED",
-                    readonly=bool(snapshot) or self._read_only,
+                    # Else by default: a database or role may be read-only by its settings.
+                    readonly=True if snapshot or self._read_only else "default",
                 )
                 with connection.cursor() as cursor:
                     if isinstance(snapshot, str):
@@ -187,7 +218,11 @@ class Database:
                 self._connection = connection
             except psycopg2.OperationalError as error:
                 reason = " ".join(str(error).split())
-                raise RetryLaterError(f"cannot connect to PostgreSQL at {self.address}: {reason}") from None
+                raise CannotConnectError(
+                    f"cannot connect to PostgreSQL at {self.address}: {reason}",
+                    is_permanent=bool(PERMANENT.search(QUOTED.sub("", reason))),
+                    is_answered="FATAL:" in reason,
+                ) from None
             except psycopg2.ProgrammingError:
                 raise SettingsError(
                     "DATABASE_URL is not a PostgreSQL URL; it looks like postgresql://user:password@host:5432/name"
@@ -335,12 +370,12 @@ def translated(error: psycopg2.Error, locks: LockWatch | None = None) -> Pipelin
         about += f" on {error.diag.constraint_name}"
     if state == LOCK_NOT_AVAILABLE and locks:
         about += str(locks)
+    elif state[:2] not in ("22", "23"):  # data and integrity errors quote values in their text
+        about += f": {error.diag.message_primary}"
     if state[:2] in TRANSIENT_CLASSES:
         return RetryLaterError(about)
     if state == "23503":
         return ForeignKeyError(about)
-    if state[:2] not in ("22", "23"):  # data and integrity errors quote values in their text
-        about += f": {error.diag.message_primary}"
     return PipelineError(about)
 
 
@@ -351,9 +386,8 @@ def _query_errors(offset: int) -> Iterator[None]:
         yield
     except psycopg2.Error as error:
         found = translated(error)
-        if error.pgcode == READ_ONLY:  # a report's transaction is read-only: here no failover is the reason
-            found = PipelineError(f"{found}: {error.diag.message_primary}")
-        if isinstance(found, RetryLaterError):
+        # Of a report: its transaction is read-only, and no failover the reason; or it takes longer than it may.
+        if isinstance(found, RetryLaterError) and error.pgcode not in (READ_ONLY, QUERY_CANCELED):
             raise  # the session knows more about it
         position = int(error.diag.statement_position or 0) - offset
         if position <= 0:

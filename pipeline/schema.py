@@ -16,13 +16,13 @@ def apply_schema(database: Database) -> bool:
     """Creates what the database lacks; returns False if it has this schema.sql, and nothing was done.
 
     Applying it again would be harmless, but its views have to wait for every transaction that reads them.
-    Safe while others do the same. Raises SettingsError, naming DATABASE_URL, if the server cannot be reached.
+    Safe while others do the same. Raises SettingsError if the database may only be read.
     """
-    database.check_reachable()
     digest = hashlib.sha256(SCHEMA.read_bytes()).hexdigest()
     with database.transaction() as tx:
         if _is_applied(tx, digest):
             return False
+        database.check_writable(tx)
     database.run_script(SCHEMA)
     with database.transaction() as tx:
         tx.run(HERE / "sql" / "record_schema.sql", digest=digest, roles=list(ROLES))

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.database import Database
 from pipeline.embedded.account import Account
 from pipeline.embedded.private_file import password
-from pipeline.embedded.server import Server, end_processes
+from pipeline.embedded.server import Server, ServerProcess, end_processes
 from pipeline.embedded.software import reachable
 from pipeline.errors import PipelineError
 
@@ -53,6 +53,9 @@ class Postgresql:
                 f"PIPELINE_STATE: the state in '{self._state}' is damaged: {self._secret.name} is missing or empty;"
                 " restore it, or start again with `pipeline reset`, which forgets all that was loaded"
             )
+
+    def process(self) -> ServerProcess:
+        return self._server.process()
 
     def stop(self) -> None:
         end_processes(self._partial, {"initdb", "postgres"}, signal.SIGKILL)  # left by a killed run; nothing to save

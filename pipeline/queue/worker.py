@@ -92,7 +92,7 @@ class ChunkWorker(SimpleWorker):
             raise
 
     def _finalize_failure(self, job: Job, queue: Queue, execution: Execution, exc_info: Any) -> None:
-        """Records a failure. A job that is put back on the queue, or that others have ended meanwhile, is none."""
+        """Records a failure. A job that is put back on the queue, or that is gone from Redis meanwhile, is none."""
         error = exc_info[1]
         # A late heartbeat writes a field of a job that is gone again. A forged job may never have had data.
         is_gone = not isinstance(error, RefusedJobError) and not self.connection.hexists(job.key, "data")
@@ -102,7 +102,9 @@ class ChunkWorker(SimpleWorker):
         with self.connection.pipeline() as pipeline:
             self.cleanup_execution(job, pipeline, execution)
             if is_gone:
-                logger.info("%s: another worker has ended this job meanwhile", job.description)
+                logger.info(
+                    "%s: its job is gone from Redis; another worker has ended it, or Redis was emptied", job.description
+                )
                 pipeline.delete(job.key)
             else:
                 logger.debug("%s goes back on the queue: %s", job.description, error)
@@ -154,6 +156,7 @@ class ChunkWorker(SimpleWorker):
         self.connection.hset(self.key, mapping=self.serialize())
         self.heartbeat()
         _trying(worker_registration.register, self)
+        self._queue.tell_dropped()
         if self._queue.acquire_maintenance_lock():
             for entry in self._queue.abandoned():
                 _trying(self._queue.take_up, entry)

@@ -48,10 +48,11 @@ def test_a_session_that_is_ended_in_mid_copy_prints_no_row(
     copying.join()
     connection.close()
     assert isinstance(errors[0], RetryLaterError)
-    assert str(errors[0]) == "PostgreSQL error 57P01 (AdminShutdown)"
+    reason = "terminating connection due to administrator command"
+    assert str(errors[0]) == f"PostgreSQL error 57P01 (AdminShutdown): {reason}"
     assert capfd.readouterr() == ("", "")
     log = (servers.state / "postgresql.log").read_text(errors="replace")
-    assert "terminating connection due to administrator command" in log
+    assert reason in log
     assert IN_EACH_ROW not in log
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from pipeline import waiting
-from pipeline.errors import DrainTimeoutError, PipelineError, RetryLaterError, UnreachableError
+from pipeline.errors import CannotConnectError, DrainTimeoutError, PipelineError, RetryLaterError
 from pipeline.waiting import Deadline, patiently
 
 
@@ -97,12 +97,13 @@ def test_a_server_that_is_starting_is_waited_for_as_long_as_is_set(
     def attempt() -> int:
         attempts.append(1)
         if len(attempts) < 3:
-            raise UnreachableError("refused")
+            raise CannotConnectError("refused", is_permanent=False, is_answered=False)
         return len(attempts)
 
-    with pytest.raises(UnreachableError):
-        waiting.at_start(attempt)
+    monkeypatch.setattr(waiting, "_start_limit", 0.0)
+    with pytest.raises(DrainTimeoutError, match=r"^REDIS_URL: refused; retried for 0 s; start the server or correct"):
+        waiting.at_start(attempt, "REDIS_URL")
     assert len(attempts) == 1
     monkeypatch.setattr(waiting, "_start_limit", 10.0)
-    assert waiting.at_start(attempt) == 3
+    assert waiting.at_start(attempt, "REDIS_URL") == 3
     assert caplog.text.count("waiting for a server that may be starting: refused") == 1
