@@ -43,6 +43,7 @@ logger = logging.getLogger("exporter")
 @command.database_url()
 @command.redis_url()
 @command.queue_name
+@command.start_timeout
 @command.logging_options
 def main(
     output: Path,
@@ -71,6 +72,7 @@ def main(
         drain(database, queue, drain_timeout)
         with Deadline(max(drain_timeout, REPORTS_TIMEOUT)) as deadline, _showing_reasons(package):
             exported = patiently(lambda: export(database, reports, output, max_rejects), deadline=deadline)
+    queue.rewrite_log()
     _tell(exported, package, max_rejects, output / SUMMARY)
     for failure in exported.failures:
         logger.error("%s; %s", failure, _state_of(output / failure.report.name))

@@ -11,7 +11,7 @@ from pipeline.ledger import LoadProgress, MissingChunk
 from pipeline.progress import Progress
 from pipeline.queue import ChunkQueue, QueueState
 from pipeline.terminal import counted
-from pipeline.waiting import Deadline, WorkerWatch, patiently
+from pipeline.waiting import Deadline, WorkerWatch, no_worker, patiently
 
 POLL_INTERVAL = 0.1  # seconds between looks at ledger and queue
 MISSING_GRACE = 5.0  # seconds that a missing chunk may be neither under way nor committed
@@ -29,7 +29,7 @@ def drain(database: Database, queue: ChunkQueue, timeout: float) -> None:
 
 
 def _drain(database: Database, queue: ChunkQueue, deadline: Deadline) -> None:
-    stuck, workers = Stuck(), WorkerWatch()
+    stuck, workers = Stuck(), WorkerWatch(partial(patiently, queue.shortage, deadline=deadline))
     loads, missing = _look(database, deadline)
     with Progress("loading", sum(load.row_count for load in loads), _committed_rows(loads)) as bar:
         while missing or not loads:
@@ -38,13 +38,13 @@ def _drain(database: Database, queue: ChunkQueue, deadline: Deadline) -> None:
                 raise PipelineError(_stuck_reason(chunks, queue, state, deadline))
             workers.look(state.workers)
             if not deadline.left:
-                raise DrainTimeoutError(_timed_out(deadline.seconds, loads, missing, state))
+                raise DrainTimeoutError(_timed_out(deadline.seconds, loads, missing, state, queue.shortage()))
             time.sleep(POLL_INTERVAL)
             unfinished = {load.source for load in loads if not load.complete}
             loads, missing = _look(database, deadline)
             if gone := unfinished - {load.source for load in loads}:
                 raise forgotten_meanwhile(gone)
-            bar.set(_committed_rows(loads))
+            bar.set(_committed_rows(loads), sum(load.row_count for load in loads))
 
 
 class Stuck:
@@ -79,17 +79,20 @@ def _stuck_reason(stuck: list[MissingChunk], queue: ChunkQueue, state: QueueStat
     for chunk in stuck:
         if job_id := state.failed.get(chunk.key):
             reason = patiently(partial(queue.failure, job_id), deadline=deadline)
-            return f"{chunk} failed every time: {reason}; correct the cause, then {again}"
+            remedy = "" if reason.endswith(again) else f"; correct the cause, then {again}"
+            return f"{chunk} failed every time: {reason}{remedy}"
     return f"{_describe_missing(stuck)} neither committed nor on the queue; {again}, which queues what is missing"
 
 
-def _timed_out(timeout: float, loads: list[LoadProgress], missing: list[MissingChunk], state: QueueState) -> str:
+def _timed_out(
+    timeout: float, loads: list[LoadProgress], missing: list[MissingChunk], state: QueueState, shortage: str | None
+) -> str:
     waited = f"DRAIN_TIMEOUT: not done after {timeout:g} s"
     if not loads:
         return f"{waited}: the ledger holds no load; run the producer"
     chunks = _describe_missing(missing)
     if not state.workers:
-        return f"{waited}: {chunks} missing and no worker is running; {remedies.current.start_worker}"
+        return f"{waited}: {chunks} missing and {no_worker(shortage)}"
     return f"{waited}: {chunks} missing with {counted(state.workers, 'worker')} running; wait longer or see their logs"
 
 

@@ -18,7 +18,7 @@ from exporter.output import replace, temporary_folder
 from exporter.report import Report, check_sources, unterminated
 from pipeline import ledger
 from pipeline.database import Database, Transaction
-from pipeline.errors import QueryError, RetryLaterError, SettingsError
+from pipeline.errors import PipelineError, QueryError, RetryLaterError
 from pipeline.ledger import LoadProgress, RejectedKind
 from pipeline.limits import RowLimit
 from pipeline.rejects import check_rejects
@@ -66,9 +66,9 @@ def export(
     """Writes the reports into `output`, all from one snapshot, unless they are up to date there.
 
     None, and nothing written, if the snapshot holds a load that is not complete. The files are replaced
-    after all of them were written and synced: a reader never sees half of one, and an error (SettingsError
-    if the folder is at fault or a report has a source's name, TooManyRejectsError) leaves the previous ones. A report
-    whose query fails leaves its own previous file, and is written again next time.
+    after all of them were written and synced: a reader never sees half of one, and an error (PipelineError
+    if the folder is at fault, SettingsError if a report has a source's name, TooManyRejectsError) leaves the previous
+    ones. A report whose query fails leaves its own previous file, and is written again next time.
     """
     files = [output / report.name for report in reports]
     try:
@@ -93,8 +93,9 @@ def export(
             _replace(folder, written, failures, made_from, output)
             return Exported([output / path.name for path in written], failures, None, loads, kinds)
     except OSError as error:
-        raise SettingsError(
-            f"OUTPUT_DIR: cannot write into '{output}': {error.strerror}; the previous reports are as they were"
+        raise PipelineError(
+            f"OUTPUT_DIR: cannot write into '{output}': {error.strerror}; the previous reports are as they were;"
+            " free some space or name another folder, and run it again"
         ) from error
 
 

@@ -11,7 +11,7 @@ from pipeline.database import Database
 from pipeline.limits import RowLimit
 from pipeline.schema import apply_schema, let_stages_log_in
 from pipeline.terminal import echo
-from pipeline.waiting import patiently
+from pipeline.waiting import at_start, patiently
 
 EXAMPLES = """\b
 Examples:
@@ -216,6 +216,7 @@ def describe(files: tuple[Path, ...], data: Path, output: Path | None, force: bo
 )
 @click.option("--print", "only_print", is_flag=True, help="Print the SQL that would be run, and run nothing.")
 @command.database_url()
+@command.start_timeout
 @command.logging_options
 def schema(data: Path, table_schema: str | None, only_print: bool, database_url: str) -> None:
     """Create the tables and roles of schema.sql and the tables of the data folder's datasets, or bring them up to date.
@@ -231,6 +232,7 @@ def schema(data: Path, table_schema: str | None, only_print: bool, database_url:
     from pipeline.tables import described  # reads what no other command needs
 
     database = Database(database_url, "schema")
+    at_start(database.connect, "DATABASE_URL")
     wanted = described.wanted_tables(data, table_schema)
     if only_print:
         echo(*described.script(database, wanted).splitlines())

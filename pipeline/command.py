@@ -20,12 +20,14 @@ from pipeline.errors import PipelineError, SettingsError
 from pipeline.limits import RowLimit
 from pipeline.queue import ChunkQueue
 from pipeline.terminal import echo
-from pipeline.waiting import limit_waits, patiently
+from pipeline.waiting import START_TIMEOUT, at_start, limit_start, limit_waits, patiently
 
+FAILED = 1  # exit code
 INTERRUPTED = 130  # exit code
 TERMINATED = 143  # exit code
 USAGE = 2  # exit code
 PROBLEMS_FOUND = 3  # exit code
+TIMED_OUT = 4  # exit code
 LONGEST_WAIT = 1_000_000_000  # seconds
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -96,6 +98,7 @@ def _url(
         url = url or credentials.from_file(variable)
         if url:
             credentials.check_url(variable, url, schemes, example)
+            url = credentials.with_password(variable, url)
         elif is_empty and not required:
             raise SettingsError(
                 f"{variable}: it is empty; unset it for the embedded server, or give a URL like {example}"
@@ -109,7 +112,8 @@ def _url(
         variable,
         callback=find,
         metavar="URL",
-        help=f"{server}, such as {example}; else read from the file that {variable}_FILE names."
+        help=f"{server}, such as {example}; else read from the file that {variable}_FILE names. Its password may"
+        f" stand by itself in {variable.removesuffix('_URL')}_PASSWORD, or in the file which that with _FILE names."
         + ("  [required]" if required else "  [default: embedded]"),
     )
 
@@ -132,14 +136,23 @@ queue_name = setting(
 
 
 def queue_of(database: Database, redis_url: str, name: str) -> ChunkQueue:
-    """The queue of a database's chunks; raises SettingsError if one of the servers cannot be used."""
+    """The queue of a database's chunks.
+
+    Raises SettingsError if one of the servers cannot be used, DrainTimeoutError if it does not serve in time.
+    """
 
     def installation() -> str:
         with database.transaction() as tx:
             return ledger.installation(tx)
 
-    patiently(database.check)
-    return ChunkQueue.at(redis_url, name, patiently(installation))
+    check(database)
+    own = patiently(installation)
+    return at_start(lambda: ChunkQueue.at(redis_url, name, own), "REDIS_URL")
+
+
+def check(database: Database) -> None:
+    """Promises what Database.check does; waits START_TIMEOUT for a server that does not serve."""
+    at_start(database.check, "DATABASE_URL")
 
 
 def folder(flag: str, variable: str, default: str | None, text: str) -> Callable[[F], F]:
@@ -188,6 +201,23 @@ drain_timeout = setting(
     metavar="SECONDS",
     help="How long the exporter waits for the loads to be complete, the producer for room on the queue, and both"
     " for a server that does not answer.",
+)
+
+
+def _limit_start(context: click.Context, parameter: click.Parameter, seconds: float) -> None:  # noqa: ARG001
+    limit_start(seconds)
+
+
+start_timeout = setting(
+    "--start-timeout",
+    "START_TIMEOUT",
+    type=click.FloatRange(min=0, max=LONGEST_WAIT),
+    default=START_TIMEOUT,
+    show_default=True,
+    callback=_limit_start,
+    expose_value=False,
+    metavar="SECONDS",
+    help="How long to wait, at the start, for a server that does not serve yet.",
 )
 
 

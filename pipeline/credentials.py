@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pipeline.errors import SettingsError
 
@@ -14,7 +14,7 @@ def from_environment(variable: str) -> str | None:
 
 
 def from_file(variable: str) -> str | None:
-    """The content, without blanks around it, of the file which VARIABLE_FILE names; None if that is not set.
+    """The content, without line ends around it, of the file which VARIABLE_FILE names; None if that is not set.
 
     Raises SettingsError, naming VARIABLE_FILE, if there is nothing to be read.
     """
@@ -22,16 +22,31 @@ def from_file(variable: str) -> str | None:
     if not path:
         return None
     try:
-        value = Path(path).read_text(encoding="utf-8").strip()
+        value = Path(path).read_text(encoding="utf-8").strip("\r\n")
     except OSError as error:
         raise SettingsError(
             f"{variable}_FILE: cannot read '{path}': {error.strerror}; correct its rights or the setting"
         ) from error
     except UnicodeDecodeError:
         raise SettingsError(f"{variable}_FILE: '{path}' is not a text in UTF-8; correct the setting") from None
-    if not value:
+    if not value.strip():
         raise SettingsError(f"{variable}_FILE: '{path}' is empty; write the value of {variable} into it")
     return value
+
+
+def with_password(variable: str, url: str) -> str:
+    """The URL, which `variable` such as REDIS_URL holds, with the password that REDIS_PASSWORD or its file holds.
+
+    That password is taken as it is. A URL that has a password keeps it.
+    """
+    password = from_environment(f"{variable.removesuffix('_URL')}_PASSWORD")
+    scheme, separator, rest = url.partition("://")
+    authority = re.match("[^/?#]*", rest)[0]  # type: ignore[index]  # matches always
+    user, _, host = authority.rpartition("@")
+    if not password or ":" in user:
+        return url
+    encoded = quote(os.fsencode(password), safe="")
+    return f"{scheme}{separator}{user}:{encoded}@{host}{rest[len(authority) :]}"
 
 
 # What a password that is not percent-encoded could bring in is refused wherever it stands: a second @, a second :

@@ -4,6 +4,7 @@ import io
 import os
 import re
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import encrypt_password
 
-from pipeline.errors import PipelineError, QueryError, RetryLaterError, SettingsError
+from pipeline.errors import CannotConnectError, PipelineError, QueryError, RetryLaterError, SettingsError
 from pipeline.lock_watch import LockWatch
 
 CONNECT_TIMEOUT = 10  # seconds
@@ -49,6 +50,17 @@ TYPES_NOT_TEXT = "SELECT oid FROM pg_type WHERE oid = ANY (%(types)s::oid[]) AND
 TRANSIENT_CLASSES = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 LOCK_NOT_AVAILABLE = "55P03"
 READ_ONLY = "25006"  # of a statement that writes on a replica, as after a failover; or in a read-only transaction
+QUERY_CANCELED = "57014"  # by statement_timeout, or by hand
+
+WRITING_STAGES = frozenset({"producer", "worker"})
+
+# What a connection is refused with for good. By text, since libpq gives no SQLSTATE for it; where the server speaks
+# another language than English, it is taken for transient.
+PERMANENT = re.compile(
+    "authentication|password|does not exist|pg_hba|not permitted|permission denied|invalid"
+    "|translate host name(?!.*Temporary failure)|certificate|SSL error|does not support SSL"
+)
+QUOTED = re.compile('"[^"]*"')  # names in such a text
 
 HERE = Path(__file__).parent
 
@@ -83,25 +95,44 @@ class Database:
         self._connection: Connection | None = None
 
     def check(self) -> None:
-        """Promises that the server can be reached and has the tables.
+        """Promises that the server can be reached, has the tables, and lets the stage do its work.
 
-        Raises SettingsError, naming DATABASE_URL and the remedy.
+        Raises SettingsError, naming DATABASE_URL and the remedy, or RetryLaterError if the server does not serve now.
         """
-        self.check_reachable()
         with self.transaction() as tx:
-            found = tx.value("SELECT to_regclass('datasets') IS NOT NULL")
-        if not found:
+            if not tx.value("SELECT to_regclass('datasets') IS NOT NULL"):
+                raise SettingsError(
+                    f"DATABASE_URL: {self.address} has no pipeline tables, or those of an earlier version;"
+                    " `pipeline schema` creates them, and brings earlier ones up to date"
+                )
+            self._check_rights(tx)
+
+    def connect(self) -> None:
+        """Opens the connection now; raises SettingsError or CannotConnectError if that fails."""
+        self._connected()
+
+    def check_writable(self, tx: "Transaction") -> None:
+        """Raises SettingsError, with the reason and the remedy, if the database may only be read."""
+        [(is_standby, is_read_only)] = tx.rows(HERE / "sql" / "is_read_only.sql")
+        if is_standby:
             raise SettingsError(
-                f"DATABASE_URL: {self.address} has no pipeline tables, or those of an earlier version;"
-                " `pipeline schema` creates them, and brings earlier ones up to date"
+                f"DATABASE_URL: {self.address} is a standby, which can only be read; name the primary server"
+            )
+        if is_read_only:
+            raise SettingsError(
+                f"DATABASE_URL: {self.address} is read-only for its user: default_transaction_read_only is on for the"
+                " server, the database or the user; turn it off, or name another"
             )
 
-    def check_reachable(self) -> None:
-        """Promises that the server can be reached; raises SettingsError, naming DATABASE_URL and the remedy."""
-        try:
-            self._connected()
-        except RetryLaterError as error:
-            raise SettingsError(f"DATABASE_URL: {error}; start the server or correct the setting") from error
+    def _check_rights(self, tx: "Transaction") -> None:
+        if self._stage in WRITING_STAGES:
+            self.check_writable(tx)
+        user, lacking = tx.rows(HERE / "sql" / "lacking_rights.sql", stage=self._stage)[0]
+        if lacking:
+            raise SettingsError(
+                f"DATABASE_URL: the user '{user}' of {self.address} lacks rights of the {self._stage}:"
+                f" {', '.join(lacking)}; name a user who is a member of the role pipeline_{self._stage}"
+            )
 
     @property
     def address(self) -> str:
@@ -126,7 +157,8 @@ class Database:
             try:
                 connection.set_session(
                     isolation_level="REPEATABLE READ" if snapshot else "READ COMMITTED",
-                    readonly=bool(snapshot) or self._read_only,
+                    # Else by default: a database or role may be read-only by its settings.
+                    readonly=True if snapshot or self._read_only else "default",
                 )
                 with connection.cursor() as cursor:
                     if isinstance(snapshot, str):
@@ -186,7 +218,11 @@ class Database:
                 self._connection = connection
             except psycopg2.OperationalError as error:
                 reason = " ".join(str(error).split())
-                raise RetryLaterError(f"cannot connect to PostgreSQL at {self.address}: {reason}") from None
+                raise CannotConnectError(
+                    f"cannot connect to PostgreSQL at {self.address}: {reason}",
+                    is_permanent=bool(PERMANENT.search(QUOTED.sub("", reason))),
+                    is_answered="FATAL:" in reason,
+                ) from None
             except psycopg2.ProgrammingError:
                 raise SettingsError(
                     "DATABASE_URL is not a PostgreSQL URL; it looks like postgresql://user:password@host:5432/name"
@@ -286,13 +322,32 @@ class Transaction:
     def copy(self, table: str, columns: Sequence[str], lines: Iterable[str]) -> None:
         """Copies lines in PostgreSQL's text format (tab-separated, escaped, without line ends) into a table."""
         text = io.BytesIO("\n".join(lines).encode())
-        self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text, COPY_BLOCK)
+        with _raising_what_psycopg2_prints():
+            self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text, COPY_BLOCK)
 
     def let_log_in(self, role: str, password: str) -> None:
         """Lets a role log in with a password, of which the server, and so its log, sees a SCRAM verifier alone."""
         verifier = encrypt_password(password, role, self._connection, "scram-sha-256")
         statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
         self._cursor.execute(statement.format(sql.Identifier(role), sql.Literal(verifier)))
+
+
+@contextmanager
+def _raising_what_psycopg2_prints() -> Iterator[None]:
+    """Raises the server's own error when it ends the session in mid-COPY.
+
+    The server reports that and then closes the connection. psycopg2 makes an error of both, prints the first one by
+    sys.excepthook, with the row that was being copied, and raises the second.
+    """
+    printed: list[BaseException] = []
+    hook, sys.excepthook = sys.excepthook, lambda kind, error, trace: printed.append(error)  # noqa: ARG005
+    try:
+        yield
+    except psycopg2.Error as error:
+        causes = (each.__cause__ or each for each in printed)
+        raise next((cause for cause in causes if isinstance(cause, psycopg2.Error)), error) from None
+    finally:
+        sys.excepthook = hook
 
 
 def _take_over(snapshot: str, cursor: Cursor) -> None:
@@ -325,12 +380,12 @@ def translated(error: psycopg2.Error, locks: LockWatch | None = None) -> Pipelin
         about += f" on {error.diag.constraint_name}"
     if state == LOCK_NOT_AVAILABLE and locks:
         about += str(locks)
+    elif state[:2] not in ("22", "23"):  # data and integrity errors quote values in their text
+        about += f": {error.diag.message_primary}"
     if state[:2] in TRANSIENT_CLASSES:
         return RetryLaterError(about)
     if state == "23503":
         return ForeignKeyError(about)
-    if state[:2] not in ("22", "23"):  # data and integrity errors quote values in their text
-        about += f": {error.diag.message_primary}"
     return PipelineError(about)
 
 
@@ -341,9 +396,8 @@ def _query_errors(offset: int) -> Iterator[None]:
         yield
     except psycopg2.Error as error:
         found = translated(error)
-        if error.pgcode == READ_ONLY:  # a report's transaction is read-only: here no failover is the reason
-            found = PipelineError(f"{found}: {error.diag.message_primary}")
-        if isinstance(found, RetryLaterError):
+        # Of a report: its transaction is read-only, and no failover the reason; or it takes longer than it may.
+        if isinstance(found, RetryLaterError) and error.pgcode not in (READ_ONLY, QUERY_CANCELED):
             raise  # the session knows more about it
         position = int(error.diag.statement_position or 0) - offset
         if position <= 0:

@@ -27,7 +27,7 @@ class InUseError(PipelineError):
 
 
 class DrainTimeoutError(PipelineError):
-    """Stop waiting: the loads were not complete in time."""
+    """Stop waiting: the loads were not complete, or a server did not serve, in time."""
 
     exit_code = 4
 
@@ -42,6 +42,15 @@ class QueryError(PipelineError):
 
 class RetryLaterError(PipelineError):
     """Try the same again after a pause: the surroundings are at fault, not the rows."""
+
+
+class CannotConnectError(RetryLaterError):
+    """A server cannot be reached, or takes no connection."""
+
+    def __init__(self, message: str, *, is_permanent: bool, is_answered: bool) -> None:
+        super().__init__(message)
+        self.is_permanent = is_permanent  # waiting does not help, as with a wrong password
+        self.is_answered = is_answered  # by the server itself, such as that it is starting up
 
 
 class PutBackError(PipelineError):

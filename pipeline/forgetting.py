@@ -50,6 +50,7 @@ def forget(database: Database, queue: ChunkQueue, sources: Iterable[str]) -> lis
 
     forgotten, chunks = patiently(attempt)
     queue.discard(chunks)
+    queue.rewrite_log()
     return forgotten
 
 

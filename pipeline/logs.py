@@ -3,12 +3,17 @@
 import json
 import logging
 import sys
+import threading
+import traceback
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any
 
 from pipeline.terminal import printable, printable_lines
 
 FORMATS = ("text", "json")
+
+logger = logging.getLogger(__name__)
 
 
 class TextFormatter(logging.Formatter):
@@ -40,7 +45,10 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(log_format: str, *, debug: bool) -> None:
-    """Sends log lines to stderr: of the project from info on (debug: all), of libraries warnings only."""
+    """Sends log lines to stderr: of the project from info on (debug: all), of libraries warnings only.
+
+    From now on an exception that nothing catches is a log line too.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(handlers=[handler], level=logging.DEBUG if debug else logging.WARNING, force=True)
@@ -48,3 +56,12 @@ def configure(log_format: str, *, debug: bool) -> None:
         logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.INFO)
     for name in ("rq.worker", "rq.job", "rq.queue", "rq.registry"):
         logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.CRITICAL)  # the worker says it in a line
+    sys.excepthook = log_uncaught
+    threading.excepthook = lambda thrown: log_uncaught(thrown.exc_type, thrown.exc_value, thrown.exc_traceback)
+
+
+def log_uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:  # noqa: ARG001
+    """Names an exception and its place. Neither its text nor its traceback: both can quote rows."""
+    place = traceback.extract_tb(trace)[-1:]
+    where = f" at {place[0].filename}:{place[0].lineno}" if place else ""
+    logger.error("uncaught %s%s", kind.__name__, where)

@@ -29,8 +29,13 @@ class Progress:
     def advance(self, rows: int) -> None:
         self.set(self._done + rows)
 
-    def set(self, done: int) -> None:
+    def set(self, done: int, rows: int | None = None) -> None:
+        """`rows` is the new end, if that has changed, as when a new version of a file was sealed meanwhile."""
+        self._rows = rows or self._rows
+        if done < self._done:  # rows are to be done again: the rate begins anew
+            self._done_before, self._start = done, time.monotonic()
         if self._bar is not None:
+            self._bar.total = self._rows
             self._bar.update(done - self._done)
         self._done = done
         if self._bar is None and time.monotonic() - self._logged >= LOG_INTERVAL:
@@ -47,6 +52,7 @@ class Progress:
             self._bar.close()
 
     def _log(self) -> None:
-        rate = (self._done - self._done_before) / (self._logged - self._start)
+        seconds = self._logged - self._start
+        rate = (self._done - self._done_before) / seconds if seconds else 0.0
         left = f"{(self._rows - self._done) / rate:.0f} s left" if rate else "time left unknown"
         logger.info("%s: %d of %d rows, %.0f rows/s, %s", self._verb, self._done, self._rows, rate, left)

@@ -15,7 +15,8 @@ class Remedies:
 STAGE_BY_STAGE = Remedies(
     forget="--forget NAME",
     produce_again="run the producer again",
-    start_worker="start one with `python -m worker` or `docker-compose up -d worker`",
+    start_worker="start one with `python -m worker` or `docker-compose up -d worker`;"
+    " one that runs needs the same REDIS_URL and QUEUE_NAME",
 )
 PIPELINE_RUN = Remedies(
     forget="`pipeline forget NAME`",

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from pipeline import stages
+from pipeline.command import FAILED, USAGE
 from pipeline.database import Database
 from pipeline.tables.described import bring_up_to_date, wanted_tables
-from pipeline.waiting import patiently
+from pipeline.waiting import at_start, patiently
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
     with with_servers(environment, state) as settings:
         database = Database(settings["DATABASE_URL"], "schema")
         is_embedded, is_dry_run = "DATABASE_URL" not in environment, settings.get("DRY_RUN") == "True"
+        at_start(database.connect, "DATABASE_URL")
         if is_embedded or not is_dry_run:
             patiently(partial(bring_up_to_date, database, wanted))
         logger.info("database: %s", f"embedded, in {_state_folder(state)}" if is_embedded else database.address)
@@ -36,7 +38,7 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
             if is_dry_run:
                 return crew.outcome("producer")
             crew.start_workers(workers)
-            return crew.outcome("producer") or crew.outcome("exporter")
+            return crew.outcome("producer") or _after_load(crew.outcome("exporter"))
 
 
 @contextmanager
@@ -51,13 +53,13 @@ def with_servers(
         settings = dict(environment)
         if not {"DATABASE_URL", "REDIS_URL"} <= settings.keys():
             # Importing them takes as long as the rest of a run that changes nothing.
-            from pipeline.embedded import disk, servers, state_folder
+            from pipeline.embedded import servers, state_folder, watch
 
             if must_exist:
                 state_folder.check_exists(_state_folder(state))
             folder = state or servers.default_state()
             embedded = stack.enter_context(servers.running(folder))
-            stack.enter_context(disk.watched(folder))
+            stack.enter_context(watch.watched(embedded.fault))
             settings.setdefault("DATABASE_URL", embedded.database_url)
             settings.setdefault("REDIS_URL", embedded.redis_url)
         yield settings
@@ -67,6 +69,11 @@ def _state_folder(state: Path | None) -> Path:
     from pipeline.embedded import servers
 
     return state or servers.STATE
+
+
+def _after_load(code: int) -> int:
+    """The exit code of the exporter, whose 2 is not the run's: that says that nothing was changed."""
+    return FAILED if code == USAGE else code
 
 
 def _check_settings(environment: Mapping[str, str]) -> None:

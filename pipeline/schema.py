@@ -18,12 +18,13 @@ def apply_schema(database: Database) -> bool:
     """Creates what the database lacks; returns False if it has this schema.sql, and nothing was done.
 
     Applying it again would be harmless, but its views have to wait for every transaction that reads them.
-    Safe while others do the same. Raises SettingsError, naming DATABASE_URL, if the server cannot be reached, or if
-    the tables are those of a newer pipeline.
+    Safe while others do the same. Raises SettingsError if the database may only be read, or if the tables are those of
+    a newer pipeline.
     """
-    database.check_reachable()
     if is_current(database):
         return False
+    with database.transaction() as tx:
+        database.check_writable(tx)
     database.run_script(SCHEMA)
     with database.transaction() as tx:
         tx.run(HERE / "sql" / "record_schema.sql", digest=_digest(), roles=list(ROLES))

@@ -24,8 +24,9 @@ from typing import cast
 from setproctitle import setproctitle
 
 from pipeline import command, fork_server, remedies, stop
-from pipeline.command import USAGE
+from pipeline.command import TIMED_OUT, USAGE
 from pipeline.errors import PipelineError, SettingsError
+from pipeline.exit_status import describe_end
 from pipeline.terminal import counted
 
 WORKER = "worker"
@@ -93,20 +94,21 @@ class Crew:
     def outcome(self, stage: str) -> int:
         """Runs a stage to its end, and replaces workers that end meanwhile; returns its exit code.
 
-        Returns that of a worker whose settings are wrong. Raises PipelineError if the stage was ended by a signal,
-        if workers end again and again, or if the process that all are forked from has ended.
+        Returns that of a worker whose settings are wrong, or for which a server does not serve. Raises PipelineError if
+        the stage was ended by a signal, if workers end again and again, or if the process that all are forked from has
+        ended.
         """
         member = self._start(stage)
         while (code := member.process.exitcode) is None:
             wait([each.process.sentinel for each in (member, *self._workers)])
             for number, worker in enumerate(self._workers):
-                if worker.process.exitcode == USAGE:
-                    return USAGE
+                if (end := worker.process.exitcode) in (USAGE, TIMED_OUT):
+                    return end
                 if worker.process.exitcode is not None:
                     self._workers[number] = self._replacement(worker)
         _check_server(code)
         if code < 0:
-            raise PipelineError(f"the {stage} {_describe_end(code)}; run it again to go on")
+            raise PipelineError(f"the {stage} {describe_end(code)}; run it again to go on")
         return code
 
     def _start(self, stage: str) -> Member:
@@ -133,10 +135,10 @@ class Crew:
         if len(self._worker_ends) > ENDS_PER_WORKER * len(self._workers):
             raise PipelineError(
                 f"{counted(len(self._worker_ends), 'worker')} ended within {END_WINDOW:g} s; the last one"
-                f" {_describe_end(code)}; correct what ends them (see the lines above, and the system's log if memory"
+                f" {describe_end(code)}; correct what ends them (see the lines above, and the system's log if memory"
                 " ran out: fewer --workers need less), then run it again to go on"
             )
-        logger.warning("a worker (process %d) %s; another one is started", worker.process.pid, _describe_end(code))
+        logger.warning("a worker (process %d) %s; another one is started", worker.process.pid, describe_end(code))
         return self._start(WORKER)
 
     def __enter__(self) -> "Crew":
@@ -159,12 +161,6 @@ class Crew:
 def _check_server(code: int) -> None:
     if code == SERVER_LOST:
         raise PipelineError("the process that the stages are forked from has ended; run it again to go on")
-
-
-def _describe_end(code: int) -> str:
-    if code < 0:
-        return f"was ended by signal {-code} ({signal.strsignal(-code)})"
-    return f"ended with exit code {code}"
 
 
 def _become(

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from pipeline.logs import log_uncaught
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 CALL_GRACE = 4.0  # seconds that a call in progress has to end by itself
 CUT_INTERVAL = 1.0  # seconds
@@ -90,7 +92,7 @@ def _tell_again(lost: "sys.UnraisableHookArgs") -> None:
         # not by threading.Thread, which takes locks that may have been taken when the callback came
         _thread.start_new_thread(_send_later, (_thread.get_ident(), lost.exc_value.number))
     else:
-        sys.__unraisablehook__(lost)
+        log_uncaught(lost.exc_type, lost.exc_value, lost.exc_traceback)
 
 
 def _send_later(thread: int, number: int) -> None:

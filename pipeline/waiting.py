@@ -11,19 +11,22 @@ from typing import TypeVar
 
 from pipeline import remedies
 from pipeline.database import cut_connections
-from pipeline.errors import DrainTimeoutError, RetryLaterError
+from pipeline.errors import CannotConnectError, DrainTimeoutError, RetryLaterError, SettingsError
 from pipeline.watcher import Watcher
 
 PAUSES = (0.1, 0.3, 1.0, 2.0, 4.0)  # seconds, growing, between attempts; the last one again and again
 PATIENCE = 60.0  # seconds for which an operation is retried while a server is away
+START_TIMEOUT = 10.0  # seconds for which a stage that starts waits for a server that does not serve, by default
 CUT_GRACE = 2.0  # seconds after a deadline for waits that watch the clock; their messages say more
 CUT_INTERVAL = 1.0  # seconds
 NO_WORKER_WARNING = 3.0  # seconds without a worker until a warning is logged
+REPEAT_INTERVAL = 60.0  # seconds between warnings of what lasts
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 _limit = math.inf  # seconds
+_start_limit = START_TIMEOUT  # seconds
 
 
 def limit_waits(seconds: float) -> None:
@@ -35,6 +38,12 @@ def limit_waits(seconds: float) -> None:
 def longest_wait() -> float:
     """Seconds: the limit of this process, infinity without one."""
     return _limit
+
+
+def limit_start(seconds: float) -> None:
+    """From now on `at_start` waits so long: START_TIMEOUT."""
+    global _start_limit
+    _start_limit = seconds
 
 
 class Deadline:
@@ -81,15 +90,16 @@ def patiently(
     seconds: float = PATIENCE,
     sleep: Callable[[float], None] | None = None,
     deadline: Deadline | None = None,
+    level: int = logging.WARNING,
 ) -> T:
-    """What `attempt` returns, retried after growing pauses when it raises RetryLaterError.
+    """What `attempt` returns, retried after growing pauses when it raises RetryLaterError, which is logged at `level`.
 
     Raises the last RetryLaterError when so many seconds have passed, attempts included, or DrainTimeoutError at
     the limit of this process. With a deadline that is the limit, and raising the error is up to its block.
     """
     if deadline is None:
         with Deadline(_limit) as own:
-            return patiently(attempt, seconds=seconds, sleep=sleep, deadline=own)
+            return patiently(attempt, seconds=seconds, sleep=sleep, deadline=own, level=level)
     start = time.monotonic()
     for pause in chain(PAUSES, repeat(PAUSES[-1])):
         try:
@@ -100,9 +110,37 @@ def patiently(
                 raise
             if passed >= seconds:
                 raise RetryLaterError(f"{error}; retried for {passed:.0f} s") from error
-            logger.warning("%s; trying again in %.1f s", error, pause)
+            logger.log(level, "%s; trying again in %.1f s", error, pause)
         (sleep or time.sleep)(min(pause, deadline.left))
     raise AssertionError("the pauses have no end")
+
+
+def at_start(attempt: Callable[[], T], setting: str) -> T:
+    """What `attempt` returns, retried for START_TIMEOUT: the server may be starting. Each reason is logged once.
+
+    Raises SettingsError, naming the setting, if waiting cannot help; DrainTimeoutError if the server does not serve in
+    time.
+    """
+    said: set[str] = set()
+
+    def checked() -> T:
+        try:
+            return attempt()
+        except RetryLaterError as error:
+            if isinstance(error, CannotConnectError) and error.is_permanent:
+                raise SettingsError(f"{setting}: {error}; correct the setting") from error
+            if str(error) not in said and _start_limit:
+                said.add(str(error))
+                logger.info("waiting for a server that may be starting: %s", error)
+            raise
+
+    try:
+        return patiently(checked, seconds=_start_limit, level=logging.DEBUG)
+    except RetryLaterError as error:
+        cause = error.__cause__
+        if isinstance(cause, CannotConnectError) and not cause.is_answered:
+            raise DrainTimeoutError(f"{setting}: {error}; start the server or correct the setting") from error
+        raise DrainTimeoutError(f"{error}; run it again when the server serves") from error
 
 
 class Lasting:
@@ -117,14 +155,37 @@ class Lasting:
         return now - (self._since or now)
 
 
-class WorkerWatch:
-    """Logs one warning when no worker has been running for a few seconds."""
+class Seldom:
+    """Whether a line that would come again and again is to be logged now: at once, and then once a minute."""
 
     def __init__(self) -> None:
+        self._said = -math.inf
+
+    def is_due(self) -> bool:
+        now = time.monotonic()
+        if now - self._said < REPEAT_INTERVAL:
+            return False
+        self._said = now
+        return True
+
+
+def no_worker(shortage: str | None) -> str:
+    """That no worker is known, with the remedy; `shortage` is what keeps workers from registering, if anything."""
+    if shortage:
+        return f"no worker can register: {shortage}"
+    return f"no worker is running; {remedies.current.start_worker}"
+
+
+class WorkerWatch:
+    """Logs a warning when no worker has been running for a few seconds, and again each minute."""
+
+    def __init__(self, shortage: Callable[[], str | None]) -> None:
+        """`shortage` returns what keeps workers that run from registering, if anything."""
+        self._shortage = shortage
         self._without = Lasting()
-        self._said = False
+        self._warnings = Seldom()
 
     def look(self, workers: int) -> None:
-        if self._without.seconds(not workers) >= NO_WORKER_WARNING and not self._said:
-            self._said = True
-            logger.warning("no worker is running; %s", remedies.current.start_worker)
+        seconds = self._without.seconds(not workers)
+        if seconds >= NO_WORKER_WARNING and self._warnings.is_due():
+            logger.warning("waiting for %.0f s: %s", seconds, no_worker(self._shortage()))

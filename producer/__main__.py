@@ -58,6 +58,7 @@ logger = logging.getLogger("producer")
 @command.database_url()
 @command.redis_url()
 @command.queue_name
+@command.start_timeout
 @command.logging_options
 def main(
     files: tuple[Path, ...],
@@ -92,7 +93,7 @@ def main(
     encodings = Encodings.parse(encoding)
     encodings.check(source.name for source in sources)
     limits = Limits(max_rejects, max_shrink, allow_empty)
-    patiently(database.check)
+    command.check(database)
     missing = [] if files else _missing(database, {source.name for source in sources})
     to_forget = [source for source, _ in missing] if forget_missing else []
     if missing and not to_forget:

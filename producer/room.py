@@ -1,12 +1,13 @@
 """Backpressure: the producer waits while the queue holds as much as it may."""
 
 import time
+from functools import partial
 
 from pipeline import remedies
 from pipeline.errors import DrainTimeoutError
 from pipeline.queue import ChunkQueue
 from pipeline.terminal import counted
-from pipeline.waiting import Deadline, Lasting, WorkerWatch, patiently
+from pipeline.waiting import Deadline, Lasting, WorkerWatch, no_worker, patiently
 
 ROOM_POLL = 0.05  # seconds between looks at a full queue
 WORKERS_POLL = 1.0  # seconds between looks for workers while it is full
@@ -23,7 +24,7 @@ class Room:
         self._queue = queue
         self._limit = limit
         self._timeout = timeout
-        self._workers = WorkerWatch()
+        self._workers = WorkerWatch(partial(patiently, queue.shortage))
 
     def wait(self, *, is_waited_for: bool) -> None:
         """Returns when there is room for a chunk; raises DrainTimeoutError if there is none in time."""
@@ -45,10 +46,9 @@ class Room:
         return patiently(self._queue.state, deadline=deadline).workers
 
     def _timed_out(self, workers: int) -> str:
-        running = counted(workers, "worker") if workers else "no worker"
-        remedy = "see the workers' logs" if workers else remedies.current.start_worker
+        running = f"{counted(workers, 'worker')} {'are' if workers > 1 else 'is'} running; see the workers' logs"
         return (
             f"DRAIN_TIMEOUT: no room on the queue for {self._timeout:g} s: QUEUE_LIMIT is"
-            f" {counted(self._limit, 'chunk')}, and {running} {'are' if workers > 1 else 'is'} running; {remedy};"
+            f" {counted(self._limit, 'chunk')}, and {running if workers else no_worker(self._queue.shortage())};"
             f" then {remedies.current.produce_again}: it goes on"
         )

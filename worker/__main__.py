@@ -29,6 +29,7 @@ logger = logging.getLogger("worker")
 @command.database_url()
 @command.redis_url()
 @command.queue_name
+@command.start_timeout
 @command.logging_options
 def main(burst: bool, database_url: str, redis_url: str, queue_name: str) -> None:
     """Load chunks until told to stop. Start as many workers as you like, on any machine.

@@ -10,9 +10,12 @@ from pathlib import Path
 from pipeline.database import Database
 from pipeline.embedded.account import Account
 from pipeline.embedded.private_file import password
-from pipeline.embedded.server import Server, end_processes
+from pipeline.embedded.server import Server, ServerProcess, end_processes
 from pipeline.embedded.software import reachable
 from pipeline.errors import PipelineError
+
+# Keeps rows out of the server's log: they would stand there as the context of an error, or in its statement.
+WITHOUT_ROWS = {"log_error_verbosity": "terse", "log_min_error_statement": "panic"}
 
 
 class Postgresql:
@@ -51,6 +54,9 @@ class Postgresql:
                 " restore it, or start again with `pipeline reset`, which forgets all that was loaded"
             )
 
+    def process(self) -> ServerProcess:
+        return self._server.process()
+
     def stop(self) -> None:
         end_processes(self._partial, {"initdb", "postgres"}, signal.SIGKILL)  # left by a killed run; nothing to save
         self._server.stop()
@@ -59,7 +65,7 @@ class Postgresql:
         return f"postgresql://pipeline:{password(self._secret)}@127.0.0.1:{port}/postgres"
 
     def _launch(self, binary: Path, port: int) -> subprocess.Popen[bytes]:
-        settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": ""}
+        settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", **WITHOUT_ROWS}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return self._account.start([binary, "-D", self._cluster, *options], self._cluster, self._server.log)
 

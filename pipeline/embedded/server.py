@@ -14,6 +14,7 @@ import psutil
 from pipeline.embedded.disk import shortage
 from pipeline.embedded.private_file import write_private
 from pipeline.errors import PipelineError
+from pipeline.exit_status import describe_end
 
 START_ATTEMPTS = 10  # a port may be taken meanwhile; processes of a killed server may still be ending
 START_PAUSE = 0.5  # seconds between attempts
@@ -22,6 +23,27 @@ STOP_TIMEOUT = 60.0  # seconds that a server has to stop before it is killed
 KILL_TIMEOUT = 10.0  # seconds
 POLL_INTERVAL = 0.02  # seconds
 REASON_LINES = 3  # of the log
+
+
+@dataclass(frozen=True)
+class ServerProcess:
+    """The process of a server, which its other processes are children of."""
+
+    program: str
+    process: psutil.Process | None  # None: it had ended by the time it was looked for
+    log: Path
+
+    def end(self) -> str | None:
+        """How it ended, and what to do; None while it runs."""
+        if self.process and _runs(self.process):
+            return None
+        code = None
+        if self.process:
+            with contextlib.suppress(psutil.Error):  # a zombie of another parent's
+                code = self.process.wait(0)
+        return (
+            f"the embedded {self.program} {describe_end(code)}; its log '{self.log}' may say why; run it again to go on"
+        )
 
 
 @dataclass(frozen=True)
@@ -61,6 +83,13 @@ class Server:
     def stop(self) -> None:
         """Stops the server if it runs, also one that another run started; it is killed if it does not stop in time."""
         end_processes(self.folder, {self.program}, self.stop_signal)
+
+    def process(self) -> ServerProcess:
+        """The process of the server, which must run, also if another run has started it."""
+        processes = _processes(self.folder, {self.program})
+        pids = {process.pid for process in processes}
+        main = next((process for process in processes if process.ppid() not in pids), None)
+        return ServerProcess(self.program, main, self.log)
 
     def kept_port(self) -> int | None:
         with contextlib.suppress(FileNotFoundError, ValueError):

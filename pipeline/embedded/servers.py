@@ -9,7 +9,7 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -17,8 +17,9 @@ from typing import IO
 from pipeline import PROJECT
 from pipeline.embedded import checkout, state_folder
 from pipeline.embedded.account import Account
-from pipeline.embedded.disk import shortage
+from pipeline.embedded.disk import NEW_STATE, RESERVE, shortage
 from pipeline.embedded.postgresql import Postgresql
+from pipeline.embedded.server import ServerProcess
 from pipeline.embedded.valkey import Valkey
 from pipeline.errors import PipelineError, SettingsError
 
@@ -34,6 +35,15 @@ class Servers:
 
     database_url: str
     redis_url: str
+    state: Path
+    processes: tuple[ServerProcess, ...]
+
+    def fault(self) -> str | None:
+        """Why the servers can serve no longer, with the remedy; None if nothing keeps them from it."""
+        with suppress(OSError):  # the folder is gone, and the servers fail by themselves
+            if reason := shortage(self.state):
+                return reason
+        return next(filter(None, (process.end() for process in self.processes)), None)
 
 
 def default_state() -> Path:
@@ -85,7 +95,7 @@ def running(state: Path) -> Iterator[Servers]:
     if _is_link_of_root(state) and (owner := checkout.other_owner(state)):
         raise SettingsError(f"PIPELINE_STATE: {_belongs_to(state, owner)}; name another")
     state = state_folder.claim(state)
-    if reason := shortage(state):
+    if reason := shortage(state, RESERVE if (state / "postgresql").exists() else NEW_STATE):
         raise SettingsError(reason)
     with ExitStack() as stack:
         in_use, starting = (stack.enter_context(_open(state / name)) for name in state_folder.LOCKS)
@@ -128,7 +138,9 @@ def reset(state: Path) -> list[str] | None:
 def _start(state: Path) -> Servers:
     account = Account()
     try:
-        return Servers(Postgresql(state, account).start(), Valkey(state, account).start())
+        postgresql, valkey = Postgresql(state, account), Valkey(state, account)
+        urls = postgresql.start(), valkey.start()
+        return Servers(*urls, state, (postgresql.process(), valkey.process()))
     except (OSError, PipelineError) as error:
         if reason := shortage(state):
             raise PipelineError(reason) from error

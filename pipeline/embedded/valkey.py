@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline import queue
 from pipeline.embedded.account import Account
 from pipeline.embedded.private_file import password, write_private
-from pipeline.embedded.server import Server
+from pipeline.embedded.server import Server, ServerProcess
 from pipeline.embedded.software import reachable
 from pipeline.errors import SettingsError
 
@@ -32,6 +32,9 @@ class Valkey:
             self._account.own_folder(self._folder)
             port = self._server.start(partial(self._launch, self._binary()), self._answers)
         return self._url(port)
+
+    def process(self) -> ServerProcess:
+        return self._server.process()
 
     def stop(self) -> None:
         self._server.stop()

@@ -22,11 +22,13 @@ from rq.results import Result
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from pipeline import stop
+from pipeline.errors import RetryLaterError
 from pipeline.ledger import MissingChunk
 from pipeline.queue.job import CHUNK_TIMEOUT, INSTALLATION, RETRIES, LoadChunk, call
 from pipeline.queue.rq_queue import Chunks
-from pipeline.queue.server import connected, translating, warn_about_eviction
+from pipeline.queue.server import connected, memory_shortage, translating, warn_about_eviction
 from pipeline.queue.worker import ChunkWorker
+from pipeline.waiting import Seldom
 
 PRODUCING_TTL = 10  # seconds after which a producer that says nothing is gone
 PRODUCING_INTERVAL = 2.0  # seconds between its saying so
@@ -35,7 +37,8 @@ LONGEST_REASON = 1 << 16  # bytes of a failure's traceback
 SEPARATOR = "_"  # between the keys of chunks in a job's id
 LONGEST_SHOWN = 500  # characters of its last line
 DISCARD_POLL = 0.1  # seconds
-RESTART_PAUSE = 1.0  # seconds until a worker starts anew after Redis was lost
+RESTART_PAUSE = 1.0  # seconds until a worker starts anew after Redis was lost; twice as long each time
+LONGEST_RESTART_PAUSE = 16.0  # seconds; from then on there is a warning a minute
 
 logger = logging.getLogger(__name__)
 
@@ -68,9 +71,9 @@ class ChunkQueue:
 
     @classmethod
     def at(cls, url: str, name: str, installation: str) -> "ChunkQueue":
-        """The queue on the server at `url`; raises SettingsError, naming REDIS_URL, if it cannot be reached.
+        """The queue on the server at `url`; warns of a server that may evict what is on the queue.
 
-        Warns of a server that may evict what is on the queue.
+        Raises SettingsError, naming REDIS_URL, if that is no URL, CannotConnectError if the server does not serve.
         """
         connection = connected(url)
         warn_about_eviction(connection)
@@ -144,6 +147,11 @@ class ChunkQueue:
         )
 
     @translating()
+    def shortage(self) -> str | None:
+        """Why workers cannot register although they run, with the remedy; None if Redis has memory left."""
+        return memory_shortage(self.connection)
+
+    @translating()
     def bring_forward(self, chunk: MissingChunk) -> bool:
         """Makes a chunk that waits on the queue the next one to be taken; returns whether it waits there."""
         return any(map(self._chunks.bring_forward, self._waiting_jobs({chunk.key})))
@@ -179,22 +187,32 @@ class ChunkQueue:
             self._discard(job_id)
         return bool(keys & state.under_way)
 
+    def rewrite_log(self) -> None:
+        """Has Redis rewrite its append-only file, which still holds the rows of chunks that are gone, if it may."""
+        with suppress(redis.RedisError):
+            persistence: Any = self.connection.info("persistence")
+            if persistence["aof_enabled"]:
+                self.connection.bgrewriteaof()
+
     def work(self, load_chunk: LoadChunk, *, burst: bool = False) -> None:
         """Loads chunks with `load_chunk` until told to stop by SIGTERM; finishes the one in hand.
 
         SIGINT does the same and then raises Stopped. With `burst` it ends when the queue is empty.
-        Whatever else ends RQ's loop, such as Redis being away for longer, it starts anew.
+        Whatever else ends RQ's loop, such as Redis being away for longer, it starts anew, after growing pauses.
         """
+        pause, warnings = RESTART_PAUSE, Seldom()
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
         while True:
-            worker = None
+            worker, begun = None, time.monotonic()
             try:
                 worker = ChunkWorker(self._chunks, load_chunk)
                 worker.work(burst=burst, logging_level=None)
             except StopRequested:
                 pass  # told so while it was signing off
             except redis.RedisError as error:
-                logger.warning("Redis does not serve: %s; trying again in %g s", error, RESTART_PAUSE)
+                if pause < LONGEST_RESTART_PAUSE or warnings.is_due():
+                    reason = self._shortage_seen() or f"Redis does not serve: {error}"
+                    logger.warning("%s; trying again in %g s", reason, pause)
             finally:
                 for number, handler in handlers.items():
                     signal.signal(number, handler)
@@ -202,7 +220,15 @@ class ChunkQueue:
                 raise stop.Stopped(signal.SIGINT)
             if worker and (worker.stopped_by or worker.has_emptied_queue):
                 return
-            time.sleep(RESTART_PAUSE)
+            if time.monotonic() - begun > LONGEST_RESTART_PAUSE:  # it has worked
+                pause = RESTART_PAUSE
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_RESTART_PAUSE)
+
+    def _shortage_seen(self) -> str | None:
+        with suppress(RetryLaterError):
+            return self.shortage()
+        return None
 
     def _enqueue(self, job_id: str, members: Sequence[tuple[MissingChunk, str]]) -> bool:
         first, more = members[0][0], f" and {len(members) - 1} more" if len(members) > 1 else ""

@@ -21,6 +21,8 @@ MAINTENANCE_LOCK = 5  # seconds that one worker at a time has for maintenance; R
 JOB_ID = re.compile(rb"[A-Za-z0-9_-]{1,8000}")  # of a hundred small chunks: about 3,000
 EXECUTION = re.compile(JOB_ID.pattern + rb":[A-Za-z0-9_-]{1,200}")  # job id and execution id
 
+LONGEST_SHOWN = 200  # bytes of an entry
+DROPS_NAMED = 3  # between two looks for abandoned chunks
 FAILURES_KEPT = 64  # failed jobs; the producer brings the chunks of others back as well
 PUT_BACK = "if redis.call('LREM', KEYS[1], 1, ARGV[1]) > 0 then redis.call('RPUSH', KEYS[2], ARGV[1]) end"
 BRING_FORWARD = """
@@ -110,7 +112,7 @@ class Chunks(Queue):
                     else:
                         record_job_failure(job, "AbandonedJobError: the worker that had it is gone", pipe)
             else:
-                logger.warning("an entry of the StartedJobRegistry has no job and is dropped: %r", entry[:50])
+                _dropped.add(entry)
             pipe.zrem(self.started_job_registry.key, entry)
             pipe.execute()
 
@@ -133,6 +135,10 @@ class Chunks(Queue):
     def requeue(self, job: Job, pipeline: "Pipeline") -> None:
         """Puts a job back on the queue as if no worker had taken it; all its retries are left."""
         self._enqueue_job(job, pipeline=pipeline)
+
+    def tell_dropped(self) -> None:
+        """Logs how many entries without a job were dropped since it was called last, beyond those that were named."""
+        _dropped.tell()
 
     def forget_oldest_failures(self) -> None:
         """Keeps the 64 failed jobs that expire last: each has its rows, and memory must not grow with their number.
@@ -160,4 +166,26 @@ class Chunks(Queue):
 
 def _drop(connection: "Redis", queue_key: str, entry: Any) -> None:
     connection.lrem(IntermediateQueue.get_intermediate_queue_key(queue_key), 1, entry)
-    logger.warning("an entry of the queue has no job and is dropped: %r", entry[:50])
+    _dropped.add(entry)
+
+
+class DroppedEntries:
+    """Entries of the queue that had no job: the first few are logged one by one, others as a number."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def add(self, entry: bytes) -> None:
+        self._count += 1
+        if self._count <= DROPS_NAMED:
+            shown = entry[:LONGEST_SHOWN].decode(errors="replace")
+            logger.warning("an entry of the queue has no job and is dropped: %s", shown)
+
+    def tell(self) -> None:
+        """Logs how many more there were, and begins anew."""
+        if self._count > DROPS_NAMED:
+            logger.warning("%d more entries of the queue had no job and were dropped", self._count - DROPS_NAMED)
+        self._count = 0
+
+
+_dropped = DroppedEntries()

@@ -1,6 +1,8 @@
 """The Redis server: how it is reached, and its errors translated."""
 
 import logging
+import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,10 +13,12 @@ from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from pipeline.errors import PipelineError, RetryLaterError, SettingsError
+from pipeline.errors import CannotConnectError, PipelineError, RetryLaterError, SettingsError
 
 CONNECT_TIMEOUT = 5  # seconds
 ANSWER_TIMEOUT = 8  # seconds until a server that does not answer counts as lost; longer than a worker's wait for a job
+MORE_MEMORY = "raise its maxmemory or lower QUEUE_LIMIT"
+NEARLY_FULL = 0.95  # of maxmemory: buffers of clients come and go, and a server that evicts stays below it
 RETRIES = 3  # of each command, within about 1.5 s, when the connection was lost; a stop must not take longer than 10 s
 
 # The server cannot serve now, and the same command can succeed later.
@@ -30,7 +34,10 @@ logger = logging.getLogger(__name__)
 
 
 def connected(url: str) -> "Redis":
-    """A connection to the server at `url`; raises SettingsError, naming REDIS_URL, if it cannot be reached."""
+    """A connection to the server at `url`.
+
+    Raises SettingsError, naming REDIS_URL, if that is no URL, CannotConnectError if the server does not serve.
+    """
     try:
         with Redis.from_url(
             url, socket_connect_timeout=CONNECT_TIMEOUT, socket_timeout=ANSWER_TIMEOUT, retry=None
@@ -44,9 +51,14 @@ def connected(url: str) -> "Redis":
         ) from None
     except redis.RedisError as error:
         parts = urlsplit(url)
-        raise SettingsError(
-            f"REDIS_URL: cannot use Redis at {parts.hostname}:{parts.port or 6379}: {error};"
-            " start the server or correct the setting"
+        cause = error.__cause__ or error.__context__
+        raise CannotConnectError(
+            f"cannot use Redis at {parts.hostname}:{parts.port or 6379}: {error}",
+            is_permanent=isinstance(error, redis.AuthenticationError)
+            or not isinstance(error, TRANSIENT)
+            or isinstance(cause, ssl.SSLError)
+            or (isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN),
+            is_answered=not isinstance(cause, OSError),
         ) from None
     return Redis.from_url(
         url,
@@ -74,6 +86,18 @@ def warn_about_eviction(connection: "Redis") -> None:
         )
 
 
+def memory_shortage(connection: "Redis") -> str | None:
+    """Why the server takes no more keys, with the remedy; None if it does, or does not permit INFO."""
+    try:
+        memory: Any = connection.info("memory")
+    except redis.RedisError:
+        return None
+    used, limit = memory["used_memory"], memory.get("maxmemory", 0)
+    if not limit or used < NEARLY_FULL * limit:
+        return None
+    return f"Redis is out of memory ({used / 2**20:.1f} of {limit / 2**20:.1f} MiB used); {MORE_MEMORY}"
+
+
 def answers(url: str) -> bool:
     """Whether a server at `url` answers now, for its password."""
     try:
@@ -88,6 +112,8 @@ def translating() -> Iterator[None]:
     """Turns the client's errors into the project's; as a decorator too."""
     try:
         yield
+    except redis.exceptions.OutOfMemoryError:
+        raise RetryLaterError(f"Redis is out of memory; {MORE_MEMORY}") from None
     except TRANSIENT as error:
         raise RetryLaterError(f"Redis does not serve: {error}") from None
     except redis.RedisError as error:

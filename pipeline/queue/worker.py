@@ -92,14 +92,23 @@ class ChunkWorker(SimpleWorker):
             raise
 
     def _finalize_failure(self, job: Job, queue: Queue, execution: Execution, exc_info: Any) -> None:
-        """Records a failure; a job that is only put back on the queue counts as no failure of job or worker."""
-        if not isinstance(exc_info[1], PutBackError):
+        """Records a failure. A job that is put back on the queue, or that is gone from Redis meanwhile, is none."""
+        error = exc_info[1]
+        # A late heartbeat writes a field of a job that is gone again. A forged job may never have had data.
+        is_gone = not isinstance(error, RefusedJobError) and not self.connection.hexists(job.key, "data")
+        if not is_gone and not isinstance(error, PutBackError):
             super()._finalize_failure(job, queue, execution, exc_info)
             return
-        logger.debug("%s goes back on the queue: %s", job.description, exc_info[1])
         with self.connection.pipeline() as pipeline:
             self.cleanup_execution(job, pipeline, execution)
-            self._queue.requeue(job, pipeline)
+            if is_gone:
+                logger.info(
+                    "%s: its job is gone from Redis; another worker has ended it, or Redis was emptied", job.description
+                )
+                pipeline.delete(job.key)
+            else:
+                logger.debug("%s goes back on the queue: %s", job.description, error)
+                self._queue.requeue(job, pipeline)
             pipeline.execute()
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
@@ -147,6 +156,7 @@ class ChunkWorker(SimpleWorker):
         self.connection.hset(self.key, mapping=self.serialize())
         self.heartbeat()
         _trying(worker_registration.register, self)
+        self._queue.tell_dropped()
         if self._queue.acquire_maintenance_lock():
             for entry in self._queue.abandoned():
                 _trying(self._queue.take_up, entry)

@@ -46,7 +46,7 @@ def describe_earlier_loads(database: Database, project: Sequence[Dataset]) -> No
 
 def script(database: Database, wanted: Wanted) -> str:
     """What `bring_up_to_date` would run, for psql; empty if it would do nothing."""
-    database.check_reachable()
+    database.connect()
     parts = [] if is_current(database) else [SCHEMA.read_text(encoding="utf-8")]
     if statements := planned_statements(database, wanted):
         parts.append(";\n\n".join(("BEGIN", LOCK, *statements, "COMMIT;")))

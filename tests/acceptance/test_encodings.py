@@ -48,7 +48,7 @@ def test_a_database_that_is_not_utf8_is_refused(commands: Commands, services: Se
                 ended = commands.run(*command, DATABASE_URL=url)
                 assert (ended.returncode, encoding in ended.stderr) == (2, True), ended.stderr
             with pytest.raises(SettingsError):
-                Database(url, "tests").check_reachable()
+                Database(url, "tests").connect()
         finally:
             cursor.execute("DROP DATABASE not_utf8 WITH (FORCE)")
             connection.close()

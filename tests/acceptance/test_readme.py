@@ -19,6 +19,16 @@ ELSEWHERE = {
     "docker-compose run --rm producer": "tests/compose",
     "docker-compose run --rm exporter": "tests/compose",
     "docker-compose exec worker rq info": "tests/compose",
+    "DATA=./generated docker-compose up --scale worker=4": "tests/compose",
+    "docker-compose up --build": "tests/compose",
+    "docker-compose run --rm producer python -m pipeline check /data/places.csv /data/people.csv": "tests/compose",
+    "docker-compose run --rm producer python -m producer --dry-run": "tests/compose",
+    "docker-compose run --rm producer python -m producer --forget people.csv": "tests/compose",
+    "docker-compose down": "tests/compose",
+    "docker-compose down -v": "tests/compose",
+    "docker-compose up -d producer worker > up.log 2>&1 &&"
+    " docker-compose run -T --rm --use-aliases exporter": "tests/compose",
+    "docker-compose -f docker-compose.yml -f docker-compose.secrets.yml up": "tests/compose",
     "export RQ_REDIS_URL=redis://:pipeline@127.0.0.1:16379 RQ_QUEUE_CLASS=pipeline.queue.Chunks": "tests/compose",
     ".venv/bin/rq info": "tests/compose",
     "make bench-peers": "installs other people's tools",
@@ -66,7 +76,7 @@ def test_the_stages_by_hand_run_as_the_readme_has_them(services: Services, tmp_p
 
 def test_every_setting_of_the_readme_is_a_setting_of_its_commands(services: Services) -> None:
     table = re.findall(r"^\| `(\w+)` \| (?:`(--[\w-]+)`)? *\| ([\w, ]+) \|", README, re.MULTILINE)
-    assert len(table) == 21
+    assert len(table) == 24
     for variable, flag, commands in table:
         names = ["producer", "worker", "exporter", "run"] if commands == "all" else commands.split(", ")
         for name in names:
@@ -87,3 +97,12 @@ def test_every_test_that_the_guarantees_name_exists() -> None:
     there = {name for path in PROJECT.glob("tests/**/*.py") for name in re.findall(r"def (test_\w+)", path.read_text())}
     assert named
     assert named <= there
+
+
+def test_every_variable_that_compose_takes_stands_in_the_example_of_a_dotenv_file() -> None:
+    taken = set()
+    for name in ("docker-compose.yml", "docker-compose.secrets.yml"):
+        text = (PROJECT / name).read_text(encoding="utf-8")
+        taken |= set(re.findall(r"(?<!\$)\$\{(\w+)", text)) | set(re.findall(r"^ +([A-Z_]+):$", text, re.MULTILINE))
+    example = (PROJECT / ".env.example").read_text(encoding="utf-8")
+    assert taken == set(re.findall("^([A-Z_]+)=", example, re.MULTILINE))

@@ -26,9 +26,9 @@ WRONG_PASSWORD = re.compile(r"//(.*):.*@")
         ("exporter", {"LOG_FORMAT": "xml"}, 2, ["LOG_FORMAT", "'xml'", "'text', 'json'"]),
         (
             "worker",
-            {"DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/x"},
+            {"DATABASE_URL": "postgresql://u:secret@host.invalid:1/x"},
             2,
-            ["DATABASE_URL", "127.0.0.1:1", "start"],
+            ["DATABASE_URL", "host.invalid:1", "correct"],
         ),
         ("worker", {"DATABASE_URL": "mysql://u:secret@127.0.0.1/x"}, 2, ["DATABASE_URL", "postgresql://"]),
         ("worker", {"DATABASE_URL": ""}, 2, ["DATABASE_URL"]),
@@ -38,7 +38,7 @@ WRONG_PASSWORD = re.compile(r"//(.*):.*@")
             2,
             ["DATABASE_URL", "password authentication failed", "correct"],
         ),
-        ("worker", {"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, 2, ["REDIS_URL", "127.0.0.1:1", "start"]),
+        ("worker", {"REDIS_URL": "redis://:secret@host.invalid:1/0"}, 2, ["REDIS_URL", "host.invalid:1", "correct"]),
         ("worker", {"REDIS_URL": "http://127.0.0.1"}, 2, ["REDIS_URL", "redis://"]),
         (
             "worker",

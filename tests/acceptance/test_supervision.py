@@ -55,9 +55,10 @@ def test_a_run_whose_workers_are_killed_again_and_again_ends_with_the_reason(run
 
 def test_a_run_whose_settings_no_worker_can_use_ends_at_once(commands: Commands, pipeline: Pipeline) -> None:
     generate(pipeline.data, people=100)
-    ended = commands.run("pipeline", "run", "--data", str(pipeline.data), REDIS_URL="redis://127.0.0.1:1/0", timeout=10)
+    url = "redis://host.invalid/0"
+    ended = commands.run("pipeline", "run", "--data", str(pipeline.data), REDIS_URL=url, timeout=10)
     assert ended.returncode == 2
-    assert "REDIS_URL: cannot use Redis at 127.0.0.1:1" in ended.stderr
+    assert "REDIS_URL: cannot use Redis at host.invalid:6379" in ended.stderr
     assert "another one is started" not in ended.stderr
 
 

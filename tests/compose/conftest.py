@@ -8,9 +8,10 @@ import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import quote
 
 import pytest
 
@@ -21,6 +22,13 @@ from tests.conftest import generate, wait_until
 REQUIRED = bool(os.environ.get("COMPOSE_REQUIRED"))  # set where an engine is there for certain: then no test is skipped
 PEOPLE = 50_000
 CHUNK_ROWS = 500
+OWNER = 1234  # of the data folder, which is closed to others
+# Whatever a user may choose; nothing of it is escaped.
+PASSWORDS = {
+    "POSTGRES_PASSWORD": "p@ss \"w\\o%41rd' $HOME:/?#ä",
+    "STAGE_PASSWORD": " st@ge'\"\\ %2F:/?#ö ",
+    "REDIS_PASSWORD": "r@dis \"\\' %25:/?#ü $HOME",
+}
 
 
 @dataclass(frozen=True)
@@ -30,10 +38,12 @@ class Stack:
     checkout: Path
     compose: list[str]
     environment: dict[str, str]
+    up_log: Path  # what the foreground of its `up` shows
+    shown_while_loading: str  # what it had shown when the exporter began to wait for the producer
 
     @property
     def data(self) -> Path:
-        return self.checkout / "data"
+        return self.checkout / "generated"
 
     @property
     def project(self) -> str:
@@ -41,25 +51,31 @@ class Stack:
 
     @property
     def redis_url(self) -> str:
-        return f"redis://:pipeline@127.0.0.1:{self.environment['REDIS_PORT']}/0"
+        password = quote(PASSWORDS["REDIS_PASSWORD"], safe="")
+        return f"redis://:{password}@127.0.0.1:{self.environment['REDIS_PORT']}/0"
 
     @property
     def database_url(self) -> str:
-        return f"postgresql://pipeline:pipeline@127.0.0.1:{self.environment['POSTGRES_PORT']}/pipeline"
+        password = quote(PASSWORDS["POSTGRES_PASSWORD"], safe="")
+        return f"postgresql://pipeline:{password}@127.0.0.1:{self.environment['POSTGRES_PORT']}/pipeline"
 
-    def run(self, *arguments: str, timeout: float = 300) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self, *arguments: str, timeout: float = 300, files: tuple[str, ...] = (), **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [*self.compose, *arguments],
+            [*self.compose, *(part for file in files for part in ("-f", file)), *arguments],
             cwd=self.checkout,
-            env=self.environment,
+            env={**self.environment, **environment},
             capture_output=True,
             text=True,
             timeout=timeout,
         )
 
     def containers(self, service: str) -> list[str]:
-        """The containers of a service, also those that have ended."""
-        return self.run("ps", "-a", "-q", service).stdout.split()
+        """The containers of a service that `up` made, also those that have ended."""
+        labels = {"project": self.project, "service": service, "oneoff": "False"}
+        filters = [f"--filter=label=com.docker.compose.{name}={value}" for name, value in labels.items()]
+        return docker("ps", "-a", "-q", *filters).split()
 
     def rows(self, statement: str) -> list[tuple]:
         with Database(self.database_url, "tests").transaction() as tx:
@@ -77,6 +93,10 @@ class Stack:
     def give_data_to(self, owner: int) -> None:
         for path in (self.data, *self.data.iterdir()):
             os.chown(path, owner, owner)
+
+    def up(self, *files: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """`up` as cron calls it: ends with the exporter, and stops everything."""
+        return self.run("up", "--exit-code-from", "exporter", files=files, **environment)
 
     def inspect(self, container: str) -> dict:
         return json.loads(docker("inspect", container))[0]
@@ -133,16 +153,21 @@ def stack(engine: None) -> Iterator[Stack]:  # noqa: ARG001
         for name in filter(None, listed.stdout.split("\0")):
             (checkout / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(PROJECT / name, checkout / name)
-        generate(checkout / "data", PEOPLE)
+        generate(checkout / "generated", PEOPLE)
+        subprocess.run(["chmod", "-R", "go=", checkout], check=True)  # as under umask 077
         environment = {
             **os.environ,
+            **PASSWORDS,
             "COMPOSE_PROJECT_NAME": f"pipeline{os.getpid()}",
+            "DATA": "./generated",
             "POSTGRES_PORT": str(free_port()),
             "REDIS_PORT": str(free_port()),
             "CHUNK_ROWS": str(CHUNK_ROWS),
         }
-        stack = Stack(checkout, compose, environment)
         up_log = Path(folder) / "up.log"
+        stack = Stack(checkout, compose, environment, up_log, "")
+        if os.geteuid() == 0:
+            stack.give_data_to(OWNER)
         with up_log.open("w") as output:
             up = subprocess.Popen(
                 [*compose, "up", "--build", "--scale", "worker=4"],
@@ -152,12 +177,14 @@ def stack(engine: None) -> Iterator[Stack]:  # noqa: ARG001
                 stderr=subprocess.STDOUT,
             )
         try:
-            wait_until(lambda: up.poll() is not None or _exporter_has_ended(stack), timeout=600)
+            wait_until(lambda: up.poll() is not None or "waiting for the producer" in up_log.read_text(), timeout=600)
+            stack = replace(stack, shown_while_loading=up_log.read_text())
+            wait_until(lambda: up.poll() is not None or _state(stack, "exporter") == ["exited"], timeout=120)
             assert up.poll() is None, up_log.read_text()
             yield stack
         finally:
             up.terminate()
-            up.wait(60)
+            up.wait(90)
             down = stack.run("down", "-v", "--remove-orphans", "--rmi", "local")
             assert down.returncode == 0, down.stderr
 
@@ -168,5 +195,5 @@ def _without(what: str) -> NoReturn:
     pytest.skip(what)
 
 
-def _exporter_has_ended(stack: Stack) -> bool:
-    return [stack.inspect(one)["State"]["Status"] for one in stack.containers("exporter")] == ["exited"]
+def _state(stack: Stack, service: str) -> list[str]:
+    return [stack.inspect(one)["State"]["Status"] for one in stack.containers(service)]

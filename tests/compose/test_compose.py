@@ -9,13 +9,59 @@ import pytest
 
 from pipeline.database import Database
 from tests.compose.conftest import CHUNK_ROWS, PEOPLE, Stack, docker
-from tests.conftest import expected_people
+from tests.conftest import expected_people, wait_until
 
 
 def test_the_exporter_exits_0_with_the_right_summary(stack: Stack) -> None:
     [exporter] = stack.containers("exporter")
     assert stack.inspect(exporter)["State"]["ExitCode"] == 0, docker("logs", exporter)
     assert (stack.data / "summary_output.json").read_bytes() == (stack.data / "sample_output.json").read_bytes()
+
+
+def test_the_foreground_shows_progress_from_the_start_and_at_the_end_the_summary_and_how_to_stop(stack: Stack) -> None:
+    assert "waiting for the producer" in stack.shown_while_loading
+    assert "rows queued" not in stack.shown_while_loading
+    wait_until(lambda: "Ctrl-C stops them" in stack.up_log.read_text())
+    shown = stack.up_log.read_text()
+    texts = ("people.csv: 50,000 of 50,000 rows queued", "; 0 deleted", "summary_output.json", "Ctrl-C stops them")
+    places = [shown.index(text) for text in texts]
+    assert places == sorted(places)
+    assert "ERROR" not in shown
+
+
+def test_no_row_stays_on_the_volume_of_redis(stack: Stack) -> None:
+    rows = [row for row in (stack.data / "people.csv").read_text().splitlines() if row.isascii()]
+    patterns = [part for row in rows[:: PEOPLE // 20] for part in ("-e", row)]
+    grep = ("sh", "-c", 'cat /data/appendonlydir/* | grep -a -c -F "$@"', "sh")
+    assert stack.run("exec", "-T", "redis", *grep, *patterns).stdout.strip() == "0"
+
+
+def test_no_run_loads_another_folder_than_the_one_that_is_named(stack: Stack) -> None:
+    """The shipped data folder is there too."""
+    assert (stack.checkout / "data" / "people.csv").exists()
+    assert stack.rows("SELECT name, row_count FROM sources JOIN loads ON source_id = sources.id ORDER BY 1") == [
+        ("people.csv", PEOPLE),
+        ("places.csv", 113),
+    ]
+
+
+def test_check_and_dry_run_see_the_named_folder(stack: Stack) -> None:
+    run = ("run", "-T", "--rm", "producer", "python", "-m")
+    check = stack.run(*run, "pipeline", "check", "/data/places.csv", "/data/people.csv")
+    assert check.returncode == 0, check.stderr
+    assert "/data/people.csv: in order" in check.stderr
+    preview = stack.run(*run, "producer", "--dry-run")
+    assert preview.returncode == 0, preview.stderr
+    assert "people.csv" in preview.stdout
+
+
+def test_run_exporter_starts_at_once_and_no_producer(stack: Stack) -> None:
+    [producer] = stack.containers("producer")
+    before = stack.inspect(producer)["State"]
+    exporter = stack.run("run", "--rm", "exporter")
+    assert exporter.returncode == 0, exporter.stderr
+    assert "waiting for the producer" not in exporter.stderr
+    assert stack.inspect(producer)["State"] == before
 
 
 def test_four_workers_share_the_chunks_and_rq_info_shows_them_from_host_and_container(stack: Stack) -> None:
@@ -48,8 +94,7 @@ def test_the_table_holds_the_rows_of_the_file(stack: Stack) -> None:
 
 
 def test_the_workers_are_connected_with_the_rights_of_their_role(stack: Stack) -> None:
-    url = f"postgresql://pipeline:pipeline@127.0.0.1:{stack.environment['POSTGRES_PORT']}/pipeline"
-    with Database(url, "tests").transaction() as tx:
+    with Database(stack.database_url, "tests").transaction() as tx:
         users = tx.rows(
             "SELECT usename, count(*) FROM pg_stat_activity WHERE application_name = 'pipeline worker' GROUP BY 1"
         )

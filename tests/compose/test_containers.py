@@ -4,10 +4,11 @@ import gzip
 import json
 import os
 import re
+import time
 
 import pytest
 
-from tests.compose.conftest import PEOPLE, Stack, docker
+from tests.compose.conftest import PASSWORDS, PEOPLE, Stack, docker
 from tests.conftest import wait_until
 
 SERVERS_AND_WORKER = ("postgres", "redis", "worker")  # what keeps running
@@ -71,14 +72,46 @@ def test_the_exporter_is_the_owner_of_the_data_folder_and_nothing_more(stack: St
     assert rights(status) == NOTHING
 
 
-def test_only_the_exporter_starts_with_capabilities(stack: Stack) -> None:
+def test_only_what_becomes_the_owner_of_the_data_folder_starts_with_capabilities(stack: Stack) -> None:
     for service in (*SERVERS_AND_WORKER, *STAGES_THAT_END):
         host = stack.inspect(stack.containers(service)[0])["HostConfig"]
         assert host["ReadonlyRootfs"]
         assert host["CapDrop"] == ["ALL"]
         assert not host["Privileged"]
         added = {name.removeprefix("CAP_") for name in host["CapAdd"] or ()}
-        assert added == ({"SETUID", "SETGID", "SETPCAP"} if service == "exporter" else set())
+        becomes_owner = service in ("producer", "exporter")
+        assert added == ({"KILL", "SETUID", "SETGID", "SETPCAP"} if becomes_owner else set())
+
+
+def test_logs_memory_and_processes_are_limited(stack: Stack) -> None:
+    for service in (*SERVERS_AND_WORKER, *STAGES_THAT_END):
+        inspected = stack.inspect(stack.containers(service)[0])
+        host = inspected["HostConfig"]
+        assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+        assert host["Memory"] >= 512 << 20
+        assert host["PidsLimit"] >= 64
+        assert host["Init"]
+        assert inspected["Config"]["StopTimeout"] >= 15
+        assert inspected["Config"]["Labels"]["org.opencontainers.image.title"] == "csv-pipeline"
+        assert (host["RestartPolicy"]["Name"] == "unless-stopped") == (service in SERVERS_AND_WORKER)
+        assert all(port["HostIp"] == "127.0.0.1" for ports in host["PortBindings"].values() for port in ports)
+
+
+@pytest.mark.parametrize("service", ["postgres", "redis"])
+def test_health_checks_are_rare_once_a_server_is_healthy(stack: Stack, service: str) -> None:
+    """Each costs as much as starting a container."""
+    [container] = stack.containers(service)
+    wait_until(lambda: stack.inspect(container)["State"]["Health"]["Status"] == "healthy", timeout=10)
+    began = time.time()
+    time.sleep(4)
+    period = ("--since", f"{began:.3f}", "--until", f"{time.time():.3f}")
+    checks = docker("events", *period, "--filter", f"container={container}", "--filter", "event=exec_start")
+    assert checks.count("exec_start") <= 1
+
+
+def test_postgresql_logs_neither_contexts_nor_statements(stack: Stack) -> None:
+    assert stack.rows("SHOW log_error_verbosity") == [("terse",)]
+    assert stack.rows("SHOW log_min_error_statement") == [("panic",)]
 
 
 def test_no_command_line_holds_a_password(stack: Stack) -> None:
@@ -93,12 +126,13 @@ def test_no_command_line_holds_a_password(stack: Stack) -> None:
             running = docker("top", container, "-eo", "pid,args")
             assert len(running.splitlines()) > 1
             shown += running
-        assert ":pipeline@" not in shown
-        assert service != "redis" or "pipeline" not in shown
+        for password in PASSWORDS.values():
+            assert json.dumps(password)[1:-1] not in shown
+            assert password not in shown
 
 
 def test_redis_asks_for_the_password_and_writes_every_chunk_to_its_log(stack: Stack) -> None:
-    def cli(*arguments: str, password: str = "pipeline") -> str:
+    def cli(*arguments: str, password: str = PASSWORDS["REDIS_PASSWORD"]) -> str:
         command = ("exec", "-T", "-e", f"REDISCLI_AUTH={password}", "redis", "redis-cli", *arguments)
         return stack.run(*command).stdout.strip()
 

@@ -1,5 +1,7 @@
 """Servers that a test may stop, kill and empty, and a run of real processes on which it brings a fault about."""
 
+import csv
+import json
 import shutil
 import signal
 import subprocess
@@ -29,6 +31,8 @@ CHUNK_ROWS = 2_000
 QUEUE_LIMIT = 16  # chunks; far fewer than a load has, so that the producer is under way as long as the workers
 WORKERS = 4
 STOP_TIMEOUT = 10.0  # seconds that a process told to stop may take
+IN_EACH_ROW = "Fiona\x1b[31m"  # a name that no log may hold, with an escape that would steer a terminal
+ROW_CONTENTS = ("Fiona", "\x1b")
 RECOVERY_TIMEOUT = 30.0  # seconds within which the chunk of a killed worker is taken up
 
 
@@ -104,7 +108,13 @@ def servers() -> Iterator[OwnServers]:
 
 @pytest.fixture(scope="session")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return generate(tmp_path_factory.mktemp("generated"), PEOPLE)
+    folder = generate(tmp_path_factory.mktemp("generated"), PEOPLE)
+    people = folder / "people.csv"
+    with people.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    with people.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *([IN_EACH_ROW, *row[1:]] for row in rows)])
+    return folder
 
 
 @dataclass
@@ -116,6 +126,7 @@ class Run:
     servers: OwnServers
     workers: list["subprocess.Popen[str]"] = field(default_factory=list)
     others: list["subprocess.Popen[str]"] = field(default_factory=list)
+    stopped: list["subprocess.Popen[str]"] = field(default_factory=list)  # workers
     thawing: list[tuple[float, "subprocess.Popen[str]"]] = field(default_factory=list)  # when a frozen one goes on
 
     @property
@@ -124,7 +135,7 @@ class Run:
 
     def start_workers(self, count: int = WORKERS) -> None:
         """Starts workers, and waits until they are on the queue."""
-        started = [self.commands.start("worker") for _ in range(count)]
+        started = [self.commands.start("worker", LOG_FORMAT="json") for _ in range(count)]
         self.workers += started
         wait_until(lambda: {worker.pid for worker in started} <= self.registered_workers())
 
@@ -146,7 +157,7 @@ class Run:
         return self._start("exporter", {"OUTPUT_DIR": str(self.pipeline.data), "DRAIN_TIMEOUT": "120"} | environment)
 
     def _start(self, stage: str, environment: dict[str, str]) -> "subprocess.Popen[str]":
-        process = self.commands.start(stage, **environment)
+        process = self.commands.start(stage, LOG_FORMAT="json", **environment)
         self.others.append(process)
         return process
 
@@ -205,6 +216,7 @@ class Run:
         for worker in self.workers:
             _, err = worker.communicate(timeout=max(0.1, end - time.monotonic()))
             assert worker.returncode == 0, err
+        self.stopped += self.workers
         self.workers.clear()
 
     def finish(self, producer: "subprocess.Popen[str]", exporter: "subprocess.Popen[str]") -> None:
@@ -239,6 +251,18 @@ class Run:
                 process.kill()
             process.communicate()
 
+    def check_logs(self) -> None:
+        """Of all processes, which have ended, and of the servers: JSON where it was asked for, no rows, no escapes."""
+        for process in (*self.workers, *self.others, *self.stopped):
+            out, err = process.communicate()
+            for line in err.splitlines():
+                assert line.startswith('{"time": '), f"not JSON: {line}"
+                json.loads(line)
+            assert not any(text in out + err for text in ROW_CONTENTS)
+        for log in ("postgresql.log", "valkey.log"):
+            text = (self.servers.state / log).read_text(errors="replace")
+            assert not any(each in text for each in ROW_CONTENTS)
+
 
 @pytest.fixture
 def run(commands: Commands, pipeline: Pipeline, servers: OwnServers, generated: Path) -> Iterator[Run]:
@@ -250,6 +274,7 @@ def run(commands: Commands, pipeline: Pipeline, servers: OwnServers, generated: 
     finally:
         run.end()
         servers.start()  # whatever the test did to them
+    run.check_logs()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -173,7 +173,7 @@ def test_a_forged_result_runs_nothing_in_the_exporter_and_costs_it_no_memory(run
     exporter = run.export()
     _, err = exporter.communicate(timeout=60)
     assert exporter.returncode == 1
-    assert re.search(r"error: places.csv chunk 1 .* failed every time: ", err)
+    assert re.search(r"\"places.csv chunk 1 .* failed every time: ", err)
     assert not marker.exists()
     run.start_workers()
     run.finish(run.produce(), run.export())

@@ -1,5 +1,6 @@
 """PostgreSQL or Redis frozen: every wait ends at DRAIN_TIMEOUT, within a few seconds, and names the server."""
 
+import json
 import subprocess
 import sys
 import time
@@ -23,8 +24,8 @@ def check_timed_out(process: "subprocess.Popen[str]", start: float, server: str)
     _, err = process.communicate(timeout=60)
     seconds = time.monotonic() - start
     assert process.returncode == 4, err
-    last = err.splitlines()[-1]
-    assert last.startswith(f"error: DRAIN_TIMEOUT: not done after {DRAIN_TIMEOUT} s: {server}"), err
+    last = json.loads(err.splitlines()[-1])["message"]
+    assert last.startswith(f"DRAIN_TIMEOUT: not done after {DRAIN_TIMEOUT} s: {server}"), err
     assert last.endswith("; run it again when the server answers")
     assert seconds < DRAIN_TIMEOUT + MOST_OVER
 

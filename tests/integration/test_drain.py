@@ -1,5 +1,6 @@
 """Drained means done: the ledger says so, not an empty queue; what cannot finish is an error."""
 
+import re
 import threading
 import time
 
@@ -7,8 +8,9 @@ import pytest
 
 from exporter import drain as module
 from exporter.drain import drain
+from pipeline import ledger
 from pipeline.database import Database
-from pipeline.errors import DrainTimeoutError, PipelineError
+from pipeline.errors import DrainTimeoutError, PipelineError, RefusedJobError, RetryLaterError
 from tests.conftest import PEOPLE, PLACES, Pipeline, queue_of
 
 JOBS = "rq:queue:chunks"
@@ -114,7 +116,8 @@ def test_the_wait_ends_at_its_timeout_and_says_what_is_missing(sealed: Pipeline)
     assert timed_out.value.exit_code == 4
     assert str(timed_out.value) == (
         "DRAIN_TIMEOUT: not done after 0.3 s: people.csv chunk 1 (rows 1 to 2) and 1 more are missing"
-        " and no worker is running; start one with `python -m worker` or `docker-compose up -d worker`"
+        " and no worker is running; start one with `python -m worker` or `docker-compose up -d worker`;"
+        " one that runs needs the same REDIS_URL and QUEUE_NAME"
     )
 
 
@@ -129,4 +132,54 @@ def test_that_no_worker_runs_is_said_with_the_command_that_starts_one(
     monkeypatch.setattr("pipeline.waiting.NO_WORKER_WARNING", 0.1)
     with pytest.raises(DrainTimeoutError):
         drain(sealed.database, sealed.queue, timeout=0.5)
-    assert len([message for message in caplog.messages if message.startswith("no worker is running; start one")]) == 1
+    [said] = [message for message in caplog.messages if "no worker is running; start one" in message]
+    assert said.startswith("waiting for 0 s: ")
+
+
+def test_that_no_worker_runs_is_said_again_from_time_to_time(
+    sealed: Pipeline, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pipeline.waiting.NO_WORKER_WARNING", 0.1)
+    monkeypatch.setattr("pipeline.waiting.REPEAT_INTERVAL", 0.5)
+    with pytest.raises(DrainTimeoutError):
+        drain(sealed.database, sealed.queue, timeout=2)
+    assert 3 <= len([message for message in caplog.messages if "no worker is running; start one" in message]) <= 4
+
+
+def test_a_redis_out_of_memory_is_named_and_not_the_workers(sealed: Pipeline) -> None:
+    connection = sealed.queue.connection
+    connection.config_set("maxmemory", "500kb")
+    try:
+        with pytest.raises(DrainTimeoutError) as timed_out:
+            drain(sealed.database, sealed.queue, timeout=0.3)
+    finally:
+        connection.config_set("maxmemory", "0")
+    assert re.search(
+        r"missing and no worker can register: Redis is out of memory \(\d+\.\d of 0\.5 MiB used\);"
+        r" raise its maxmemory or lower QUEUE_LIMIT$",
+        str(timed_out.value),
+    )
+
+
+def test_a_chunk_that_redis_has_no_memory_for_is_put_later_and_the_remedy_is_named(sealed: Pipeline) -> None:
+    with sealed.database.transaction() as tx:
+        chunk, *_ = ledger.missing_chunks(tx)
+    sealed.queue.connection.delete(JOBS)
+    sealed.queue.connection.config_set("maxmemory", "500kb")
+    try:
+        with pytest.raises(RetryLaterError, match=r"^Redis is out of memory; raise its maxmemory"):
+            sealed.queue.put((chunk, ""))
+    finally:
+        sealed.queue.connection.config_set("maxmemory", "0")
+
+
+def test_a_remedy_is_not_said_twice(sealed: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MISSING_GRACE", 0.2)
+
+    def refuse(*_: object) -> None:
+        raise RefusedJobError("it is another's; correct that, then run the producer again")
+
+    sealed.queue.work(refuse, burst=True)
+    with pytest.raises(PipelineError) as failed:
+        drain(sealed.database, sealed.queue, timeout=30)
+    assert str(failed.value).count("run the producer again") == 1

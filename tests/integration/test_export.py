@@ -14,7 +14,7 @@ import pytest
 from exporter import export as module
 from exporter.export import table
 from pipeline.database import Database
-from pipeline.errors import RetryLaterError, SettingsError
+from pipeline.errors import PipelineError, RetryLaterError
 from tests.conftest import PEOPLE, PLACES, Pipeline, expected_people, generate, wait_until
 from tests.integration.conftest import write_reports
 
@@ -224,8 +224,9 @@ def test_an_incomplete_load_gives_no_report(pipeline: Pipeline, output: Path) ->
 
 def test_a_folder_that_vanished_is_an_error(pipeline: Pipeline, output: Path) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
-    with pytest.raises(SettingsError, match="OUTPUT_DIR: cannot write into"):
+    with pytest.raises(PipelineError, match="OUTPUT_DIR: cannot write into") as raised:
         write_reports(pipeline.database, output / "gone")
+    assert raised.value.exit_code == 1
 
 
 def test_the_table_shows_each_country_with_its_count(tmp_path: Path) -> None:

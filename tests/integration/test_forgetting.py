@@ -1,10 +1,12 @@
 """Forgetting: no row of a source stays anywhere."""
 
+from pathlib import Path
+
 import pytest
 
 from pipeline.errors import InUseError, SettingsError
 from pipeline.forgetting import forget
-from tests.conftest import PEOPLE, PLACES, Pipeline
+from tests.conftest import PEOPLE, PLACES, Pipeline, wait_until
 
 SECRET = "Secretive"
 EVERYTHING = ("people", "rejected_rows", "load_chunks", "loads", "places_listings", "places", "counties", "countries")
@@ -30,6 +32,26 @@ def test_no_row_of_a_forgotten_source_stays_in_tables_or_queue(pipeline: Pipelin
     assert SECRET not in everywhere(pipeline)
     assert pipeline.queue.length() == 0
     assert len(pipeline.rows("SELECT * FROM places")) == 3
+
+
+@pytest.mark.parametrize("is_forgotten", [True, False])
+def test_no_row_stays_in_the_log_of_redis(pipeline: Pipeline, is_forgotten: bool) -> None:
+    """Neither after a load, when the exporter asks for it, nor when a source was forgotten."""
+    pipeline.load(places=PLACES, people=PEOPLE.replace("Kerr", SECRET))
+    folder = Path(pipeline.queue.connection.config_get("dir")["dir"]) / "appendonlydir"
+
+    def is_in_log() -> bool:
+        try:
+            return any(SECRET.encode() in file.read_bytes() for file in folder.iterdir())
+        except FileNotFoundError:  # it is being rewritten
+            return True
+
+    assert is_in_log()
+    if is_forgotten:
+        forget(pipeline.database, pipeline.queue, ["people.csv"])
+    else:
+        pipeline.queue.rewrite_log()
+    wait_until(lambda: not is_in_log())
 
 
 def test_failed_jobs_of_a_forgotten_source_go_too(pipeline: Pipeline) -> None:

@@ -94,14 +94,9 @@ def test_the_failure_that_others_come_from_is_kept_however_many_there_are(pipeli
     assert held(pipeline) == expected_people(pipeline.data)
 
 
-def test_a_chunk_that_is_put_back_leaves_no_trace_of_a_failure(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pipeline.write(places=PLACES, people=PEOPLE)
-    pipeline.produce()
-    places, people = pipeline.queue.connection.lrange(JOBS, 0, -1)
-    pipeline.queue.connection.delete(JOBS)
-    pipeline.queue.connection.rpush(JOBS, people, places)
+@pytest.fixture
+def counts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """What `rq info` says at the end of each worker: its jobs that succeeded, and those that failed."""
     counts: list[tuple[int, int]] = []
     register_death = Worker.register_death
 
@@ -111,6 +106,41 @@ def test_a_chunk_that_is_put_back_leaves_no_trace_of_a_failure(
         register_death(worker)
 
     monkeypatch.setattr("rq.worker.BaseWorker.register_death", noting_counts)
+    return counts
+
+
+@pytest.mark.parametrize("leaves", [{}, {"last_heartbeat": "2026-01-02T03:04:05.000000Z"}])
+def test_a_job_that_another_worker_has_ended_meanwhile_is_no_failure(
+    pipeline: Pipeline, counts: list[tuple[int, int]], caplog: pytest.LogCaptureFixture, leaves: dict[str, str]
+) -> None:
+    """As for a worker that comes back after its network was cut; its heartbeat may have written a field again."""
+    pipeline.write(places=PLACES)
+    pipeline.produce()
+    connection = pipeline.queue.connection
+
+    def load_as_another_does(load: int, number: int, text: str, installation: str | None) -> None:
+        pipeline.loader.load_chunk(load, number, text, installation)
+        [job] = connection.keys("rq:job:*")
+        connection.delete(job)
+        if leaves:
+            connection.hset(job, mapping=leaves)
+
+    pipeline.queue.work(load_as_another_does, burst=True)
+    assert [failed for _, failed in counts] == [0]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    assert pipeline.queue.state().failed == {}
+    assert connection.keys("rq:job:*") == connection.zrange("rq:wip:chunks", 0, -1) == []
+    pipeline.check_reconciliation()
+
+
+def test_a_chunk_that_is_put_back_leaves_no_trace_of_a_failure(
+    pipeline: Pipeline, counts: list[tuple[int, int]]
+) -> None:
+    pipeline.write(places=PLACES, people=PEOPLE)
+    pipeline.produce()
+    places, people = pipeline.queue.connection.lrange(JOBS, 0, -1)
+    pipeline.queue.connection.delete(JOBS)
+    pipeline.queue.connection.rpush(JOBS, people, places)
     pipeline.work()
     assert counts == [(2, 0)]
     assert len(pipeline.people()) == 4

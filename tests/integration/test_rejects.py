@@ -238,7 +238,8 @@ def test_more_rejects_than_allowed_leave_the_reports_as_they_were(pipeline: Pipe
     for enough in ("2", "10%", "100%"):
         exported = export(pipeline.database, find_reports(tmp_path, tmp_path), tmp_path, RowLimit.parse(enough))
         assert exported is not None
-        assert exported.rejected_kinds == [("date_of_birth is not a date (YYYY-MM-DD)", 2)]
+        [kind] = exported.rejected_kinds
+        assert (kind.kind, kind.row_count) == ("date_of_birth is not a date (YYYY-MM-DD)", 2)
     before = (tmp_path / "summary_output.json").stat().st_mtime_ns
     for too_few in ("1", "9.9%", "0"):
         with pytest.raises(TooManyRejectsError) as refused:

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from exporter import stamp
+from pipeline.database import Database
+from pipeline.errors import RetryLaterError
 from tests.conftest import PEOPLE, PLACES, Pipeline
 from tests.integration.conftest import start_exporter, write_reports
 
@@ -56,6 +58,28 @@ def test_a_failure_names_the_report_the_position_and_the_reason_and_leaves_the_o
     assert exported.files == others
     assert {path.name for path in output.iterdir()} == {stamp.NAME, *(path.name for path in others)}
     assert (output / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
+
+
+def test_a_report_that_the_server_cancels_is_that_reports_failure(
+    pipeline: Pipeline, output: Path, reports: Path
+) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    with pipeline.database.transaction() as tx:
+        tx.run(
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I SET statement_timeout = 2000', current_database()); END $$"
+        )
+    (reports / "zz.csv.sql").write_text("SELECT pg_sleep(600)")
+    exported = write_reports(Database(pipeline.services.database_url, "exporter"), output)
+    assert exported is not None
+    reason = "PostgreSQL error 57014 (QueryCanceled): canceling statement due to statement timeout"
+    assert list(map(str, exported.failures)) == [f"zz.csv.sql: {reason}; PostgreSQL tells no position"]
+    assert (output / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
+
+
+def test_a_load_that_the_server_cancels_is_retried_and_says_why(pipeline: Pipeline) -> None:
+    said = r"57014.*: canceling statement due to statement timeout$"
+    with pytest.raises(RetryLaterError, match=said), pipeline.database.transaction() as tx:
+        tx.run("SET LOCAL statement_timeout = '10ms'; SELECT pg_sleep(600)")
 
 
 def test_an_error_in_a_later_row_counts_as_well(pipeline: Pipeline, output: Path, no_reports: Path) -> None:

@@ -12,8 +12,9 @@ from psycopg2.errors import InsufficientPrivilege
 
 from exporter.export import export
 from exporter.report import find_reports
-from pipeline.database import Database
+from pipeline.database import Database, Transaction
 from pipeline.embedded.servers import Servers
+from pipeline.errors import SettingsError
 from pipeline.forgetting import forget_rows
 from pipeline.schema import SCHEMA, apply_schema
 from tests.conftest import PEOPLE, PLACES, Pipeline, at_once, named
@@ -246,6 +247,53 @@ def test_what_is_not_the_work_of_a_stage_is_refused(pipeline: Pipeline, url_of: 
 def test_nobody_can_log_in_as_a_role_of_a_stage(pipeline: Pipeline, stage: str) -> None:
     login = "SELECT rolcanlogin, rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = "
     assert pipeline.rows(f"{login} 'pipeline_{stage}'") == [(False, False, False, False)]
+
+
+@pytest.mark.parametrize(
+    ("stage", "user", "lacking"),
+    [
+        ("producer", "exporter", "INSERT on loads, INSERT on load_chunks"),
+        ("worker", "producer", "INSERT on rejected_rows"),
+        ("worker", "exporter", "UPDATE on load_chunks, INSERT on rejected_rows"),
+    ],
+)
+def test_a_stage_with_the_role_of_another_is_refused_at_start_with_the_rights_it_lacks(
+    url_of: Url, stage: str, user: str, lacking: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        Database(url_of(user), stage).check()
+    assert f"lacks rights of the {stage}: {lacking}; name a user who is a member of the role pipeline_{stage}" in str(
+        raised.value
+    )
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_with_its_own_role_is_not_refused(url_of: Url, stage: str) -> None:
+    Database(url_of(stage), stage).check()
+
+
+def test_a_stage_that_writes_is_refused_where_the_database_is_read_only(pipeline: Pipeline) -> None:
+    """The setting was overridden: rows were loaded into a database that is read-only."""
+    with pipeline.database.transaction() as tx:
+        tx.run(
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I SET default_transaction_read_only = on',"
+            " current_database()); END $$"
+        )
+    for stage in ("producer", "worker"):
+        with pytest.raises(SettingsError, match="is read-only for its user: default_transaction_read_only is on"):
+            Database(pipeline.services.database_url, stage).check()
+    Database(pipeline.services.database_url, "exporter").check()
+
+
+def test_a_standby_is_refused_by_stages_that_write_and_named(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Transaction, "rows", lambda *_, **__: [(True, True)])
+    with (
+        pipeline.database.transaction() as tx,
+        pytest.raises(SettingsError, match="is a standby, which can only be read"),
+    ):
+        pipeline.database.check_writable(tx)
 
 
 def test_an_owner_who_may_not_create_roles_can_apply_the_schema(

@@ -55,7 +55,11 @@ def test_each_bad_row_is_told_in_the_order_of_the_file(tmp_path: Path) -> None:
     write(tmp_path, things='id,n\na,1\n"b",x\na,2\nc,y\n')
     told: list[tuple[int, str]] = []
     list(check_module.check(tmp_path, (), on_bad_row=lambda _, bad: told.append((bad.row.line, str(bad.faults[0])))))
-    assert told == [(3, "n 'x' is not a number"), (4, "id 'a' is the key of an earlier row"), (5, "n 'y' is not a number")]
+    assert told == [
+        (3, "n 'x' is not a number"),
+        (4, "id 'a' is the key of an earlier row"),
+        (5, "n 'y' is not a number"),
+    ]
 
 
 def test_a_row_of_a_wrong_form_is_bad_also_where_every_field_may_be_empty() -> None:

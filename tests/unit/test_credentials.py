@@ -1,10 +1,13 @@
 """URLs with a password in them: refused without a word of it unless they can be read in one way only."""
 
 import re
+from urllib.parse import unquote, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipeline.credentials import check_url
+from pipeline.credentials import check_url, with_password
 from pipeline.errors import SettingsError
 
 POSTGRESQL = ("postgresql", "postgres")
@@ -76,3 +79,25 @@ def test_what_is_no_url_is_refused(url: str) -> None:
         check_url("SERVER_URL", url, POSTGRESQL, "an example")
     assert "secret" not in str(refused.value)
     assert refused.value.__context__ is None
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
+def test_a_password_by_itself_needs_no_encoding(password: str) -> None:
+    for url in ("postgresql://user@host:5432/name?sslmode=require", "redis://host:6379/0", "unix:///run/redis.sock"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SERVER_PASSWORD", password)
+            completed = with_password("SERVER_URL", url)
+        check_url("SERVER_URL", completed, (*POSTGRESQL, *REDIS), "an example")
+        before, after = urlsplit(url), urlsplit(completed)
+        assert unquote(after.password or "") == password
+        assert (after.username or "", after.hostname, after.path) == (
+            before.username or "",
+            before.hostname,
+            before.path,
+        )
+        assert after.query == before.query
+
+
+def test_a_url_that_has_a_password_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERVER_PASSWORD", "other")
+    assert with_password("SERVER_URL", "redis://:secret@host") == "redis://:secret@host"

@@ -32,6 +32,22 @@ def test_rows_that_were_done_before_count_neither_for_the_rate_nor_for_the_time_
     assert caplog.messages == ["loading: 1500 of 2000 rows, 100 rows/s, 5 s left"]
 
 
+def test_a_new_version_sealed_meanwhile_makes_no_number_negative(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    seconds = 0.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: seconds)
+    with caplog.at_level(logging.INFO), Progress("loading", 2_000, done=1_500) as bar:
+        seconds = 5.0
+        bar.set(0, 3_000)
+        seconds = 10.0
+        bar.set(1_000, 3_000)
+    assert caplog.messages == [
+        "loading: 0 of 3000 rows, 0 rows/s, time left unknown",
+        "loading: 1000 of 3000 rows, 200 rows/s, 10 s left",
+    ]
+
+
 def test_there_is_no_bar_if_all_was_done_before(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Terminal()
     monkeypatch.setattr("sys.stderr", screen)

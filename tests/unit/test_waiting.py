@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from pipeline import waiting
-from pipeline.errors import DrainTimeoutError, PipelineError, RetryLaterError
+from pipeline.errors import CannotConnectError, DrainTimeoutError, PipelineError, RetryLaterError
 from pipeline.waiting import Deadline, patiently
 
 
@@ -86,3 +86,24 @@ def test_retrying_ends_at_the_limit_of_the_process(clock: Clock, monkeypatch: py
 def test_other_errors_pass_a_deadline_unchanged(clock: Clock) -> None:
     with pytest.raises(PipelineError, match=r"^broken$"), Deadline(0):
         patiently(failing(clock, PipelineError("broken")))
+
+
+def test_a_server_that_is_starting_is_waited_for_as_long_as_is_set(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "pipeline.waiting")
+    attempts = []
+
+    def attempt() -> int:
+        attempts.append(1)
+        if len(attempts) < 3:
+            raise CannotConnectError("refused", is_permanent=False, is_answered=False)
+        return len(attempts)
+
+    monkeypatch.setattr(waiting, "_start_limit", 0.0)
+    with pytest.raises(DrainTimeoutError, match=r"^REDIS_URL: refused; retried for 0 s; start the server or correct"):
+        waiting.at_start(attempt, "REDIS_URL")
+    assert len(attempts) == 1
+    monkeypatch.setattr(waiting, "_start_limit", 10.0)
+    assert waiting.at_start(attempt, "REDIS_URL") == 3
+    assert caplog.text.count("waiting for a server that may be starting: refused") == 1

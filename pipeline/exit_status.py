@@ -1,0 +1,12 @@
+"""How a process has ended, in words."""
+
+import signal
+
+
+def describe_end(code: int | None) -> str:
+    """`code` is negative for a signal, and None if the system tells only the parent of the process."""
+    if code is None:
+        return "has ended"
+    if code < 0:
+        return f"was ended by signal {-code} ({signal.strsignal(-code)})"
+    return f"ended with exit code {code}"

@@ -1,0 +1,46 @@
+"""Exceptions that nothing catches: a log line each, which names the exception and its place without its text."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+COMMAND = """
+import sys, threading, weakref
+import click
+from pipeline import command
+
+class Thing:
+    def __del__(self):
+        raise ValueError("Fiona\\x1b[31m")
+
+def in_thread():
+    raise ValueError("Fiona\\x1b[31m")
+
+@click.command()
+@click.argument("where")
+@command.logging_options
+def main(where):
+    if where == "thread":
+        thread = threading.Thread(target=in_thread)
+        thread.start()
+        thread.join()
+    elif where == "destructor":
+        Thing()
+    else:
+        sys.excepthook(ValueError, ValueError("Fiona\\x1b[31m"), None)  # as C code does that prints an exception
+
+command.run(main, "test")
+"""
+
+
+@pytest.mark.parametrize("where", ["thread", "destructor", "library"])
+def test_an_uncaught_exception_is_one_json_line_without_its_text(where: str) -> None:
+    command = [sys.executable, "-c", COMMAND, where, "--log-format", "json"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    [line] = ended.stderr.splitlines()
+    entry = json.loads(line)
+    assert entry["level"] == "error"
+    assert entry["message"].startswith("uncaught ValueError")
+    assert "Fiona" not in line
