@@ -112,13 +112,14 @@ WHERE verdict IN ('repeats', 'belongs to another')
 ORDER BY met.row_number;
 
 -- name: displaced
--- Returns the rows that earlier ones have displaced: load, chunk, row number and outcome.
+-- Returns the rows of current loads that earlier ones have displaced: load, chunk, row number and outcome.
 SELECT held_load_id, load_chunks.number, held_row_number, held_outcome
 FROM met
 JOIN load_chunks
     ON load_chunks.load_id = held_load_id
     AND held_row_number BETWEEN load_chunks.first_row AND load_chunks.first_row + load_chunks.row_count - 1
 WHERE verdict = 'displaces'
+  AND held_load_id = (SELECT max(id) FROM loads WHERE loads.source_id = held_source_id)
 ORDER BY held_load_id, load_chunks.number, held_row_number;
 
 -- name: remove_gone
