@@ -39,7 +39,7 @@ class Servers:
 
 @dataclass(frozen=True)
 class RunningServers(Servers):
-    """Embedded servers, with what they need in order to serve."""
+    """Servers that this machine runs, with what can keep them from serving."""
 
     state: Path
     processes: tuple[ServerProcess, ...]
