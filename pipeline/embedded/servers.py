@@ -35,6 +35,12 @@ class Servers:
 
     database_url: str
     redis_url: str
+
+
+@dataclass(frozen=True)
+class RunningServers(Servers):
+    """Servers that this machine runs, with what can keep them from serving."""
+
     state: Path
     processes: tuple[ServerProcess, ...]
 
@@ -86,7 +92,7 @@ def _belongs_to(state: Path, owner: Path) -> str:
 
 
 @contextmanager
-def running(state: Path) -> Iterator[Servers]:
+def running(state: Path) -> Iterator[RunningServers]:
     """The servers with their state in `state`: started if no run has started them, stopped by the last one.
 
     Raises SettingsError if the wheels are not installed, or the folder cannot be used or is another checkout's,
@@ -135,12 +141,12 @@ def reset(state: Path) -> list[str] | None:
     return left
 
 
-def _start(state: Path) -> Servers:
+def _start(state: Path) -> RunningServers:
     account = Account()
     try:
         postgresql, valkey = Postgresql(state, account), Valkey(state, account)
         urls = postgresql.start(), valkey.start()
-        return Servers(*urls, state, (postgresql.process(), valkey.process()))
+        return RunningServers(*urls, state, (postgresql.process(), valkey.process()))
     except (OSError, PipelineError) as error:
         if reason := shortage(state):
             raise PipelineError(reason) from error

@@ -19,7 +19,7 @@ def test_a_run_whose_source_is_forgotten_ends_with_one_error(
     assert error == f"error: {forgotten}; to load it after all, run it again"
     assert not (pipeline.data / "summary_output.json").exists()
     assert pipeline.people() == []
-    assert pipeline.queue.state().failed == frozenset()
+    assert pipeline.queue.state().failed == {}
     assert pipeline.queue.length() == 0
 
 

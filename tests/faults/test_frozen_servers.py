@@ -66,8 +66,8 @@ def test_a_producer_that_waits_for_a_lock_ends_in_time_while_postgresql_is_froze
 def test_a_run_that_applies_the_schema_ends_in_time_while_postgresql_is_frozen(run: Run) -> None:
     with run.holding("LOCK TABLE installation IN ACCESS EXCLUSIVE MODE"):
         command = [sys.executable, "-m", "pipeline", "run", "--data", str(run.pipeline.data)]
-        timeout = ["--drain-timeout", str(DRAIN_TIMEOUT)]
-        process = start_process([*command, *timeout], run.commands.services.environment)
+        options = ["--drain-timeout", str(DRAIN_TIMEOUT), "--log-format", "json"]
+        process = start_process([*command, *options], run.commands.services.environment)
         run.others.append(process)
         wait_until(lambda: run.waiting_sessions("schema") == 1)
         with run.servers.frozen(run.servers.processes_of_postgresql()):

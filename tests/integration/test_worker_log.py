@@ -1,5 +1,8 @@
 """What workers say of a Redis that has lost something or takes nothing: rarely, and whole."""
 
+import time
+from types import SimpleNamespace
+
 import pytest
 
 from pipeline.queue import chunk_queue
@@ -22,7 +25,8 @@ def test_a_worker_that_redis_has_no_memory_for_pauses_longer_and_longer_and_says
         if len(pauses) == 9:
             raise EnoughError
 
-    monkeypatch.setattr(chunk_queue.time, "sleep", sleep)
+    own_time = SimpleNamespace(sleep=sleep, monotonic=time.monotonic)  # other threads sleep by the clock
+    monkeypatch.setattr(chunk_queue, "time", own_time)
     connection = pipeline.queue.connection
     connection.config_set("maxmemory", "500kb")
     try:
