@@ -2,4 +2,4 @@
 
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent  # the checkout, or the folder of a container's image
+PROJECT = Path(__file__).resolve().parent.parent  # the checkout, a container's /app, or site-packages
