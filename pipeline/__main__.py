@@ -31,6 +31,7 @@ def state_option(function: command.F) -> command.F:
 
 
 @click.group(cls=command.Commands, invoke_without_command=True)
+@command.version
 @click.pass_context
 def cli(context: click.Context) -> None:
     """CSV files to PostgreSQL through a Redis queue: every row accounted for, none lost, none doubled."""
