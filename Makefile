@@ -56,7 +56,7 @@ lock: $(BIN)/pipeline ## renew the pinned versions of all dependencies
 	@$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-header --all-extras -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## remove what was installed; the embedded state stays (see `pipeline reset`)
-	rm -rf .venv bench/.peers *.egg-info
+	rm -rf .venv bench/.peers build *.egg-info
 
 # The command is made last: if it is there, everything is.
 $(BIN)/pipeline: requirements-dev.txt pyproject.toml

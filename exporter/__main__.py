@@ -1,9 +1,10 @@
-"""`python -m exporter`: from complete loads to reports."""
+"""`exporter`, or `python -m exporter`: from complete loads to reports."""
 
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -44,6 +45,7 @@ logger = logging.getLogger("exporter")
 @command.redis_url()
 @command.queue_name
 @command.start_timeout
+@command.version
 @command.logging_options
 def main(
     output: Path,
@@ -123,5 +125,10 @@ def _tell(exported: Exported, package: Package, limit: RowLimit | None, summary:
         echo("", *table(summary).split("\n"), str(summary))
 
 
+def run(name: str = "exporter") -> NoReturn:
+    """Runs the command under the name that it was called by."""
+    command.run(main, name, ends_in_time=True)
+
+
 if __name__ == "__main__":
-    command.run(main, "python -m exporter", ends_in_time=True)
+    run("python -m exporter")

@@ -2,4 +2,5 @@
 
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent  # the checkout, or the folder of a container's image
+__version__ = "0.1.0"
+PROJECT = Path(__file__).resolve().parent.parent  # the checkout, a container's /app, or site-packages

@@ -23,11 +23,15 @@ Examples:
 
 def state_option(function: command.F) -> command.F:
     return command.folder(
-        "--state", "PIPELINE_STATE", None, "Folder of the embedded servers' state.  [default: of the project]"
+        "--state",
+        "PIPELINE_STATE",
+        None,
+        "Folder of the embedded servers' state.  [default: .pipeline of the checkout, else the user's]",
     )(function)
 
 
 @click.group(cls=command.Commands, invoke_without_command=True)
+@command.version
 @click.pass_context
 def cli(context: click.Context) -> None:
     """CSV files to PostgreSQL through a Redis queue: every row accounted for, none lost, none doubled."""
@@ -134,9 +138,9 @@ def forget(
 @command.logging_options
 def reset(state: Path | None) -> None:
     """Forget the embedded state: database, queue and all that was loaded."""
-    from pipeline.embedded import servers
+    from pipeline.embedded import default_folder, servers
 
-    folder = state or servers.STATE
+    folder = state or default_folder.path()
     left = servers.reset(folder)
     if left is None:
         echo(f"nothing to remove in {folder}")

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from pipeline import credentials, ledger, logs, stop
+from pipeline import __version__, credentials, ledger, logs, stop
 from pipeline.database import Database, cut_connections
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.limits import RowLimit
@@ -256,6 +256,7 @@ forget_missing = setting(
     is_flag=True,
     help="Remove the rows and loads of files that the data folder no longer holds, if no other file is refused.",
 )
+version = click.version_option(__version__, message="%(prog)s (csv-queue-pipeline) %(version)s")
 FORGET = "Remove a source's rows and loads instead, such as people.csv; may be given several times."
 
 

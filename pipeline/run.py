@@ -19,7 +19,7 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
     """Producer, `workers` workers and exporter to the end; returns the exit code of the first that failed.
 
     DATABASE_URL and REDIS_URL in `environment` name the servers; where one is not set, embedded servers
-    with their state in `state` (default: the project's) are started for the run. All stages get `options`.
+    with their state in `state` (default: default_folder.path) are started for the run. All stages get `options`.
     A dry run creates tables in the embedded database alone.
     Raises SettingsError before anything is started or loaded, PipelineError if a stage was killed, or workers again
     and again.
@@ -53,11 +53,11 @@ def with_servers(
         settings = dict(environment)
         if not {"DATABASE_URL", "REDIS_URL"} <= settings.keys():
             # Importing them takes as long as the rest of a run that changes nothing.
-            from pipeline.embedded import servers, state_folder, watch
+            from pipeline.embedded import default_folder, servers, state_folder, watch
 
             if must_exist:
                 state_folder.check_exists(_state_folder(state))
-            folder = state or servers.default_state()
+            folder = state or default_folder.prepare()
             embedded = stack.enter_context(servers.running(folder))
             stack.enter_context(watch.watched(embedded.fault))
             settings.setdefault("DATABASE_URL", embedded.database_url)
@@ -66,9 +66,9 @@ def with_servers(
 
 
 def _state_folder(state: Path | None) -> Path:
-    from pipeline.embedded import servers
+    from pipeline.embedded import default_folder
 
-    return state or servers.STATE
+    return state or default_folder.path()
 
 
 def _after_load(code: int) -> int:

@@ -4,12 +4,11 @@ import hashlib
 import re
 from pathlib import Path
 
-from pipeline import PROJECT
 from pipeline.database import Database, Transaction
 from pipeline.errors import PipelineError, RetryLaterError, SettingsError
 
 HERE = Path(__file__).parent
-SCHEMA = PROJECT / "schema.sql"
+SCHEMA = HERE / "schema.sql"  # in a checkout a link to the file at the top
 ROLES = ("pipeline_producer", "pipeline_worker", "pipeline_exporter")
 LOCK = "SELECT pg_advisory_xact_lock(hashtext('pipeline schema'))"  # one changes tables at a time; as schema.sql
 

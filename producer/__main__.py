@@ -1,10 +1,11 @@
-"""`python -m producer`: from CSV files to chunks on the queue."""
+"""`producer`, or `python -m producer`: from CSV files to chunks on the queue."""
 
 import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -59,6 +60,7 @@ logger = logging.getLogger("producer")
 @command.redis_url()
 @command.queue_name
 @command.start_timeout
+@command.version
 @command.logging_options
 def main(
     files: tuple[Path, ...],
@@ -222,5 +224,10 @@ def _warn_of_missing(missing: list[tuple[str, int]]) -> None:
     )
 
 
+def run(name: str = "producer") -> NoReturn:
+    """Runs the command under the name that it was called by."""
+    command.run(main, name, ends_in_time=True)
+
+
 if __name__ == "__main__":
-    command.run(main, "python -m producer", ends_in_time=True)
+    run("python -m producer")

@@ -1,7 +1,8 @@
-"""`python -m worker`: from chunks on the queue to rows in PostgreSQL."""
+"""`worker`, or `python -m worker`: from chunks on the queue to rows in PostgreSQL."""
 
 import gc
 import logging
+from typing import NoReturn
 
 import click
 
@@ -30,6 +31,7 @@ logger = logging.getLogger("worker")
 @command.redis_url()
 @command.queue_name
 @command.start_timeout
+@command.version
 @command.logging_options
 def main(burst: bool, database_url: str, redis_url: str, queue_name: str) -> None:
     """Load chunks until told to stop. Start as many workers as you like, on any machine.
@@ -45,5 +47,10 @@ def main(burst: bool, database_url: str, redis_url: str, queue_name: str) -> Non
     logger.debug("worker stopped")
 
 
+def run(name: str = "worker") -> NoReturn:
+    """Runs the command under the name that it was called by."""
+    command.run(main, name, ends_in_time=True, sigterm_code=0)
+
+
 if __name__ == "__main__":
-    command.run(main, "python -m worker", ends_in_time=True, sigterm_code=0)
+    run("python -m worker")

@@ -9,12 +9,16 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from pipeline.embedded.disk import shortage
 from pipeline.embedded.private_file import write_private
+from pipeline.embedded.software import missing
 from pipeline.errors import PipelineError
 from pipeline.exit_status import describe_end
+
+try:
+    import psutil
+except ModuleNotFoundError as error:  # the pipeline can be installed without it, for servers of the user's own
+    raise missing("psutil") from error
 
 START_ATTEMPTS = 10  # a port may be taken meanwhile; processes of a killed server may still be ending
 START_PAUSE = 0.5  # seconds between attempts

@@ -7,24 +7,19 @@ run stops the servers. What a killed run leaves behind, the next one finds and u
 import fcntl
 import logging
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from pipeline import PROJECT
-from pipeline.embedded import checkout, state_folder
+from pipeline.embedded import checkout, default_folder, state_folder
 from pipeline.embedded.account import Account
 from pipeline.embedded.disk import NEW_STATE, RESERVE, shortage
 from pipeline.embedded.postgresql import Postgresql
 from pipeline.embedded.server import ServerProcess
 from pipeline.embedded.valkey import Valkey
 from pipeline.errors import PipelineError, SettingsError
-
-STATE = PROJECT / ".pipeline"  # default
-STATE_OF_ROOT = Path("/var/lib/csv-queue-pipeline")  # the servers' account can reach it, unlike root's home
 
 logger = logging.getLogger(__name__)
 
@@ -52,45 +47,6 @@ class RunningServers(Servers):
         return next(filter(None, (process.end() for process in self.processes)), None)
 
 
-def default_state() -> Path:
-    """The folder `.pipeline` of the project; for root a link to where the servers' account can reach it.
-
-    A link and not a folder named after the project's path, so that another checkout at the same path starts anew. So
-    does a copy of a checkout: the link that was copied with it is replaced.
-    """
-    if os.geteuid() == 0 and (STATE.is_symlink() or not STATE.exists()):
-        try:
-            with checkout.locked(PROJECT):
-                _link_to_own_state()
-        except OSError as error:
-            raise SettingsError(f"PIPELINE_STATE: cannot create '{STATE}': {error.strerror}; name another") from error
-    return STATE
-
-
-def _link_to_own_state() -> None:
-    if STATE.exists():
-        if not _is_link_of_root(STATE):
-            return  # the user's own
-        if (owner := checkout.other_owner(STATE)) is None:
-            if state_folder.is_state(STATE):
-                checkout.record_owner(STATE)
-            return
-        logger.warning("%s; this one starts anew", _belongs_to(STATE, owner))
-    target = STATE_OF_ROOT / f"{PROJECT.name}-{secrets.token_hex(6)}"
-    target.mkdir(parents=True)
-    STATE.unlink(missing_ok=True)
-    STATE.symlink_to(target)
-    checkout.record_owner(STATE)
-
-
-def _is_link_of_root(state: Path) -> bool:
-    return state.is_symlink() and state.resolve().parent == STATE_OF_ROOT.resolve()
-
-
-def _belongs_to(state: Path, owner: Path) -> str:
-    return f"the state that '{state}' leads to belongs to the checkout '{owner}', of which this is a copy"
-
-
 @contextmanager
 def running(state: Path) -> Iterator[RunningServers]:
     """The servers with their state in `state`: started if no run has started them, stopped by the last one.
@@ -98,8 +54,8 @@ def running(state: Path) -> Iterator[RunningServers]:
     Raises SettingsError if the wheels are not installed, or the folder cannot be used or is another checkout's,
     PipelineError if a server does not start.
     """
-    if _is_link_of_root(state) and (owner := checkout.other_owner(state)):
-        raise SettingsError(f"PIPELINE_STATE: {_belongs_to(state, owner)}; name another")
+    if default_folder.is_link_of_root(state) and (owner := checkout.other_owner(state)):
+        raise SettingsError(f"PIPELINE_STATE: {default_folder.belongs_to(state, owner)}; name another")
     state = state_folder.claim(state)
     if reason := shortage(state, RESERVE if (state / "postgresql").exists() else NEW_STATE):
         raise SettingsError(reason)
@@ -121,11 +77,11 @@ def reset(state: Path) -> list[str] | None:
     Returns the names of files in the folder that are not the pipeline's: they stay. Raises SettingsError if the
     folder is not the pipeline's, PipelineError if a run is using it.
     """
-    if _is_link_of_root(state) and (owner := checkout.other_owner(state)):
-        logger.warning("%s; it stays as it is", _belongs_to(state, owner))
+    if default_folder.is_link_of_root(state) and (owner := checkout.other_owner(state)):
+        logger.warning("%s; it stays as it is", default_folder.belongs_to(state, owner))
         state.unlink()
         return None
-    folder = state_folder.find(state, STATE_OF_ROOT)
+    folder = state_folder.find(state, default_folder.STATE_OF_ROOT)
     if folder is None:
         return None
     with _open(folder / "in-use") as in_use, _open(folder / "starting") as starting, _locked(starting):

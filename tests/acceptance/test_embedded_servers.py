@@ -82,7 +82,7 @@ def test_another_checkout_at_the_same_path_starts_anew(folder: Path, data: Path)
         checkout = folder / "checkout"
         for package in ("pipeline", "producer", "worker", "exporter"):
             shutil.copytree(PROJECT / package, checkout / package)
-        shutil.copy(PROJECT / "schema.sql", checkout)
+        shutil.copy(PROJECT / "pyproject.toml", checkout)
         command = [sys.executable, "-m", "pipeline"]
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"}
         first = subprocess.run(

