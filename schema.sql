@@ -196,6 +196,11 @@ BEGIN
         ALTER TABLE loads ADD CONSTRAINT loads_description_sha256_fkey
             FOREIGN KEY (description_sha256) REFERENCES descriptions (sha256);
     END IF;
+    IF EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = 'load_chunks'::regclass AND attname = 'job_group' AND NOT attisdropped
+    ) THEN
+        ALTER TABLE load_chunks DROP COLUMN job_group;   -- which jobs chunks travel in, the queue knows alone
+    END IF;
     IF to_regclass('load_chunks_missing') IS NULL THEN
         CREATE INDEX load_chunks_missing ON load_chunks (load_id, number) WHERE committed_at IS NULL;
     END IF;

@@ -168,6 +168,7 @@ def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path
     """Check CSV FILEs, or all of the data folder, as a load would, without servers.
 
     Prints for each file its rows and its problems by rule, with the first examples. Exits 3 if there are problems.
+    References are looked up in the files of the folder alone.
     """
     from inspection.check import check as checked_files  # needs the producer, which not each container's image holds
     from inspection.reports import check_lines, row_line

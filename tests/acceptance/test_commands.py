@@ -263,21 +263,18 @@ def test_a_run_whose_producer_fails_has_its_exit_code_and_leaves_reports_and_no_
     assert pipeline.rows(sessions) == []
 
 
-def test_the_example_file_is_left_alone(commands: Commands, pipeline: Pipeline) -> None:
-    (pipeline.data / "example.csv").write_text("name\nAda\n")
+def test_the_example_file_is_loaded_too(commands: Commands, pipeline: Pipeline) -> None:
+    (pipeline.data / "example.csv").write_text("name\nAda\nБорис\n")
     pipeline.write(places=PLACES)
-    ended = commands.run("producer", DATA_DIR=str(pipeline.data))
-    assert ended.stdout.splitlines() == [
-        "places.csv: 3 of 3 rows queued in 1 chunk",
-    ]
-    refused = commands.run("producer", str(pipeline.data / "example.csv"), DATA_DIR=str(pipeline.data))
-    assert refused.returncode == 1
-    assert "'example.csv' matches no dataset" in refused.stderr
+    ended = commands.run("pipeline", "run", DATA_DIR=str(pipeline.data))
+    assert ended.returncode == 0, ended.stderr
+    assert "example.csv: 2 of 2 rows queued in 1 chunk" in ended.stdout.splitlines()
+    assert pipeline.rows("SELECT row_number, name FROM examples ORDER BY 1") == [(1, "Ada"), (2, "Борис")]
 
 
 def test_the_shipped_data_is_what_the_generator_makes(tmp_path: Path) -> None:
     generate(tmp_path, people=10_000, seed=1837)
-    for name in ("places.csv", "people.csv", "example.csv", "sample_output.json"):
+    for name in ("places.csv", "people.csv", "sample_output.json"):
         assert (tmp_path / name).read_bytes() == (PROJECT / "data" / name).read_bytes()
     with (tmp_path / "places.csv").open(encoding="utf-8", newline="") as file:
         places = list(csv.DictReader(file))

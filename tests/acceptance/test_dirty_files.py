@@ -92,7 +92,7 @@ def test_check_names_what_is_wrong_with_a_file_as_a_whole(tmp_path: Path) -> Non
     assert unmatched.startswith(f"{pets}: 'pets.csv' matches no dataset")
     assert rest == [
         f"{places}: 4 rows, 1 with problems",
-        "  1 x city is listed with another county or country in an earlier row: line 5",
+        "  1 x city is listed with another county or country in an earlier row: line 5 'Ayr'",
         f"{empty}: the file is empty; its first line must name the columns",
         f"{people} line 3: a quote opens here and does not close until the end of the file; correct the file",
     ]
@@ -112,9 +112,14 @@ def test_check_takes_folders_and_finds_two_files_of_one_name_that_differ(tmp_pat
     )
     assert ended.returncode == 3, ended.stderr
     assert sorted(ended.stdout.splitlines()) == [
+        "  1 x family_name is empty: line 2 ''",
         f"{data}/people-2.csv and {data}/people-2.csv.gz are both people-2.csv but differ;"
         " rename or remove one of them",
-        f"{data}/people/north.csv line 2: family_name is empty",
+        f"{data}/people-2.csv: 4 rows, no problems",
+        f"{data}/people-3.csv.gz: 4 rows, no problems",
+        f"{data}/people-3.csv: 4 rows, no problems",
+        f"{data}/people/north.csv: 1 row, 1 with problems",
+        f"{data}/places.csv: 3 rows, no problems",
     ]
     none = subprocess.run(
         [sys.executable, "-m", "pipeline", "check", tmp_path], cwd=PROJECT, capture_output=True, text=True
@@ -125,7 +130,7 @@ def test_check_takes_folders_and_finds_two_files_of_one_name_that_differ(tmp_pat
 def test_the_help_of_check_promises_no_more_than_it_does() -> None:
     command = [sys.executable, "-m", "pipeline", "check", "--help"]
     said = " ".join(subprocess.run(command, cwd=PROJECT, capture_output=True, text=True).stdout.split())
-    assert "Not looked up: whether the places that people name are known." in said
+    assert "References are looked up in the files of the folder alone." in said
     assert "kept for later runs" not in said
     assert "given in an earlier run" not in said
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import PROJECT
-from tests.conftest import Services
+from tests.conftest import Pipeline, Services
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
@@ -38,6 +38,9 @@ ELSEWHERE = {
     "pipeline run --data exports": "tests/acceptance/test_installed_wheel.py",
     ".venv/bin/pipeline reset": "tests/acceptance/test_embedded_servers.py",
     ".venv/bin/pipeline forget people.csv": "tests/acceptance/test_mistakes.py",
+    ".venv/bin/pipeline describe --data exports exports/orders.csv": "test_an_unknown_csv_is_loaded_by_three_commands",
+    ".venv/bin/pipeline check exports": "test_an_unknown_csv_is_loaded_by_three_commands",
+    ".venv/bin/pipeline run --data exports": "test_an_unknown_csv_is_loaded_by_three_commands",
 }
 # One block, in order, on the test's own servers; the README's URLs are examples.
 BY_HAND = next(block for block in BLOCKS if "export DATABASE_URL" in block)
@@ -69,6 +72,23 @@ def test_make_run_ends_with_the_table_and_the_path_of_the_summary(services: Serv
     assert ended.stdout.replace(str(tmp_path), "data").endswith(of_the_exporter)
 
 
+def test_an_unknown_csv_is_loaded_by_three_commands(pipeline: Pipeline, tmp_path: Path) -> None:
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    (exports / "orders.csv").write_text("Order No;Date;Zip\n1;01/11/2026;01067\n2;25/11/2026;10115\n3;;\n")
+    [three] = [block for block in BLOCKS if "pipeline describe" in block]
+    ended = shell(three.replace("exports", str(exports)), **pipeline.services.environment)
+    assert ended.returncode == 0, ended.stderr
+    shown = next(block for block in re.findall(r"```text\n(.*?)```", README, re.DOTALL) if "orders.csv" in block)
+    assert ended.stdout.startswith(shown)
+    assert f"{exports}/orders.csv: 3 rows, no problems\n" in ended.stdout
+    assert pipeline.rows("SELECT order_no, date::text, zip FROM orders ORDER BY row_number") == [
+        (1, "2026-11-01", "01067"),
+        (2, "2026-11-25", "10115"),
+        (3, None, None),
+    ]
+
+
 def test_the_stages_by_hand_run_as_the_readme_has_them(services: Services, tmp_path: Path) -> None:
     script = re.sub(r"^export .*\n", "", BY_HAND, flags=re.MULTILINE)
     ended = shell(f"trap 'kill %1' EXIT\n{script}", **services.environment, OUTPUT_DIR=str(tmp_path))
@@ -89,7 +109,7 @@ def test_every_setting_of_the_readme_is_a_setting_of_its_commands(services: Serv
             assert (f"env var: {variable}" if flag else variable) in shown, command
 
 
-@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))
+@pytest.mark.parametrize("link", re.findall(r"\]\((?!https:)([^)#]+)\)", README))
 def test_links_of_the_readme_lead_to_files(link: str) -> None:
     assert (PROJECT / link).exists()
 
