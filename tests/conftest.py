@@ -192,6 +192,11 @@ def pipeline(services: Services, tmp_path: Path) -> Pipeline:
     return Pipeline(services, data)
 
 
+def hear_sigint() -> None:
+    """A shell has the commands that it runs in the background ignore it, and so would what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start_process(
     command: list[str], environment: dict[str, str], *, own_group: bool = False
 ) -> "subprocess.Popen[str]":
@@ -203,7 +208,7 @@ def start_process(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=hear_sigint,
         process_group=0 if own_group else None,
     )
 

@@ -14,7 +14,7 @@ import pytest
 from pipeline import PROJECT
 from pipeline.database import Database
 from tests.acceptance.conftest import StartRun, has_ended, stages_of
-from tests.conftest import Commands, Pipeline, generate, wait_until
+from tests.conftest import Commands, Pipeline, generate, hear_sigint, wait_until
 
 
 def test_no_stage_outlives_a_run_that_is_killed(run: "subprocess.Popen[str]", pipeline: Pipeline) -> None:
@@ -116,8 +116,9 @@ def run_altered(script: str, commands: Commands, pipeline: Pipeline) -> "subproc
     file = pipeline.data / "altered.py"
     file.write_text(script)
     command = [sys.executable, str(file), "run", "--data", str(pipeline.data)]
+    environment = commands.services.environment
     return subprocess.run(
-        command, cwd=PROJECT, env=commands.services.environment, capture_output=True, text=True, timeout=60
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60, preexec_fn=hear_sigint
     )
 
 

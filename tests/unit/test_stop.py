@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import hear_sigint
+
 COMMAND = """
 import logging, os, signal, time, weakref
 import click
@@ -64,7 +66,7 @@ def ended(tmp_path: Path) -> Ended:
     def run(situation: str, number: int) -> "subprocess.CompletedProcess[str]":
         (tmp_path / "told.py").write_text(COMMAND.format(situation=situation, number=int(number)))
         command = [sys.executable, "-m", "told"]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=10)
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30, preexec_fn=hear_sigint)
 
     return run
 
