@@ -58,6 +58,7 @@ def test_a_job_that_was_emptied_from_redis_in_mid_load_is_said_to_be_gone(
 ) -> None:
     pipeline.write(places=PLACES)
     pipeline.produce()
+    caplog.set_level("INFO", "pipeline")
     emptied = []
 
     def load_chunk(*chunk: object) -> None:
