@@ -1,7 +1,6 @@
 """The embedded servers: anywhere, twice, after a kill, as root and as an ordinary user."""
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -138,7 +137,7 @@ def test_no_password_shows_in_the_process_list(folder: Path, data: Path) -> None
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
     process.communicate()
-    assert re.search(r"valkey-server .*state", shown), "the servers were not seen"
+    assert "valkey-server" in shown, "the servers were not seen"
     for secret in (folder / "state").glob("*.password"):
         assert secret.read_text() not in shown
         assert secret.stat().st_mode & 0o077 == 0
