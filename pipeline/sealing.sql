@@ -134,7 +134,35 @@ WHERE load_chunks.load_id = carried_over.load_id
 
 -- Of a load that is current already, chunks with rejected rows are made missing again if they are older than a load of
 -- the datasets that their rows refer to, or than the last time that a key of their own dataset became free: what could not
--- be loaded then may be now.
+-- be loaded then may be now. Where rows are known by their keys, the chunks after it follow: a row that is good now may
+-- have a key that one of theirs has taken.
+WITH resolvable AS (
+    SELECT load_chunks.load_id, load_chunks.number, sealing.carries_over
+    FROM sealing
+    JOIN load_chunks USING (load_id)
+    WHERE NOT is_new
+      AND rejected > 0
+      AND (
+          EXISTS (
+              SELECT FROM datasets WHERE datasets.name = sealing.dataset AND keys_freed_at > load_chunks.committed_at
+          )
+          OR EXISTS (
+              SELECT
+              FROM current_loads
+              JOIN sources ON sources.id = current_loads.source_id
+              JOIN load_chunks AS referred ON referred.load_id = current_loads.id
+              WHERE sources.dataset = ANY (refers_to)
+                AND (referred.committed_at IS NULL OR referred.committed_at > load_chunks.committed_at)
+          )
+      )
+), to_reopen AS (
+    SELECT load_id, number FROM resolvable
+    UNION
+    SELECT later.load_id, later.number
+    FROM (SELECT load_id, min(number) AS number FROM resolvable WHERE NOT carries_over GROUP BY load_id) AS first
+    JOIN load_chunks AS later ON later.load_id = first.load_id AND later.number > first.number
+    WHERE later.committed_at IS NOT NULL
+)
 UPDATE load_chunks
 SET reopened = reopened + 1,
     committed_at = NULL,
@@ -143,23 +171,9 @@ SET reopened = reopened + 1,
     unchanged = NULL,
     rejected = NULL,
     deleted = NULL
-FROM sealing
-WHERE load_chunks.load_id = sealing.load_id
-  AND NOT is_new
-  AND rejected > 0
-  AND (
-      EXISTS (
-          SELECT FROM datasets WHERE datasets.name = sealing.dataset AND keys_freed_at > load_chunks.committed_at
-      )
-      OR EXISTS (
-          SELECT
-          FROM current_loads
-          JOIN sources ON sources.id = current_loads.source_id
-          JOIN load_chunks AS referred ON referred.load_id = current_loads.id
-          WHERE sources.dataset = ANY (refers_to)
-            AND (referred.committed_at IS NULL OR referred.committed_at > load_chunks.committed_at)
-      )
-  );
+FROM to_reopen
+WHERE load_chunks.load_id = to_reopen.load_id
+  AND load_chunks.number = to_reopen.number;
 
 -- The history of a source: its last 100 loads.
 DELETE FROM loads

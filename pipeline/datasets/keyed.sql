@@ -41,7 +41,13 @@ SELECT
         WHEN held.source_id = incoming.source_id THEN 'displaces'
         WHEN held.load_id > %(load)s
             AND held.outcome = 'i'
-            AND EXISTS (SELECT FROM chunk_texts WHERE chunk_texts.load_id = held.load_id)
+            AND EXISTS (
+                SELECT
+                FROM chunk_texts
+                JOIN load_chunks USING (load_id, number)
+                WHERE chunk_texts.load_id = held.load_id
+                  AND held.row_number BETWEEN first_row AND first_row + row_count - 1
+            )
             THEN 'displaces'
         ELSE 'belongs to another'
     END,
@@ -112,13 +118,15 @@ WHERE verdict IN ('repeats', 'belongs to another')
 ORDER BY met.row_number;
 
 -- name: displaced
--- Returns the rows that earlier ones have displaced: load, chunk, row number and outcome.
+-- Returns the rows of committed chunks that earlier ones have displaced: load, chunk, row number and outcome. A chunk that
+-- was reopened finds out by itself.
 SELECT held_load_id, load_chunks.number, held_row_number, held_outcome
 FROM met
 JOIN load_chunks
     ON load_chunks.load_id = held_load_id
     AND held_row_number BETWEEN load_chunks.first_row AND load_chunks.first_row + load_chunks.row_count - 1
 WHERE verdict = 'displaces'
+  AND committed_at IS NOT NULL
 ORDER BY held_load_id, load_chunks.number, held_row_number;
 
 -- name: remove_gone

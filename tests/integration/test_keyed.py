@@ -111,3 +111,45 @@ def test_a_key_belongs_to_the_file_sealed_first(items: Pipeline, order: tuple[in
         (3, "c", "3", "items-2.csv"),
     ]
     assert items.rejected() == []
+
+
+GROUPS = {
+    "name": "groups",
+    "path": "groups*.csv",
+    "schema": {"fields": [{"name": "name", "type": "string"}], "primaryKey": ["name"]},
+}
+MEMBERS = {
+    "name": "members",
+    "path": "members*.csv",
+    "schema": {
+        "fields": [{"name": "id", "type": "integer"}, {"name": "group", "type": "string"}],
+        "primaryKey": ["id"],
+        "foreignKeys": [{"fields": ["group"], "reference": {"resource": "groups", "fields": ["name"]}}],
+    },
+}
+NAMES, OF_GROUP = "name\n", "id,group\n"
+
+
+def described(pipeline: Pipeline, *resources: dict) -> Pipeline:
+    """The pipeline over a folder with these resources, and their tables."""
+    (pipeline.data / "datapackage.json").write_text(json.dumps({"resources": resources}))
+    datasets = read_package(find_package(pipeline.data)).datasets
+    make_tables(pipeline.database, Wanted(datasets, column))
+    return pipeline
+
+
+@pytest.mark.parametrize("order", list(permutations(range(2))))
+def test_an_earlier_row_takes_its_key_when_what_it_refers_to_arrives(pipeline: Pipeline, order: tuple[int]) -> None:
+    described(pipeline, GROUPS, MEMBERS)
+    pipeline.load(2, groups=NAMES + "old\n", members=OF_GROUP + "1,new\n2,old\n1,old\n3,old\n")
+    assert pipeline.rows("SELECT id, row_number FROM members ORDER BY id") == [(1, 3), (2, 2), (3, 4)]
+    pipeline.load(2, groups=NAMES + "old\nnew\n")
+    pipeline.produce()
+    waiting = chunks(pipeline)
+    for position in order if len(waiting) == 2 else range(len(waiting)):
+        pipeline.loader.load_chunk(*waiting[position])
+    pipeline.check_reconciliation()
+    assert pipeline.rows("SELECT id, row_number FROM members ORDER BY id") == [(1, 1), (2, 2), (3, 4)]
+    assert [(row[1], row[3]) for row in pipeline.rejected()] == [(3, "id '1' is the key of an earlier row")]
+    pipeline.queue.connection.flushdb()
+    assert not any(each.queued_chunks for each in pipeline.produce())
