@@ -226,6 +226,9 @@ ON CONFLICT DO NOTHING;
 
 -- name: drop_texts
 -- Removes the texts of chunks of a dataset that no missing chunk can displace rows of any more, were this chunk committed.
+-- One transaction of a dataset at a time does so and ends; so the last of them finds the others' texts and commits.
+SELECT pg_advisory_xact_lock(hashtext('pipeline texts of ' || %(dataset)s));
+
 DELETE FROM chunk_texts
 USING loads
 JOIN sources ON sources.id = loads.source_id

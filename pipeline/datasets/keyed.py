@@ -59,14 +59,8 @@ class KeyedTable:
 
         Rows that rows of other tables refer to stay, and go with the next version once nothing refers to them.
         """
+        removed = self._remove_gone(tx, claimed) if ledger.is_last_missing(tx, claimed) else 0
         ledger.drop_texts(tx, claimed)
-        if not ledger.is_last_missing(tx, claimed):
-            return 0
-        condition = not_referred_to(tx, self._names["table"], "held")
-        queries = Queries(SQL, self._names | {"is_not_referred_to": condition})
-        removed = int(tx.value(queries["remove_gone"], source_id=claimed.source_id, load=claimed.load))
-        if removed:
-            ledger.free_keys(tx, self._dataset)
         return removed
 
     def compare(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
@@ -90,8 +84,17 @@ class KeyedTable:
 
     def forget(self, tx: Transaction, source_id: int) -> int:
         """Removes the rows of a source; returns how many."""
-        ledger.free_keys(tx, self._dataset)
-        return int(tx.value(self._queries["forget"], source_id=source_id))
+        removed = int(tx.value(self._queries["forget"], source_id=source_id))
+        ledger.free_keys(tx, self._dataset)  # after it: a row rejected since then was not rejected for one of these keys
+        return removed
+
+    def _remove_gone(self, tx: Transaction, claimed: Claim) -> int:
+        condition = not_referred_to(tx, self._names["table"], "held")
+        queries = Queries(SQL, self._names | {"is_not_referred_to": condition})
+        removed = int(tx.value(queries["remove_gone"], source_id=claimed.source_id, load=claimed.load))
+        if removed:
+            ledger.free_keys(tx, self._dataset)
+        return removed
 
     def _copy(self, tx: Transaction, resolved: Resolved) -> None:
         tx.run(self._queries["empty_incoming"])

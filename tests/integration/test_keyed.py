@@ -1,17 +1,20 @@
 """Rows that are known by their key: one outcome in any order of delivery."""
 
 import json
+from contextlib import suppress
 from itertools import permutations
 
 import pytest
 
 from pipeline.columns.column import column
+from pipeline.database import Database
 from pipeline.descriptions.package import find_package, read_package
 from pipeline.queue.job import ChunkJob, ChunkText
 from pipeline.queue.rq_queue import Chunks
 from pipeline.tables.plan import Wanted
 from pipeline.tables.registry import make_tables
-from tests.conftest import Pipeline
+from tests.conftest import Pipeline, at_once
+from worker.load import ChunkLoader
 
 ITEMS = {
     "resources": [
@@ -153,3 +156,23 @@ def test_an_earlier_row_takes_its_key_when_what_it_refers_to_arrives(pipeline: P
     assert [(row[1], row[3]) for row in pipeline.rejected()] == [(3, "id '1' is the key of an earlier row")]
     pipeline.queue.connection.flushdb()
     assert not any(each.queued_chunks for each in pipeline.produce())
+
+
+def test_chunks_that_are_loaded_at_once_leave_no_text(items: Pipeline) -> None:
+    rows = [f"{number % 40},x,1\n" for number in range(60)]
+    items.write(**{f"items-{n}": HEADER + "".join(rows[::-1] if n == 2 else rows) for n in (1, 2)})
+    items.produce(chunk_rows=5)
+    waiting = chunks(items)
+    loaders = [ChunkLoader(Database(items.services.database_url, "tests")) for _ in range(4)]
+
+    def work() -> None:
+        loader = loaders.pop()
+        with suppress(IndexError):
+            while True:
+                loader.load_chunk(*waiting.pop())
+
+    at_once(work, 4)
+    items.check_reconciliation()
+    assert [(row[0], row[3]) for row in table(items)] == [(number, "items-1.csv") for number in range(40)]
+    assert len(items.rejected()) == 80
+    assert items.rows("SELECT * FROM chunk_texts") == []
