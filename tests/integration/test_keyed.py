@@ -9,6 +9,8 @@ import pytest
 from pipeline.columns.column import column
 from pipeline.database import Database
 from pipeline.descriptions.package import find_package, read_package
+from pipeline.errors import InUseError
+from pipeline.forgetting import forget
 from pipeline.queue.job import ChunkJob, ChunkText
 from pipeline.queue.rq_queue import Chunks
 from pipeline.tables.plan import Wanted
@@ -156,6 +158,15 @@ def test_an_earlier_row_takes_its_key_when_what_it_refers_to_arrives(pipeline: P
     assert [(row[1], row[3]) for row in pipeline.rejected()] == [(3, "id '1' is the key of an earlier row")]
     pipeline.queue.connection.flushdb()
     assert not any(each.queued_chunks for each in pipeline.produce())
+
+
+def test_what_a_shared_dataset_refers_to_cannot_be_forgotten(pipeline: Pipeline) -> None:
+    described(pipeline, GROUPS, MEMBERS | {"pipeline:sharedKeys": True})
+    pipeline.load(groups=NAMES + "a\nb\n", members=OF_GROUP + "1,a\n")
+    with pytest.raises(InUseError, match="1 rows of members.csv name its groups"):
+        forget(pipeline.database, pipeline.queue, ["groups.csv"])
+    forget(pipeline.database, pipeline.queue, ["groups.csv", "members.csv"])
+    assert pipeline.rows("SELECT name FROM groups") == []
 
 
 def test_chunks_that_are_loaded_at_once_leave_no_text(items: Pipeline) -> None:
