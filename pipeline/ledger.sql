@@ -292,6 +292,17 @@ SELECT NOT EXISTS (
     SELECT FROM load_chunks WHERE load_id = %(load)s AND number <> %(number)s AND committed_at IS NULL
 );
 
+-- name: record_kept
+-- Records whether rows stay that a load does not list, because rows of other datasets refer to them.
+UPDATE loads SET keeps_rows = %(is_kept)s WHERE id = %(load)s AND keeps_rows <> %(is_kept)s;
+
+-- name: loads_that_keep_rows
+-- Returns the current loads for which rows stay that they do not list: source, its id, and load.
+SELECT sources.name, sources.id, current_loads.id
+FROM current_loads
+JOIN sources ON sources.id = current_loads.source_id
+WHERE current_loads.keeps_rows;
+
 -- name: free_keys
 -- Records that keys of a dataset have become free, so that rows which were rejected for them are loaded again.
 UPDATE datasets SET keys_freed_at = clock_timestamp() WHERE name = %(dataset)s;

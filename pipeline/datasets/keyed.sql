@@ -130,7 +130,8 @@ WHERE verdict = 'displaces'
 ORDER BY held_load_id, load_chunks.number, held_row_number;
 
 -- name: remove_gone
--- Returns how many rows of earlier loads of a source were removed: all but those that rows of other tables name.
+-- Returns how many rows of earlier loads of a source were removed, and whether some were kept: those that rows of other
+-- tables name.
 WITH gone AS (
     DELETE FROM {table} AS held
     WHERE source_id = %(source_id)s
@@ -138,7 +139,15 @@ WITH gone AS (
       AND {is_not_referred_to}
     RETURNING 1
 )
-SELECT count(*) FROM gone;
+SELECT
+    (SELECT count(*) FROM gone),
+    (SELECT count(*) FROM {table} WHERE source_id = %(source_id)s AND load_id < %(load)s) > (SELECT count(*) FROM gone);
+
+-- name: has_gone
+-- Returns whether `remove_gone` would remove a row.
+SELECT EXISTS (
+    SELECT FROM {table} AS held WHERE source_id = %(source_id)s AND load_id < %(load)s AND {is_not_referred_to}
+);
 
 -- name: compare
 -- Returns what loading would do with each row of the chunk: row number, verdict, and the source that has its key.
