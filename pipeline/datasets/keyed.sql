@@ -169,19 +169,23 @@ LEFT JOIN {table} AS held ON {held_has_key}
 ORDER BY incoming.row_number;
 
 -- name: enter_previewed
--- Enters the rows of the chunk into those that the run would have loaded.
+-- Enters the rows of the chunk into those that the run would have loaded, but for those whose key another source holds.
 INSERT INTO {previewed} (source, {columns})
-SELECT %(source)s, {columns} FROM {incoming} ORDER BY row_number
+SELECT %(source)s, {columns}
+FROM {incoming} AS incoming
+WHERE NOT EXISTS (SELECT FROM {table} AS held WHERE {held_has_key} AND held.source_id <> incoming.source_id)
+ORDER BY row_number
 ON CONFLICT ({key}) DO NOTHING;
 
 -- name: count_gone
--- Returns how many rows of the source the run would remove.
+-- Returns how many rows of the source the run would remove: all that it does not list but those that others name.
 SELECT count(*)
 FROM {table} AS held
 WHERE source_id = %(source_id)s
   AND NOT EXISTS (
       SELECT FROM {previewed} AS previewed WHERE {held_is_previewed} AND previewed.source = %(source)s
-  );
+  )
+  AND {is_not_referred_to};
 
 -- name: loaded_rows
 -- Returns how many rows of a source the table holds.

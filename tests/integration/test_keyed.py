@@ -15,6 +15,8 @@ from pipeline.queue.job import ChunkJob, ChunkText
 from pipeline.queue.rq_queue import Chunks
 from pipeline.tables.plan import Wanted
 from pipeline.tables.registry import make_tables
+from producer.produce import preview
+from producer.sources import find_sources
 from tests.conftest import Pipeline, at_once
 from worker.load import ChunkLoader
 
@@ -207,3 +209,34 @@ def test_chunks_that_are_loaded_at_once_leave_no_text(items: Pipeline) -> None:
     assert [(row[0], row[3]) for row in table(items)] == [(number, "items-1.csv") for number in range(40)]
     assert len(items.rejected()) == 80
     assert items.rows("SELECT * FROM chunk_texts") == []
+
+
+def foreseen(pipeline: Pipeline) -> dict[str, tuple[int, int, int, int, int]]:
+    """Rows that a run would insert, update, leave, reject and delete, by source."""
+    outlooks = preview(find_sources(pipeline.data, ()), pipeline.database, chunk_rows=None).outlooks
+    return {
+        each.source: (each.inserted, each.updated, each.unchanged, each.rejected, each.deleted) for each in outlooks
+    }
+
+
+def test_a_preview_rejects_of_an_unchanged_file_what_is_rejected(items: Pipeline) -> None:
+    items.load(1, items=HEADER + "1,a,1\n2,b,2\n1,c,3\n")
+    assert foreseen(items) == {"items.csv": (0, 0, 2, 1, 0)}
+
+
+def test_a_preview_leaves_a_key_to_the_source_that_holds_it(items: Pipeline) -> None:
+    items.load(**{"items-2": HEADER + "1,a,1\n"})
+    items.write(**{"items-1": HEADER + "1,b,2\n", "items-2": HEADER + "1,A,1\n2,c,2\n"})
+    expected = {"items-1.csv": (0, 0, 0, 1, 0), "items-2.csv": (1, 1, 0, 0, 0)}
+    assert foreseen(items) == expected
+    items.load()
+    assert {name: tuple(items.counts(name).values()) for name in expected} == expected
+
+
+def test_a_preview_deletes_no_row_that_others_refer_to(pipeline: Pipeline) -> None:
+    described(pipeline, GROUPS, MEMBERS)
+    pipeline.load(groups=NAMES + "a\nb\nc\n", members=OF_GROUP + "1,a\n")
+    pipeline.write(groups=NAMES + "c\n")
+    assert foreseen(pipeline)["groups.csv"] == (0, 0, 1, 0, 1)
+    pipeline.load()
+    assert pipeline.counts("groups.csv")["deleted"] == 1
