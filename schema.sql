@@ -130,6 +130,7 @@ CREATE TABLE IF NOT EXISTS loads (
     sealed_at   timestamptz NOT NULL DEFAULT now(),
     encoding    text,
     description_sha256 text,
+    keeps_rows  boolean NOT NULL DEFAULT false,
     CONSTRAINT loads_pkey PRIMARY KEY (id),
     CONSTRAINT loads_source_id_id_key UNIQUE (source_id, id),   -- serves current_loads
     CONSTRAINT loads_source_id_fkey FOREIGN KEY (source_id) REFERENCES sources (id),
@@ -201,6 +202,9 @@ BEGIN
     ) THEN
         ALTER TABLE load_chunks DROP COLUMN job_group;   -- which jobs chunks travel in, the queue knows alone
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'loads'::regclass AND attname = 'keeps_rows') THEN
+        ALTER TABLE loads ADD COLUMN keeps_rows boolean NOT NULL DEFAULT false;
+    END IF;
     IF to_regclass('load_chunks_missing') IS NULL THEN
         CREATE INDEX load_chunks_missing ON load_chunks (load_id, number) WHERE committed_at IS NULL;
     END IF;
@@ -209,6 +213,7 @@ $$;
 COMMENT ON INDEX load_chunks_missing IS 'Serves the drain and the query missing_chunks: only missing chunks stand in it.';
 COMMENT ON COLUMN sources.encoding IS 'As the user gave it with --encoding; NULL: UTF-8, or UTF-16 if the file begins with its mark.';
 COMMENT ON COLUMN loads.encoding IS 'That the file was read in; NULL in loads from before it was recorded.';
+COMMENT ON COLUMN loads.keeps_rows IS 'Whether rows stay that the load does not list, because rows of other datasets refer to them.';
 COMMENT ON COLUMN loads.description_sha256 IS 'Of the description that its rows are checked by; NULL in loads from before it was recorded.';
 
 CREATE TABLE IF NOT EXISTS chunk_texts (
@@ -429,6 +434,7 @@ BEGIN
         GRANT SELECT ON installation, datasets, sources, descriptions, loads, current_loads TO pipeline_worker;
         GRANT SELECT, INSERT, DELETE ON chunk_texts TO pipeline_worker;
         GRANT UPDATE (keys_freed_at) ON datasets TO pipeline_worker;
+        GRANT UPDATE (keeps_rows) ON loads TO pipeline_worker;
         GRANT SELECT, UPDATE (committed_at, inserted, updated, unchanged, rejected, deleted)
             ON load_chunks TO pipeline_worker;
         GRANT SELECT, INSERT (name) ON countries TO pipeline_worker;

@@ -306,6 +306,16 @@ def drop_texts(tx: Transaction, claimed: Claim) -> None:
     tx.run(SQL["drop_texts"], dataset=claimed.dataset, load=claimed.load, number=claimed.number)
 
 
+def record_kept(tx: Transaction, claimed: Claim, *, is_kept: bool) -> None:
+    """Records whether rows stay that the load does not list; if so, each run looks whether they may go."""
+    tx.run(SQL["record_kept"], load=claimed.load, is_kept=is_kept)
+
+
+def loads_that_keep_rows(tx: Transaction) -> dict[str, tuple[int, int]]:
+    """Source id and current load of each source whose rows stay though the load does not list them."""
+    return {name: (source_id, load) for name, source_id, load in tx.rows(SQL["loads_that_keep_rows"])}
+
+
 def free_keys(tx: Transaction, dataset: str) -> None:
     """Records that keys of a dataset have become free: rows that were rejected for them may be good now."""
     tx.run(SQL["free_keys"], dataset=dataset)

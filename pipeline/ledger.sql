@@ -226,6 +226,9 @@ ON CONFLICT DO NOTHING;
 
 -- name: drop_texts
 -- Removes the texts of chunks of a dataset that no missing chunk can displace rows of any more, were this chunk committed.
+-- One transaction of a dataset at a time does so and ends; so the last of them finds the others' texts and commits.
+SELECT pg_advisory_xact_lock(hashtext('pipeline texts of ' || %(dataset)s));
+
 DELETE FROM chunk_texts
 USING loads
 JOIN sources ON sources.id = loads.source_id
@@ -288,6 +291,17 @@ SELECT pg_advisory_xact_lock(hashtextextended('pipeline load ' || %(load)s, 0));
 SELECT NOT EXISTS (
     SELECT FROM load_chunks WHERE load_id = %(load)s AND number <> %(number)s AND committed_at IS NULL
 );
+
+-- name: record_kept
+-- Records whether rows stay that a load does not list, because rows of other datasets refer to them.
+UPDATE loads SET keeps_rows = %(is_kept)s WHERE id = %(load)s AND keeps_rows <> %(is_kept)s;
+
+-- name: loads_that_keep_rows
+-- Returns the current loads for which rows stay that they do not list: source, its id, and load.
+SELECT sources.name, sources.id, current_loads.id
+FROM current_loads
+JOIN sources ON sources.id = current_loads.source_id
+WHERE current_loads.keeps_rows;
 
 -- name: free_keys
 -- Records that keys of a dataset have become free, so that rows which were rejected for them are loaded again.

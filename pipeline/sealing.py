@@ -28,6 +28,7 @@ class Version:
     encoding: str
     given_encoding: str | None  # recorded for later runs, if the user gave one in this run
     plan: LoadPlan | None  # None: not scanned, because the ledger had this content when it was asked
+    has_gone: bool = False  # whether its current load can remove rows that were kept for others
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def _row(position: int, version: Version) -> dict[str, object]:
         "description_sha256": version.description_sha256,
         "refers_to": version.refers_to,
         "carries_over": version.carries_over,
+        "has_gone": version.has_gone,
         "sha256": version.sha256,
         "encoding": version.encoding,
         "given_encoding": version.given_encoding,

@@ -8,6 +8,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS sealing (
     description_sha256 text NOT NULL,
     refers_to      text[] NOT NULL,
     carries_over   boolean NOT NULL,
+    has_gone       boolean NOT NULL,
     sha256         text NOT NULL,
     encoding       text NOT NULL,
     given_encoding text,
@@ -32,15 +33,15 @@ CREATE TEMPORARY TABLE IF NOT EXISTS sealing_chunks (
 ) ON COMMIT DELETE ROWS;
 
 INSERT INTO sealing (
-    position, name, dataset, description_sha256, refers_to, carries_over, sha256, encoding, given_encoding,
+    position, name, dataset, description_sha256, refers_to, carries_over, has_gone, sha256, encoding, given_encoding,
     columns, delimiter, row_count, chunk_count
 )
 SELECT
-    position, name, dataset, description_sha256, refers_to, carries_over, sha256, encoding, given_encoding,
+    position, name, dataset, description_sha256, refers_to, carries_over, has_gone, sha256, encoding, given_encoding,
     columns, delimiter, row_count, chunk_count
 FROM json_to_recordset(%(versions)s) AS version (
-    position integer, name text, dataset text, description_sha256 text, refers_to text[], carries_over boolean, sha256 text, encoding text,
-    given_encoding text, columns text[], delimiter text, row_count bigint, chunk_count integer
+    position integer, name text, dataset text, description_sha256 text, refers_to text[], carries_over boolean, has_gone boolean,
+    sha256 text, encoding text, given_encoding text, columns text[], delimiter text, row_count bigint, chunk_count integer
 );
 
 -- name: seal
@@ -134,7 +135,44 @@ WHERE load_chunks.load_id = carried_over.load_id
 
 -- Of a load that is current already, chunks with rejected rows are made missing again if they are older than a load of
 -- the datasets that their rows refer to, or than the last time that a key of their own dataset became free: what could not
--- be loaded then may be now.
+-- be loaded then may be now. Where rows are known by their keys, the chunks after it follow: a row that is good now may
+-- have a key that one of theirs has taken. So is the last chunk, which then removes rows that the load does not list, if
+-- some were kept for rows that referred to them, and nothing refers to them any more.
+WITH resolvable AS (
+    SELECT load_chunks.load_id, load_chunks.number, sealing.carries_over
+    FROM sealing
+    JOIN load_chunks USING (load_id)
+    WHERE NOT is_new
+      AND rejected > 0
+      AND (
+          EXISTS (
+              SELECT FROM datasets WHERE datasets.name = sealing.dataset AND keys_freed_at > load_chunks.committed_at
+          )
+          OR EXISTS (
+              SELECT
+              FROM current_loads
+              JOIN sources ON sources.id = current_loads.source_id
+              JOIN load_chunks AS referred ON referred.load_id = current_loads.id
+              WHERE sources.dataset = ANY (refers_to)
+                AND (referred.committed_at IS NULL OR referred.committed_at > load_chunks.committed_at)
+          )
+      )
+), to_reopen AS (
+    SELECT load_id, number FROM resolvable
+    UNION
+    SELECT later.load_id, later.number
+    FROM (SELECT load_id, min(number) AS number FROM resolvable WHERE NOT carries_over GROUP BY load_id) AS first
+    JOIN load_chunks AS later ON later.load_id = first.load_id AND later.number > first.number
+    WHERE later.committed_at IS NOT NULL
+    UNION
+    SELECT last.load_id, last.number
+    FROM sealing
+    JOIN loads ON loads.id = sealing.load_id
+    JOIN load_chunks AS last ON last.load_id = loads.id AND last.number = loads.chunk_count
+    WHERE NOT is_new
+      AND has_gone
+      AND last.committed_at IS NOT NULL
+)
 UPDATE load_chunks
 SET reopened = reopened + 1,
     committed_at = NULL,
@@ -143,23 +181,9 @@ SET reopened = reopened + 1,
     unchanged = NULL,
     rejected = NULL,
     deleted = NULL
-FROM sealing
-WHERE load_chunks.load_id = sealing.load_id
-  AND NOT is_new
-  AND rejected > 0
-  AND (
-      EXISTS (
-          SELECT FROM datasets WHERE datasets.name = sealing.dataset AND keys_freed_at > load_chunks.committed_at
-      )
-      OR EXISTS (
-          SELECT
-          FROM current_loads
-          JOIN sources ON sources.id = current_loads.source_id
-          JOIN load_chunks AS referred ON referred.load_id = current_loads.id
-          WHERE sources.dataset = ANY (refers_to)
-            AND (referred.committed_at IS NULL OR referred.committed_at > load_chunks.committed_at)
-      )
-  );
+FROM to_reopen
+WHERE load_chunks.load_id = to_reopen.load_id
+  AND load_chunks.number = to_reopen.number;
 
 -- The history of a source: its last 100 loads.
 DELETE FROM loads

@@ -172,6 +172,8 @@ class Preview:
         if version.plan is None:
             chunks = list(chunks_before)
             loaded = {chunk for chunk, rejected in chunks_before.items() if rejected == 0}
+            if version.dataset.primary_key and len(loaded) < len(chunks):
+                loaded = set()  # a row may be rejected for the key of any other
         else:
             chunks = list(version.plan.chunks)
             same_form = header == (version.plan.columns, version.plan.delimiter) and (

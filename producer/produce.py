@@ -3,14 +3,15 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
 from pipeline import ledger
 from pipeline.account import listed
 from pipeline.columns.column import column
-from pipeline.database import Database
+from pipeline.database import Database, Transaction
+from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.datasets.supported import check_supported
 from pipeline.descriptions.description import others_referred_to
 from pipeline.descriptions.descriptor import description_digest, rules_of_rows
@@ -329,9 +330,21 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings) -> 
         with database.transaction() as tx:
             for description in sorted(descriptions):
                 ledger.enter_description(tx, description)
-            return seal(tx, to_seal)
+            gone = _have_gone_rows(tx, versions)
+            return seal(tx, [replace(each, has_gone=each.source in gone) for each in to_seal])
 
     return patiently(attempt)
+
+
+def _have_gone_rows(tx: Transaction, versions: list[Scanned]) -> set[str]:
+    """The sources whose current loads kept rows for others, and nothing refers to some of them any more."""
+    keep = ledger.loads_that_keep_rows(tx)
+    loaders = DatasetLoaders()
+    return {
+        version.name
+        for version in versions
+        if version.name in keep and loaders.of(tx, version.description_sha256).has_gone(tx, *keep[version.name])
+    }
 
 
 @dataclass(frozen=True)

@@ -57,17 +57,15 @@ class KeyedTable:
     def finish(self, tx: Transaction, claimed: Claim) -> int:
         """If the load is complete with this chunk, removes what it no longer holds; returns how many rows.
 
-        Rows that rows of other tables refer to stay, and go with the next version once nothing refers to them.
+        Rows that rows of other tables refer to stay, and go with the next run once nothing refers to them.
         """
+        removed = self._remove_gone(tx, claimed) if ledger.is_last_missing(tx, claimed) else 0
         ledger.drop_texts(tx, claimed)
-        if not ledger.is_last_missing(tx, claimed):
-            return 0
-        condition = not_referred_to(tx, self._names["table"], "held")
-        queries = Queries(SQL, self._names | {"is_not_referred_to": condition})
-        removed = int(tx.value(queries["remove_gone"], source_id=claimed.source_id, load=claimed.load))
-        if removed:
-            ledger.free_keys(tx, self._dataset)
         return removed
+
+    def has_gone(self, tx: Transaction, source_id: int, load: int) -> bool:
+        """Whether rows that the current load of a source does not list could be removed."""
+        return bool(tx.value(self._queries_of_gone(tx)["has_gone"], source_id=source_id, load=load))
 
     def compare(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
         """What `store` and `finish` would do."""
@@ -80,7 +78,7 @@ class KeyedTable:
             if verdict in (REPEATS, BELONGS_TO_ANOTHER):
                 refused[number] = (self._key, _rule(verdict, held_by))
         tx.run(self._queries["enter_previewed"], **source)
-        deleted = int(tx.value(self._queries["count_gone"], **source)) if claimed.last_row is None else 0
+        deleted = int(tx.value(self._queries_of_gone(tx)["count_gone"], **source)) if claimed.last_row is None else 0
         rejected = [*resolved.rejected, *rejected_rows(rows, refused)]
         return Stored(verdicts["inserts"], verdicts["updates"], verdicts["changes nothing"], deleted, rejected)
 
@@ -90,8 +88,23 @@ class KeyedTable:
 
     def forget(self, tx: Transaction, source_id: int) -> int:
         """Removes the rows of a source; returns how many."""
-        ledger.free_keys(tx, self._dataset)
-        return int(tx.value(self._queries["forget"], source_id=source_id))
+        removed = int(tx.value(self._queries["forget"], source_id=source_id))
+        ledger.free_keys(
+            tx, self._dataset
+        )  # after it: a row rejected since then was not rejected for one of these keys
+        return removed
+
+    def _remove_gone(self, tx: Transaction, claimed: Claim) -> int:
+        queries = self._queries_of_gone(tx)
+        [(removed, is_kept)] = tx.rows(queries["remove_gone"], source_id=claimed.source_id, load=claimed.load)
+        ledger.record_kept(tx, claimed, is_kept=is_kept)
+        if removed:
+            ledger.free_keys(tx, self._dataset)
+        return int(removed)
+
+    def _queries_of_gone(self, tx: Transaction) -> Queries:
+        condition = not_referred_to(tx, self._names["table"], "held")
+        return Queries(SQL, self._names | {"is_not_referred_to": condition})
 
     def _copy(self, tx: Transaction, resolved: Resolved) -> None:
         tx.run(self._queries["empty_incoming"])

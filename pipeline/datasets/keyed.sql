@@ -41,7 +41,13 @@ SELECT
         WHEN held.source_id = incoming.source_id THEN 'displaces'
         WHEN held.load_id > %(load)s
             AND held.outcome = 'i'
-            AND EXISTS (SELECT FROM chunk_texts WHERE chunk_texts.load_id = held.load_id)
+            AND EXISTS (
+                SELECT
+                FROM chunk_texts
+                JOIN load_chunks USING (load_id, number)
+                WHERE chunk_texts.load_id = held.load_id
+                  AND held.row_number BETWEEN first_row AND first_row + row_count - 1
+            )
             THEN 'displaces'
         ELSE 'belongs to another'
     END,
@@ -112,7 +118,8 @@ WHERE verdict IN ('repeats', 'belongs to another')
 ORDER BY met.row_number;
 
 -- name: displaced
--- Returns the rows of current loads that earlier ones have displaced: load, chunk, row number and outcome.
+-- Returns the rows of committed chunks of current loads that earlier ones have displaced: load, chunk, row number and
+-- outcome. A chunk that was reopened finds out by itself.
 SELECT held_load_id, load_chunks.number, held_row_number, held_outcome
 FROM met
 JOIN load_chunks
@@ -120,10 +127,12 @@ JOIN load_chunks
     AND held_row_number BETWEEN load_chunks.first_row AND load_chunks.first_row + load_chunks.row_count - 1
 WHERE verdict = 'displaces'
   AND held_load_id = (SELECT max(id) FROM loads WHERE loads.source_id = held_source_id)
+  AND committed_at IS NOT NULL
 ORDER BY held_load_id, load_chunks.number, held_row_number;
 
 -- name: remove_gone
--- Returns how many rows of earlier loads of a source were removed: all but those that rows of other tables name.
+-- Returns how many rows of earlier loads of a source were removed, and whether some were kept: those that rows of other
+-- tables name.
 WITH gone AS (
     DELETE FROM {table} AS held
     WHERE source_id = %(source_id)s
@@ -131,7 +140,15 @@ WITH gone AS (
       AND {is_not_referred_to}
     RETURNING 1
 )
-SELECT count(*) FROM gone;
+SELECT
+    (SELECT count(*) FROM gone),
+    (SELECT count(*) FROM {table} WHERE source_id = %(source_id)s AND load_id < %(load)s) > (SELECT count(*) FROM gone);
+
+-- name: has_gone
+-- Returns whether `remove_gone` would remove a row.
+SELECT EXISTS (
+    SELECT FROM {table} AS held WHERE source_id = %(source_id)s AND load_id < %(load)s AND {is_not_referred_to}
+);
 
 -- name: compare
 -- Returns what loading would do with each row of the chunk: row number, verdict, and the source that has its key.
@@ -153,19 +170,23 @@ LEFT JOIN {table} AS held ON {held_has_key}
 ORDER BY incoming.row_number;
 
 -- name: enter_previewed
--- Enters the rows of the chunk into those that the run would have loaded.
+-- Enters the rows of the chunk into those that the run would have loaded, but for those whose key another source holds.
 INSERT INTO {previewed} (source, {columns})
-SELECT %(source)s, {columns} FROM {incoming} ORDER BY row_number
+SELECT %(source)s, {columns}
+FROM {incoming} AS incoming
+WHERE NOT EXISTS (SELECT FROM {table} AS held WHERE {held_has_key} AND held.source_id <> incoming.source_id)
+ORDER BY row_number
 ON CONFLICT ({key}) DO NOTHING;
 
 -- name: count_gone
--- Returns how many rows of the source the run would remove.
+-- Returns how many rows of the source the run would remove: all that it does not list but those that others name.
 SELECT count(*)
 FROM {table} AS held
 WHERE source_id = %(source_id)s
   AND NOT EXISTS (
       SELECT FROM {previewed} AS previewed WHERE {held_is_previewed} AND previewed.source = %(source)s
-  );
+  )
+  AND {is_not_referred_to};
 
 -- name: loaded_rows
 -- Returns how many rows of a source the table holds.

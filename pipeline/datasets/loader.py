@@ -106,6 +106,10 @@ class DatasetLoader:
         """How many rows of a source the table holds."""
         return self._table.loaded_rows(tx, source_id)
 
+    def has_gone(self, tx: Transaction, source_id: int, load: int) -> bool:
+        """Whether rows could be removed that the current load of a source does not list; kept for others until now."""
+        return isinstance(self._table, KeyedTable) and self._table.has_gone(tx, source_id, load)
+
     def forget(self, tx: Transaction, source_id: int) -> int:
         """Removes the rows of a source; returns how many. Raises InUseError, naming the sources that refer to them."""
         condition = self._table.is_removed_with_source

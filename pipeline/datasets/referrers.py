@@ -16,6 +16,7 @@ class Referrer:
     table: str
     columns: list[str]
     referred_columns: list[str]
+    names_source: bool
 
     def refers_to(self, referred: str) -> str:
         """The condition that a row of `referring` refers to the row of this alias."""
@@ -38,7 +39,7 @@ def rows_that_refer(tx: Transaction, table: str, is_removed: str, **parameters: 
     `is_removed` is the condition on a row called `referred`.
     """
     counts: dict[str, int] = {}
-    for each in _referrers(tx, table):
+    for each in (referrer for referrer in _referrers(tx, table) if referrer.names_source):
         names = {"referring": each.table, "table": table, "refers": each.refers_to("referred")}
         queries = Queries(SQL, names | {"is_removed": is_removed})
         for source, count in tx.rows(queries["rows_that_refer"], **parameters):

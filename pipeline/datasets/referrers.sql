@@ -1,5 +1,6 @@
 -- name: referrers
--- Returns the foreign keys of other tables to a table: the other table, its columns, and the columns they refer to.
+-- Returns the foreign keys of other tables to a table: the other table, its columns, the columns they refer to, and whether
+-- its rows name their source. Those of what several sources list do not; each is in a table of listings, which do.
 SELECT
     conrelid::regclass::text,
     ARRAY(
@@ -15,7 +16,8 @@ SELECT
         JOIN pg_attribute USING (attnum)
         WHERE attrelid = confrelid
         ORDER BY position
-    )
+    ),
+    EXISTS (SELECT FROM pg_attribute WHERE attrelid = conrelid AND attname = 'source_id' AND NOT attisdropped)
 FROM pg_constraint
 WHERE contype = 'f'
   AND confrelid = %(table)s::regclass

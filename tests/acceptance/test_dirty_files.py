@@ -112,7 +112,7 @@ def test_check_takes_folders_and_finds_two_files_of_one_name_that_differ(tmp_pat
     )
     assert ended.returncode == 3, ended.stderr
     assert sorted(ended.stdout.splitlines()) == [
-        "  1 x family_name is empty: line 2 ''",
+        "  1 x family_name is empty: line 2",
         f"{data}/people-2.csv and {data}/people-2.csv.gz are both people-2.csv but differ;"
         " rename or remove one of them",
         f"{data}/people-2.csv: 4 rows, no problems",

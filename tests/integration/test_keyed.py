@@ -1,17 +1,24 @@
 """Rows that are known by their key: one outcome in any order of delivery."""
 
 import json
+from contextlib import suppress
 from itertools import permutations
 
 import pytest
 
 from pipeline.columns.column import column
+from pipeline.database import Database
 from pipeline.descriptions.package import find_package, read_package
+from pipeline.errors import InUseError
+from pipeline.forgetting import forget
 from pipeline.queue.job import ChunkJob, ChunkText
 from pipeline.queue.rq_queue import Chunks
 from pipeline.tables.plan import Wanted
 from pipeline.tables.registry import make_tables
-from tests.conftest import Pipeline
+from producer.produce import preview
+from producer.sources import find_sources
+from tests.conftest import Pipeline, at_once
+from worker.load import ChunkLoader
 
 ITEMS = {
     "resources": [
@@ -111,3 +118,125 @@ def test_a_key_belongs_to_the_file_sealed_first(items: Pipeline, order: tuple[in
         (3, "c", "3", "items-2.csv"),
     ]
     assert items.rejected() == []
+
+
+GROUPS = {
+    "name": "groups",
+    "path": "groups*.csv",
+    "schema": {"fields": [{"name": "name", "type": "string"}], "primaryKey": ["name"]},
+}
+MEMBERS = {
+    "name": "members",
+    "path": "members*.csv",
+    "schema": {
+        "fields": [{"name": "id", "type": "integer"}, {"name": "group", "type": "string"}],
+        "primaryKey": ["id"],
+        "foreignKeys": [{"fields": ["group"], "reference": {"resource": "groups", "fields": ["name"]}}],
+    },
+}
+NAMES, OF_GROUP = "name\n", "id,group\n"
+
+
+def described(pipeline: Pipeline, *resources: dict) -> Pipeline:
+    """The pipeline over a folder with these resources, and their tables."""
+    (pipeline.data / "datapackage.json").write_text(json.dumps({"resources": resources}))
+    datasets = read_package(find_package(pipeline.data)).datasets
+    make_tables(pipeline.database, Wanted(datasets, column))
+    return pipeline
+
+
+@pytest.mark.parametrize("order", list(permutations(range(2))))
+def test_an_earlier_row_takes_its_key_when_what_it_refers_to_arrives(pipeline: Pipeline, order: tuple[int]) -> None:
+    described(pipeline, GROUPS, MEMBERS)
+    pipeline.load(2, groups=NAMES + "old\n", members=OF_GROUP + "1,new\n2,old\n1,old\n3,old\n")
+    assert pipeline.rows("SELECT id, row_number FROM members ORDER BY id") == [(1, 3), (2, 2), (3, 4)]
+    pipeline.load(2, groups=NAMES + "old\nnew\n")
+    pipeline.produce()
+    waiting = chunks(pipeline)
+    for position in order if len(waiting) == 2 else range(len(waiting)):
+        pipeline.loader.load_chunk(*waiting[position])
+    pipeline.check_reconciliation()
+    assert pipeline.rows("SELECT id, row_number FROM members ORDER BY id") == [(1, 1), (2, 2), (3, 4)]
+    assert [(row[1], row[3]) for row in pipeline.rejected()] == [(3, "id '1' is the key of an earlier row")]
+    pipeline.queue.connection.flushdb()
+    assert not any(each.queued_chunks for each in pipeline.produce())
+
+
+def test_a_row_that_was_referred_to_goes_when_nothing_refers_to_it_any_more(pipeline: Pipeline) -> None:
+    described(pipeline, GROUPS, MEMBERS)
+    pipeline.load(groups=NAMES + "a\nb\n", members=OF_GROUP + "1,a\n2,b\n")
+    pipeline.load(groups=NAMES + "b\n", members=OF_GROUP + "2,b\n")
+    pipeline.load()
+    assert pipeline.rows("SELECT name FROM groups") == [("b",)]
+    assert not any(each.queued_chunks for each in pipeline.produce())
+
+
+def test_a_row_goes_when_the_source_that_refers_to_it_is_forgotten(pipeline: Pipeline) -> None:
+    described(pipeline, GROUPS, MEMBERS)
+    pipeline.load(groups=NAMES + "a\nb\n", members=OF_GROUP + "1,a\n2,b\n")
+    pipeline.load(groups=NAMES + "b\n")
+    assert pipeline.rows("SELECT name FROM groups ORDER BY name") == [("a",), ("b",)]
+    forget(pipeline.database, pipeline.queue, ["members.csv"])
+    (pipeline.data / "members.csv").unlink()
+    pipeline.load()
+    assert pipeline.rows("SELECT name FROM groups") == [("b",)]
+
+
+def test_what_a_shared_dataset_refers_to_cannot_be_forgotten(pipeline: Pipeline) -> None:
+    described(pipeline, GROUPS, MEMBERS | {"pipeline:sharedKeys": True})
+    pipeline.load(groups=NAMES + "a\nb\n", members=OF_GROUP + "1,a\n")
+    with pytest.raises(InUseError, match=r"1 rows of members\.csv name its groups"):
+        forget(pipeline.database, pipeline.queue, ["groups.csv"])
+    forget(pipeline.database, pipeline.queue, ["groups.csv", "members.csv"])
+    assert pipeline.rows("SELECT name FROM groups") == []
+
+
+def test_chunks_that_are_loaded_at_once_leave_no_text(items: Pipeline) -> None:
+    rows = [f"{number % 40},x,1\n" for number in range(60)]
+    items.write(**{f"items-{n}": HEADER + "".join(rows[::-1] if n == 2 else rows) for n in (1, 2)})
+    items.produce(chunk_rows=5)
+    waiting = chunks(items)
+    loaders = [ChunkLoader(Database(items.services.database_url, "tests")) for _ in range(4)]
+
+    def work() -> None:
+        loader = loaders.pop()
+        with suppress(IndexError):
+            while True:
+                loader.load_chunk(*waiting.pop())
+
+    at_once(work, 4)
+    items.check_reconciliation()
+    assert [(row[0], row[3]) for row in table(items)] == [(number, "items-1.csv") for number in range(40)]
+    assert len(items.rejected()) == 80
+    assert items.rows("SELECT * FROM chunk_texts") == []
+
+
+def foreseen(pipeline: Pipeline) -> dict[str, tuple[int, int, int, int, int]]:
+    """Rows that a run would insert, update, leave, reject and delete, by source."""
+    outlooks = preview(find_sources(pipeline.data, ()), pipeline.database, chunk_rows=None).outlooks
+    return {
+        each.source: (each.inserted, each.updated, each.unchanged, each.rejected, each.deleted) for each in outlooks
+    }
+
+
+def test_a_preview_rejects_of_an_unchanged_file_what_is_rejected(items: Pipeline) -> None:
+    items.load(1, items=HEADER + "1,a,1\n2,b,2\n1,c,3\n")
+    assert foreseen(items) == {"items.csv": (0, 0, 2, 1, 0)}
+
+
+def test_a_preview_leaves_a_key_to_the_source_that_holds_it(items: Pipeline) -> None:
+    items.load(**{"items-2": HEADER + "1,a,1\n"})
+    items.write(**{"items-1": HEADER + "1,b,2\n", "items-2": HEADER + "1,A,1\n2,c,2\n"})
+    expected = {"items-1.csv": (0, 0, 0, 1, 0), "items-2.csv": (1, 1, 0, 0, 0)}
+    assert foreseen(items) == expected
+    items.load()
+    assert {name: tuple(items.counts(name).values()) for name in expected} == expected
+
+
+def test_a_preview_deletes_no_row_that_others_refer_to(pipeline: Pipeline) -> None:
+    described(pipeline, GROUPS, MEMBERS)
+    pipeline.load(groups=NAMES + "a\nb\nc\n", members=OF_GROUP + "1,a\n")
+    pipeline.write(groups=NAMES + "c\n")
+    assert foreseen(pipeline)["groups.csv"] == (0, 0, 1, 0, 1)
+    pipeline.load()
+    assert pipeline.counts("groups.csv")["deleted"] == 1
