@@ -65,13 +65,18 @@ def servers() -> Iterator[embedded.Servers]:
     with tempfile.TemporaryDirectory(prefix="pipeline tests ") as folder:
         Path(folder).chmod(0o755)
         with embedded.running(Path(folder) / "state") as started:
-            with _administration(started.database_url) as cursor:
-                cursor.execute("CREATE DATABASE with_schema")
-            apply_schema(Database(with_path(started.database_url, "/with_schema"), "tests"))
-            with _administration(started.database_url) as cursor:
-                cursor.execute("CREATE DATABASE with_tables TEMPLATE with_schema")
-            bring_up_to_date(Database(with_path(started.database_url, "/with_tables"), "tests"), OWN_TABLES)
+            make_templates(started.database_url)
             yield started
+
+
+def make_templates(url: str) -> None:
+    """with_schema, which has what schema.sql makes, and with_tables, which has the tables of this repository's data."""
+    with _administration(url) as cursor:
+        cursor.execute("CREATE DATABASE with_schema")
+    apply_schema(Database(with_path(url, "/with_schema"), "tests"))
+    with _administration(url) as cursor:
+        cursor.execute("CREATE DATABASE with_tables TEMPLATE with_schema")
+    bring_up_to_date(Database(with_path(url, "/with_tables"), "tests"), OWN_TABLES)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def other(pipeline: Pipeline, tmp_path: Path) -> Iterator[Pipeline]:
     name = urlsplit(pipeline.services.database_url).path.strip("/") + "_other"
     administration = Database(with_path(pipeline.services.database_url, "/postgres"), "tests")
     create = tmp_path / "create.sql"
-    create.write_text(f"CREATE DATABASE {name} TEMPLATE with_schema")
+    create.write_text(f"CREATE DATABASE {name} TEMPLATE with_tables")
     administration.run_script(create)
     services = Services(with_path(pipeline.services.database_url, f"/{name}"), pipeline.services.redis_url)
     with Database(services.database_url, "tests").transaction() as tx:

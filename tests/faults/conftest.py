@@ -18,13 +18,11 @@ import psycopg2
 import pytest
 import redis
 
-from pipeline.database import Database
 from pipeline.embedded.account import Account
 from pipeline.embedded.postgresql import Postgresql
 from pipeline.embedded.valkey import Valkey
-from pipeline.schema import apply_schema
 from pipeline.waiting import patiently
-from tests.conftest import Commands, Pipeline, expected_people, generate, held, wait_until, with_path
+from tests.conftest import Commands, Pipeline, expected_people, generate, held, make_templates, wait_until
 
 PEOPLE = 200_000
 CHUNK_ROWS = 2_000
@@ -96,11 +94,7 @@ def servers() -> Iterator[OwnServers]:
         servers = OwnServers(state.resolve())
         try:
             servers.start()
-            connection = psycopg2.connect(servers.database_url)
-            connection.autocommit = True
-            connection.cursor().execute("CREATE DATABASE with_schema")
-            connection.close()
-            apply_schema(Database(with_path(servers.database_url, "/with_schema"), "tests"))
+            make_templates(servers.database_url)
             yield servers
         finally:
             servers.stop()

@@ -42,7 +42,7 @@ def test_an_earlier_database_is_brought_up_to_date_without_losing_a_row(pipeline
     start_with(pipeline, earlier)
     people = pipeline.people()
     assert len(people) == 4
-    before = {table: pipeline.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in KEPT_TABLES}
+    before = {table: rows_as_json(pipeline, table) for table in KEPT_TABLES}
 
     digests = {dataset.name: description_digest(dataset) for dataset in OWN_TABLES.datasets}
     for _ in range(2):
@@ -50,8 +50,8 @@ def test_an_earlier_database_is_brought_up_to_date_without_losing_a_row(pipeline
         assert differences(catalog(pipeline.database), new) == set()
         assert pipeline.people() == people
         for table, rows in before.items():
-            now = pipeline.rows(f"SELECT * FROM {table} ORDER BY 1, 2")
-            assert [row[: len(rows[0])] for row in now] == rows  # new columns come last
+            now = rows_as_json(pipeline, table)
+            assert [{name: row[name] for name in rows[0]} for row in now] == rows  # there may be new columns
         assert pipeline.rows("SELECT * FROM places_listings ORDER BY city") == [
             ("Ayr", "Ayrshire", "Scotland", 1, 1, 1, "="),
             ("Cork", "Cork", "Ireland", 1, 2, 1, "="),
@@ -86,6 +86,11 @@ def test_the_tables_of_a_newer_pipeline_are_refused(pipeline: Pipeline) -> None:
     with pytest.raises(PipelineError, match="version 1000 of the schema, which is newer than version 2 here"):
         pipeline.database.run_script(SCHEMA)  # as psql would
     assert pipeline.rows("SELECT schema_version FROM installation") == [(1000,)]
+
+
+def rows_as_json(pipeline: Pipeline, table: str) -> list[dict]:
+    """Without the one column that was removed."""
+    return [row for (row,) in pipeline.rows(f"SELECT to_jsonb({table}) - 'job_group' FROM {table} ORDER BY 1")]
 
 
 def start_with(pipeline: Pipeline, earlier: Path) -> None:
