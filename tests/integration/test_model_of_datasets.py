@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.columns.column import column
@@ -501,35 +501,44 @@ def empty(pipeline: Pipeline) -> None:
 
 BOUNDED = settings(
     max_examples=EXAMPLES,
+    derandomize="MODEL_EXAMPLES" not in os.environ,
     deadline=None,
     print_blob=True,
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
+KEY, NAMED = Field("k0", "integer", "key"), Field("r0", "integer", "key")
+REFERRING = (Dataset("d0", (KEY,), ("k0",)), Dataset("d1", (KEY, NAMED), ("k0",), references=((("r0",), "d0"),)))
+ONE, OTHER, ONE_OF_OTHER = (0,) * WIDTH, (1,) * WIDTH, (0, 1, *(0,) * (WIDTH - 2))  # rows of them
+LATE_REFERENCE = [  # an earlier row has the key of a later one, once what it refers to is there
+    ([(0, 1, [ONE], 8, 0), (1, 1, [ONE_OF_OTHER, ONE], 8, 0)], None, 0, 1, 3),
+    ([(0, 1, [OTHER], 8, 1)], None, 0, 1, 3),
+]
 SMALLER = settings(BOUNDED, max_examples=BOUNDED.max_examples // 2)
 
 
 @BOUNDED
 @given(datasets=packages(), steps=STEPS)
+@example(datasets=REFERRING, steps=LATE_REFERENCE)
 def test_whatever_comes_the_tables_of_any_package_hold_what_the_model_says(
     pipeline: Pipeline, datasets: tuple[Dataset, ...], steps: list
 ) -> None:
     pipeline.limits = ANY_VERSION
     empty(pipeline)
-    example = Example(pipeline, datasets)
-    example.make_tables()
+    drawn = Example(pipeline, datasets)
+    drawn.make_tables()
     for files, change, forgotten, chunk_rows, seed in steps:
-        example.forget(forgotten)
+        drawn.forget(forgotten)
         if change:
-            example.describe(change[0] % len(datasets), *change[1:])
+            drawn.describe(change[0] % len(datasets), *change[1:])
         for file in files:
-            example.write(*file)
-        example.remember()
+            drawn.write(*file)
+        drawn.remember()
         pipeline.produce(chunk_rows)
-        example.deliver_some(random.Random(seed))
-    example.settle(random.Random(1))
-    example.check(only_one_version=len(steps) == 1)
+        drawn.deliver_some(random.Random(seed))
+    drawn.settle(random.Random(1))
+    drawn.check(only_one_version=len(steps) == 1)
 
 
 @SMALLER
@@ -537,20 +546,20 @@ def test_whatever_comes_the_tables_of_any_package_hold_what_the_model_says(
 def test_a_preview_says_what_a_run_then_does(pipeline: Pipeline, datasets: tuple[Dataset, ...], steps: list) -> None:
     pipeline.limits = ANY_VERSION
     empty(pipeline)
-    example = Example(pipeline, datasets)
-    example.make_tables()
+    drawn = Example(pipeline, datasets)
+    drawn.make_tables()
     for files, change, forgotten, chunk_rows, _ in steps:
-        example.forget(forgotten)
+        drawn.forget(forgotten)
         if change:
-            example.describe(change[0] % len(datasets), *change[1:])
+            drawn.describe(change[0] % len(datasets), *change[1:])
         for file in files:
-            example.write(*file)
-        example.remember()
+            drawn.write(*file)
+        drawn.remember()
         sources = find_sources(pipeline.data, ())
         foreseen = preview(sources, pipeline.database, chunk_rows=chunk_rows, limits=pipeline.limits).outlooks
-        before, freed = current_loads(pipeline), example.keys_that_change_hands()
+        before, freed = current_loads(pipeline), drawn.keys_that_change_hands()
         pipeline.produce(chunk_rows)
-        example.deliver_all()
+        drawn.deliver_all()
         after = current_loads(pipeline)
         for each in foreseen:
             counts = pipeline.counts(each.source)
@@ -560,7 +569,7 @@ def test_a_preview_says_what_a_run_then_does(pipeline: Pipeline, datasets: tuple
             if before.get(each.source) == after[each.source]:
                 counts, told = {"rejected": counts["rejected"]}, {"rejected": told["rejected"]}
             assert told == counts, each.source
-        example.settle(random.Random(1))
+        drawn.settle(random.Random(1))
 
 
 def current_loads(pipeline: Pipeline) -> dict[str, int]:
@@ -577,14 +586,14 @@ def test_several_workers_at_once_leave_what_the_model_says(pipeline: Pipeline, s
     key, name = Field("k0", "integer", "key"), Field("r0", "integer", "key")
     first = Dataset("d0", (key, Field("f0", "string", "value")), ("k0",))
     second = Dataset("d1", (key, name), ("k0",), shared=bool(seed), references=((("r0",), "d0"),))
-    example = Example(pipeline, (first, second, Dataset("d2", (name,), references=((("r0",), "d1"),))))
-    example.make_tables()
+    drawn = Example(pipeline, (first, second, Dataset("d2", (name,), references=((("r0",), "d1"),))))
+    drawn.make_tables()
     for _ in range(4):
         for _ in range(4):
             rows = [tuple(rng.choices(range(5), [3, 3, 3, 1, 1], k=WIDTH)) for _ in range(8)]
-            example.write(rng.randrange(3), rng.randint(1, 2), rows, rng.choice([0, 4, 8]), rng.randint(0, 8))
-        example.remember()
+            drawn.write(rng.randrange(3), rng.randint(1, 2), rows, rng.choice([0, 4, 8]), rng.randint(0, 8))
+        drawn.remember()
         pipeline.produce(rng.randint(1, 5))
-        example.deliver_at_once(rng)
-    example.settle(rng)
-    example.check(only_one_version=False)
+        drawn.deliver_at_once(rng)
+    drawn.settle(rng)
+    drawn.check(only_one_version=False)
