@@ -434,7 +434,8 @@ class Example:
             self._earlier_keys.setdefault(source, set()).update(keys)
 
     def keys_that_change_hands(self) -> bool:
-        """Whether a source no longer lists a key that it holds, and another source lists it."""
+        """Whether a source no longer lists a key that it holds, and another source lists it, or may name it."""
+        named = {target for dataset in self.datasets for _, target in dataset.references}
         for dataset in self.datasets:
             listed = {
                 source: {dataset.key_of(values) for values in file.values(dataset) if values is not None}
@@ -443,6 +444,8 @@ class Example:
             }
             for values, holder, _ in self._table(dataset) if listed else []:
                 key = dataset.key_of(values)
+                if dataset.name in named and key not in listed.get(holder or "", set()):
+                    return True
                 if any(key in keys for source, keys in listed.items() if source != holder) and (
                     key not in listed.get(holder or "", set()) or dataset.references
                 ):
