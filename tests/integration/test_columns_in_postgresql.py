@@ -2,6 +2,7 @@
 
 import io
 import json
+import unicodedata
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -92,7 +93,7 @@ def meant(asked: Column, text: str) -> Any:
     """The value of a good text as psycopg2 reads it."""
     if asked.check(text)[0] == NULL:
         return None
-    stripped = text.strip()
+    stripped = unicodedata.normalize("NFC", text.strip())
     value = asked._type.value(stripped)
     if asked.postgresql_type == "jsonb":
         return parsed(stripped)

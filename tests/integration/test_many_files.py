@@ -4,6 +4,7 @@ import random
 import resource
 from collections import Counter
 
+import psutil
 import pytest
 from rq.serializers import JSONSerializer
 
@@ -57,7 +58,7 @@ def test_small_files_are_loaded_in_a_few_jobs(many: Pipeline) -> None:
 def test_only_one_file_is_open_at_a_time(many: Pipeline) -> None:
     """Each open file was kept until the end, and a thousand are as many as a process may have."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (psutil.Process().num_fds() + 50, hard))
     try:
         many.produce()
     finally:
