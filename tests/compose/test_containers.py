@@ -79,7 +79,7 @@ def test_only_what_becomes_the_owner_of_the_data_folder_starts_with_capabilities
         assert host["CapDrop"] == ["ALL"]
         assert not host["Privileged"]
         added = {name.removeprefix("CAP_") for name in host["CapAdd"] or ()}
-        becomes_owner = service in ("producer", "exporter")
+        becomes_owner = service in ("schema", "producer", "exporter")  # those that open the data folder
         assert added == ({"KILL", "SETUID", "SETGID", "SETPCAP"} if becomes_owner else set())
 
 
