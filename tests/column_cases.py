@@ -128,7 +128,7 @@ VARIANTS: list[tuple[Field, st.SearchStrategy[str]]] = [
     (field("integer", bare_number=False), _matching(r"(€ ?)?-?[0-9]{1,3}( ?%)?")),
     (field("boolean", true_values=("ja",), false_values=("nein", "né")), st.sampled_from(["ja", "nein", "Ja", "né"])),
     (field("boolean", enum=("true",)), TEXTS["boolean", "default"]),
-    (field("date", minimum="2010-01-01", maximum="2030-06-30"), _matching(DATES)),
+    (field("date", minimum="2010-01-01", maximum="2030-06-30"), _matching(DATES, r"20[123]0-0[1-9]-[0-2][1-8]")),
     (field("date", format="%d/%m/%Y", exclusive_minimum="15/06/2010"), TEXTS["date", "%d/%m/%Y"]),
     (field("date", enum=("2020-02-29",)), st.sampled_from(["2020-02-29", "2020-02-28", "2021-02-29"])),
     (field("time", minimum="08:00:00", exclusive_maximum="18:30:00"), TEXTS["time", "default"]),

@@ -61,9 +61,10 @@ def parsed(text: str) -> Any:
 
 
 def drawn(texts: st.SearchStrategy[str]) -> list[str]:
+    """The same in every run: among a hundred others there may be no good value by chance."""
     seen: dict[str, None] = {}
 
-    @settings(max_examples=100, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=100, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @given(texts)
     def see(text: str) -> None:
         seen[text] = None
