@@ -20,7 +20,7 @@ def comparable(type_name: str, copied: Texts) -> Texts:
 
 
 def _number(text: str) -> str:
-    """Without zeros that do not count; exact, whatever its size."""
+    """Without zeros that do not count; exact at any size."""
     if "e" in text.lower() or text[:1] == "+" or text[:1] == "." or text.lstrip("-")[:1] == "0":
         text = _plain(text)
     return (text.rstrip("0").rstrip(".") or "0") if "." in text else text

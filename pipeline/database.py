@@ -440,7 +440,7 @@ def uncopied(text: str) -> str:
 
 
 def quote_identifier(*names: str) -> str:
-    """A name as SQL takes it, whatever it holds; several, such as a schema and a table, with dots between."""
+    """Any name, quoted for SQL; several, such as a schema and a table, with dots between."""
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)
 
 

@@ -55,7 +55,7 @@ ORDER BY load_chunks.load_id, load_chunks.number
 LIMIT %(limit)s;
 
 -- name: all_chunks
--- Returns every chunk of these sources, of superseded loads too, as missing_chunks.sql does.
+-- Returns every chunk of these sources, of superseded loads too, with the columns of `missing_chunks`.
 SELECT
     load_chunks.load_id,
     sources.name,

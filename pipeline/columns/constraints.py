@@ -43,7 +43,7 @@ class Rule:
     """A constraint."""
 
     name: str
-    broken: str  # what is said of a value that breaks it
+    broken: str  # the reason in a message, for a value that breaks it
     shows_value: bool
     holds: Callable[[str, Value], bool]  # of a cleaned text and its value
     holds_for_all: Callable[[Block], bool] | None = None  # quickly; False if it may not. None: there is no quick way

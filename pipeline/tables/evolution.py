@@ -23,7 +23,7 @@ class Change:
 
     statement: str
     count_against: str | None = None  # a query
-    objection: str = ""  # what is said of the rows that it counts
+    objection: str = ""  # the reason in a message, for the rows that it counts
     only_words: bool = False  # a comment, which no row depends on
 
 

@@ -1,4 +1,4 @@
-"""Patterns of strptime, as Table Schema writes the formats of dates: read the same whatever the locale."""
+"""Patterns of strptime, as Table Schema writes the formats of dates: read the same in every locale."""
 
 import re
 from collections.abc import Sequence
