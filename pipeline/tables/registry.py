@@ -30,8 +30,8 @@ def make_tables(database: Database, wanted: Wanted) -> bool:
 
 
 def planned_statements(database: Database, wanted: Wanted) -> list[str]:
-    """What `make_tables` would run if no row stands against it; changes nothing, and waits for nobody."""
-    with database.transaction() as tx:
+    """What `make_tables` would run if no row stands against it; changes nothing, and waits for no lock."""
+    with database.transaction(snapshot=True) as tx:  # others may make tables between two of its queries
         return plan(wanted, _known(tx), _Unchanged(tx))
 
 

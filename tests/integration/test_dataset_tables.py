@@ -7,11 +7,11 @@ import psycopg2
 import pytest
 from psycopg2.errors import CheckViolation, ForeignKeyViolation
 
-from pipeline.database import Database
+from pipeline.database import Database, Transaction
 from pipeline.descriptions.description import Constraints, Dataset, Field, Reference
 from pipeline.errors import RetryLaterError, SettingsError
 from pipeline.schema import apply_schema
-from pipeline.tables.plan import Wanted
+from pipeline.tables.plan import Recorded, Wanted
 from pipeline.tables.registry import check_tables, make_tables, planned_statements, recorded_tables
 from tests.catalog import catalog, differences
 from tests.conftest import Pipeline, Services, at_once
@@ -216,6 +216,20 @@ def test_several_processes_can_make_the_tables_at_once(services: Services) -> No
         lambda: make_tables(Database(services.database_url, "tests"), wanted(GOODS, SALES, PLACES, PEOPLE)), times=6
     )
     assert not make_tables(Database(services.database_url, "tests"), wanted(GOODS, SALES, PLACES, PEOPLE))
+
+
+def test_tables_made_by_another_while_planning_are_no_clash(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made_after_the_look(tx: Transaction) -> dict[str, Recorded]:
+        recorded = recorded_tables(tx)
+        monkeypatch.undo()
+        assert make_tables(Database(pipeline.services.database_url, "tests"), wanted(GOODS))
+        return recorded
+
+    monkeypatch.setattr("pipeline.tables.registry.recorded_tables", made_after_the_look)
+    make(pipeline, GOODS)
+    assert not make(pipeline, GOODS)
 
 
 def test_tables_that_are_current_are_left_alone_while_others_use_them(pipeline: Pipeline) -> None:
