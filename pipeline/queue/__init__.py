@@ -2,7 +2,7 @@
 
 from pipeline.queue.chunk_queue import ChunkQueue, QueueState
 from pipeline.queue.job import LoadChunk
-from pipeline.queue.rq_queue import Chunks
-from pipeline.queue.server import answers
+from pipeline.queue.rq_queue import RqChunkQueue
+from pipeline.queue.server import is_reachable
 
-__all__ = ["ChunkQueue", "Chunks", "LoadChunk", "QueueState", "answers"]
+__all__ = ["ChunkQueue", "LoadChunk", "QueueState", "RqChunkQueue", "is_reachable"]

@@ -23,11 +23,12 @@ from typing import cast
 
 from setproctitle import setproctitle
 
-from pipeline import command, fork_server, remedies, stop
-from pipeline.command import TIMED_OUT, USAGE
+from pipeline import remedies, signals
+from pipeline.cli import command, fork_server
+from pipeline.cli.command import TIMED_OUT, USAGE
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.exit_status import describe_end
-from pipeline.terminal import counted
+from pipeline.wording import counted
 
 WORKER = "worker"
 ENDS_PER_WORKER = 3  # on average; with more of them within END_WINDOW the run gives up
@@ -54,7 +55,7 @@ def read_modules() -> None:
     processes.set_forkserver_preload([__name__, "producer.__main__", "worker.__main__", "exporter.__main__"])
     resource_tracker.ensure_running()  # by itself, since it lets the signals through again
     try:
-        with stop.held():
+        with signals.held():
             fork_server.ensure_running()
     except OSError as error:
         raise SettingsError(f"cannot start processes: {error}; TMPDIR names the folder of the socket needed") from error
@@ -77,7 +78,7 @@ class Member:
             os.kill(cast(int, self.process.pid), number)
 
 
-class Crew:
+class StageProcesses:
     """Stages that run; at the end of the block all are told to stop, at once, and killed if they do not."""
 
     def __init__(self, settings: Mapping[str, str], options: Sequence[str]) -> None:
@@ -115,11 +116,11 @@ class Crew:
         ended, alive = processes.Pipe(duplex=False)
         # Daemons: if this process ends in between, it tells them to stop, and does not just wait for them.
         process = processes.Process(
-            target=_become, name=stage, args=(stage, self._settings, self._options, alive), daemon=True
+            target=_run_stage, name=stage, args=(stage, self._settings, self._options, alive), daemon=True
         )
         self._members.append(member := Member(process, ended))
         try:
-            with alive, stop.held():  # a stage told half of what to do would show an error of the fork server
+            with alive, signals.held():  # a stage told half of what to do would show an error of the fork server
                 process.start()
         except (EOFError, OSError) as error:
             raise PipelineError(f"the {stage} cannot be started: {error or type(error).__name__}") from error
@@ -141,7 +142,7 @@ class Crew:
         logger.warning("a worker (process %d) %s; another one is started", worker.process.pid, describe_end(code))
         return self._start(WORKER)
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "StageProcesses":
         return self
 
     def __exit__(
@@ -163,13 +164,15 @@ def _check_server(code: int) -> None:
         raise PipelineError("the process that the stages are forked from has ended; run it again to go on")
 
 
-def _become(
+def _run_stage(
     stage: str,
     settings: Mapping[str, str],
     options: Sequence[str],
     alive: Connection,  # noqa: ARG001 (held until the kernel closes it, when the process has ended)
 ) -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, stop.SIGNALS)  # Ctrl-C is for the run, which tells its stages by SIGTERM
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, signals.SIGNALS
+    )  # Ctrl-C is for the run, which tells its stages by SIGTERM
     threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
     setproctitle(f"pipeline {stage}")
     os.environ.update(settings)
@@ -177,7 +180,7 @@ def _become(
     remedies.current = remedies.PIPELINE_RUN
     sigterm_code = 0 if stage == WORKER else command.TERMINATED
     main = import_module(f"{stage}.__main__").main
-    command.run(main, f"python -m {stage}", ends_in_time=True, sigterm_code=sigterm_code, is_stage_of_run=True)
+    command.run(main, f"python -m {stage}", hard_deadline=True, sigterm_code=sigterm_code, is_stage_of_run=True)
 
 
 def _end_with(parent: BaseProcess) -> None:

@@ -6,9 +6,9 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.database import is_storable
-from pipeline.dialect import Dialect
-from pipeline.records import escapes_line_end, line_reader, records, row_test
+from pipeline.csv_text.dialect import Dialect
+from pipeline.csv_text.records import escapes_line_end, line_reader, records, row_test
+from pipeline.postgres.database import is_storable
 
 LONGEST_SHOWN = 60  # characters of a value that a message quotes
 BLOCK_LINES = 500  # taken at once: their fields stay in the processor's cache, which halves what reading them costs

@@ -6,11 +6,11 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from pipeline import stages
-from pipeline.command import FAILED, USAGE
-from pipeline.database import Database
+from pipeline.cli import stages
+from pipeline.cli.command import FAILED, USAGE
+from pipeline.postgres.database import Database
 from pipeline.tables.described import bring_up_to_date, wanted_tables
-from pipeline.waiting import at_start, patiently
+from pipeline.waiting import at_start, retry_transient
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +32,9 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
         is_embedded, is_dry_run = "DATABASE_URL" not in environment, settings.get("DRY_RUN") == "True"
         at_start(database.connect, "DATABASE_URL")
         if is_embedded or not is_dry_run:
-            patiently(partial(bring_up_to_date, database, wanted))
+            retry_transient(partial(bring_up_to_date, database, wanted))
         logger.info("database: %s", f"embedded, in {_state_folder(state)}" if is_embedded else database.address)
-        with stages.Crew(settings, options) as crew:
+        with stages.StageProcesses(settings, options) as crew:
             if is_dry_run:
                 return crew.outcome("producer")
             crew.start_workers(workers)

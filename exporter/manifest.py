@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from exporter.report import Report
-from pipeline import database
-from pipeline.database import Transaction
+from pipeline.postgres import database
+from pipeline.postgres.database import Transaction
 
 NAME = ".reports.json"
 HERE = Path(__file__).parent
 CODE = (*sorted(HERE.glob("*.py")), *sorted(HERE.glob("*.sql")), Path(database.__file__))  # what turns rows into files
-LONGEST = 1 << 20  # bytes of a stamp
+LONGEST = 1 << 20  # bytes of a manifest
 
 
-def origin(tx: Transaction, reports: Iterable[Report]) -> str:
+def input_digest(tx: Transaction, reports: Iterable[Report]) -> str:
     """A digest of all that reports are made from: what the ledger says of the tables, the queries, and the code.
 
     Each load, reopened chunk or forgotten source makes it another, and each database has its own, since the
@@ -28,30 +28,30 @@ def origin(tx: Transaction, reports: Iterable[Report]) -> str:
     return hashlib.sha256(json.dumps([tx.value(HERE / "ledger_state.sql"), files, queries]).encode()).hexdigest()
 
 
-def write(folder: Path, made_from: str | None, reports: Iterable[Path], earlier: Iterable[str] = ()) -> Path:
-    """Writes the stamp of these files, as they are now, into `folder`, and syncs it.
+def write(folder: Path, input_digest: str | None, reports: Iterable[Path], earlier: Iterable[str] = ()) -> Path:
+    """Writes the manifest of these files, as they are now, into `folder`, and syncs it.
 
-    Without `made_from` it says whose files they are, and never that they are up to date. `earlier` names files of
+    Without `input_digest` it says whose files they are, and never that they are up to date. `earlier` names files of
     reports that are gone: the producer warns about files that it does not know.
     """
     path = folder / NAME
     with path.open("xb") as file:
-        file.write(_stamp(made_from, reports, earlier))
+        file.write(_content(input_digest, reports, earlier))
         file.flush()
         os.fsync(file.fileno())
     return path
 
 
-def written_at(folder: Path, made_from: str, reports: Sequence[Path]) -> datetime | None:
+def written_at(folder: Path, input_digest: str, reports: Sequence[Path]) -> datetime | None:
     """When these files were written; None unless all of them are as they would be made now.
 
-    The stamp in `folder` is, byte by byte, the one that they would get, or counts for nothing.
+    The manifest in `folder` is, byte by byte, the one that they would get, or counts for nothing.
     """
     path = folder / NAME
     try:
         if not all(each.is_file() for each in (path, *reports)):  # a named pipe would keep its reader waiting
             return None
-        expected = _stamp(made_from, reports, earlier_names(folder, {path.name for path in reports}))
+        expected = _content(input_digest, reports, earlier_names(folder, {path.name for path in reports}))
         with path.open("rb") as file:
             if file.read(len(expected) + 1) != expected:
                 return None
@@ -61,7 +61,7 @@ def written_at(folder: Path, made_from: str, reports: Sequence[Path]) -> datetim
 
 
 def written_names(folder: Path) -> frozenset[str]:
-    """The names of the files in `folder` that an exporter has written; none if the stamp is not one."""
+    """The names of the files in `folder` that an exporter has written; none if the manifest is not one."""
     return frozenset({NAME, *_listed(folder, "reports")})
 
 
@@ -82,9 +82,9 @@ def _listed(folder: Path, key: str) -> frozenset[str]:
         return frozenset()
 
 
-def _stamp(made_from: str | None, reports: Iterable[Path], earlier: Iterable[str]) -> bytes:
+def _content(input_digest: str | None, reports: Iterable[Path], earlier: Iterable[str]) -> bytes:
     digests = {path.name: _digest(path) for path in reports}
-    return json.dumps({"made_from": made_from, "reports": digests, "earlier": list(earlier)}, indent=2).encode()
+    return json.dumps({"input_digest": input_digest, "reports": digests, "earlier": list(earlier)}, indent=2).encode()
 
 
 def _digest(path: Path) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
-from pipeline.terminal import printable, printable_lines
+from pipeline.cli.terminal import printable, printable_lines
 
 FORMATS = ("text", "json")
 

@@ -4,8 +4,8 @@ import hashlib
 import re
 from pathlib import Path
 
-from pipeline.database import Database, Transaction
-from pipeline.errors import PipelineError, RetryLaterError, SettingsError
+from pipeline.errors import PipelineError, SettingsError, TransientError
+from pipeline.postgres.database import Database, Transaction
 
 HERE = Path(__file__).parent
 SCHEMA = HERE / "schema.sql"  # in a checkout a link to the file at the top
@@ -54,7 +54,7 @@ def let_stages_log_in(database: Database, password: str) -> None:
             tx.run(LOCK)
             for role in ROLES:
                 tx.let_log_in(role, password)
-    except RetryLaterError:
+    except TransientError:
         raise
     except PipelineError as error:
         raise PipelineError(f"STAGE_PASSWORD: {error}; connect as a user who may create roles, or unset it") from error

@@ -22,11 +22,6 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: `1 chunk`, `8 chunks`, `1,000 rows`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def echo(*lines: str, err: bool = False) -> None:
     """Prints lines on standard output, or standard error. If nobody reads on, it prints nothing: the work goes on."""
     for line in lines:

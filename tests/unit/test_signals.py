@@ -13,7 +13,8 @@ from tests.conftest import hear_sigint
 COMMAND = """
 import logging, os, signal, time, weakref
 import click
-from pipeline import command, stop
+from pipeline.cli import command
+from pipeline import signals
 
 class Thing:
     pass
@@ -26,7 +27,7 @@ def in_callback(number):
     print("not stopped")
 
 def held(number):
-    with stop.held():
+    with signals.held():
         os.kill(os.getpid(), number)
         time.sleep(0.1)
         print("whole")

@@ -11,7 +11,7 @@ from pipeline.errors import PipelineError
 from pipeline.watcher import Watcher
 
 if TYPE_CHECKING:
-    from pipeline.database import Database, Row
+    from pipeline.postgres.database import Database, Row
 
 LOOK_INTERVAL = 4.0  # seconds between looks; several within the lock_timeout of session.sql
 QUERY = Path(__file__).parent / "sql" / "lock_holders.sql"

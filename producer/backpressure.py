@@ -6,15 +6,15 @@ from functools import partial
 from pipeline import remedies
 from pipeline.errors import DrainTimeoutError
 from pipeline.queue import ChunkQueue
-from pipeline.terminal import counted
-from pipeline.waiting import Deadline, Lasting, WorkerWatch, no_worker, patiently
+from pipeline.waiting import Deadline, Stopwatch, WorkerWatch, no_worker, retry_transient
+from pipeline.wording import counted
 
 ROOM_POLL = 0.05  # seconds between looks at a full queue
 WORKERS_POLL = 1.0  # seconds between looks for workers while it is full
 
 
-class Room:
-    """Room on the queue: for at most `limit` waiting chunks, and with at most `timeout` seconds without any.
+class Backpressure:
+    """Backpressure on the queue: for at most `limit` waiting chunks, and with at most `timeout` seconds without any.
 
     Chunks that others wait for find room beyond that: those others may fill the queue, and cycle on it for as
     long as they wait.
@@ -24,26 +24,26 @@ class Room:
         self._queue = queue
         self._limit = limit
         self._timeout = timeout
-        self._workers = WorkerWatch(partial(patiently, queue.shortage))
+        self._workers = WorkerWatch(partial(retry_transient, queue.shortage))
 
     def wait(self, *, is_waited_for: bool) -> None:
         """Returns when there is room for a chunk; raises DrainTimeoutError if there is none in time."""
-        looked = Lasting()
+        looked = Stopwatch()
         headroom = 0
         with Deadline(self._timeout) as deadline:
-            while patiently(self._queue.length, deadline=deadline) >= self._limit + headroom:
+            while retry_transient(self._queue.length, deadline=deadline) >= self._limit + headroom:
                 if is_waited_for and not headroom:  # workers hold chunks that they may put back
                     headroom = self._limit + self._running_workers(deadline)
                     continue
                 if looked.seconds(True) >= WORKERS_POLL:
-                    looked = Lasting()
+                    looked = Stopwatch()
                     self._workers.look(self._running_workers(deadline))
                 if not deadline.left:
                     raise DrainTimeoutError(self._timed_out(self._running_workers(deadline)))
                 time.sleep(ROOM_POLL)
 
     def _running_workers(self, deadline: Deadline) -> int:
-        return patiently(self._queue.state, deadline=deadline).workers
+        return retry_transient(self._queue.state, deadline=deadline).workers
 
     def _timed_out(self, workers: int) -> str:
         running = f"{counted(workers, 'worker')} {'are' if workers > 1 else 'is'} running; see the workers' logs"

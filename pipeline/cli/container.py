@@ -1,4 +1,4 @@
-"""`python -m pipeline.container SERVICE COMMAND...`: runs a service of docker-compose.yml in its turn.
+"""`python -m pipeline.cli.container SERVICE COMMAND...`: runs a service of docker-compose.yml in its turn.
 
 Containers wait for each other here, not by conditions of `depends_on`: docker-compose 1.29 shows nothing until every
 container has started, and hides why one has failed. Every stage waits for the outcome of the schema, and the exporter
@@ -23,8 +23,8 @@ from dataclasses import asdict, dataclass
 from types import FrameType
 from typing import NoReturn
 
-from pipeline import logs
-from pipeline.terminal import echo
+from pipeline.cli import logs
+from pipeline.cli.terminal import echo
 
 SCHEMA, PRODUCER, WORKER, EXPORTER = "schema", "producer", "worker", "exporter"  # services, and their names in DNS
 PORT = 7411  # where outcomes are told, in the network of the containers alone
@@ -43,7 +43,7 @@ REFUSED_LOGIN_HINT = (
 )
 ASKS, STAYS = b"asks\n", b"stays\n"  # what a client says first: that it goes with the outcome, or is the exporter
 
-logger = logging.getLogger("pipeline.container")
+logger = logging.getLogger("pipeline.cli.container")
 
 
 @dataclass(frozen=True)

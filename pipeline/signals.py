@@ -13,9 +13,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from types import FrameType
-
-from pipeline.logs import log_uncaught
+from functools import partial
+from types import FrameType, TracebackType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 CALL_GRACE = 4.0  # seconds that a call in progress has to end by itself
@@ -25,6 +24,8 @@ AT_LATEST = 8.0  # seconds after which the process ends as if killed, which harm
 
 requested = threading.Event()  # set when one of the signals has arrived
 _is_heard = False  # whether one has raised, and others are to do nothing
+
+ReportUncaught = Callable[[type[BaseException], BaseException | None, TracebackType | None], None]
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +41,14 @@ class Stopped(BaseException):
         self.number = number
 
 
-def listen(cut: Callable[[], None], exit_codes: dict[int, int] | None) -> None:
+def listen(cut: Callable[[], None], exit_codes: dict[int, int] | None, report: ReportUncaught) -> None:
     """From now on the first of the signals raises Stopped in the main thread; others are not heard any more.
 
     A thread then sets `requested` and, a little later, calls `cut` again and again. With `exit_codes` (by signal)
     the process ends with the signal's at the latest after a while. SIGALRM, by which RQ ends a job that takes too
-    long, calls `cut` at once.
+    long, calls `cut` at once. An exception that Python can raise nowhere is given to `report`.
     """
-    sys.unraisablehook = _tell_again
+    sys.unraisablehook = partial(_redeliver, report)
     signal.signal(signal.SIGTERM, _stop)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is in the background of a shell
         signal.signal(signal.SIGINT, _stop)
@@ -59,7 +60,7 @@ def listen(cut: Callable[[], None], exit_codes: dict[int, int] | None) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # a stage of a run begins with it blocked
 
 
-def hear_no_more() -> None:
+def ignore_signals() -> None:
     """The process is about to end, and another signal would only spoil how."""
     global _is_heard
     _is_heard = True
@@ -77,11 +78,11 @@ def held() -> Iterator[None]:
 
 def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
     if not _is_heard:
-        hear_no_more()
+        ignore_signals()
         raise Stopped(number)
 
 
-def _tell_again(lost: "sys.UnraisableHookArgs") -> None:
+def _redeliver(report: ReportUncaught, lost: "sys.UnraisableHookArgs") -> None:
     """Sends a signal once more whose exception met a callback of a weak reference, or of the collector.
 
     To such an exception Python does nothing but to call this function; the process would never stop.
@@ -92,7 +93,7 @@ def _tell_again(lost: "sys.UnraisableHookArgs") -> None:
         # not by threading.Thread, which takes locks that may have been taken when the callback came
         _thread.start_new_thread(_send_later, (_thread.get_ident(), lost.exc_value.number))
     else:
-        log_uncaught(lost.exc_type, lost.exc_value, lost.exc_traceback)
+        report(lost.exc_type, lost.exc_value, lost.exc_traceback)
 
 
 def _send_later(thread: int, number: int) -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from pipeline import ledger
-from pipeline.database import Transaction
-from pipeline.errors import RetryLaterError
-from pipeline.ledger import LoadPlan, MissingChunk
-from pipeline.queries import Queries
+from pipeline.errors import TransientError
+from pipeline.ledger import ledger
+from pipeline.ledger.ledger import LoadPlan, MissingChunk
+from pipeline.postgres.database import Transaction
+from pipeline.postgres.queries import Queries
 
 SQL = Queries(Path(__file__).with_suffix(".sql"))
 
@@ -48,14 +48,14 @@ def seal(tx: Transaction, versions: Sequence[Version]) -> dict[str, Load]:
     being committed have been waited for. Chunks that are the same in both, and committed without a rejected row, are
     committed in the new one too, but for the last. In a load that is current already, chunks with rejected rows become
     missing again if a dataset that their rows refer to was loaded since.
-    Raises RetryLaterError if one of the sources is being forgotten.
+    Raises TransientError if one of the sources is being forgotten.
     """
     tx.run(SQL["versions"], versions=json.dumps([_row(position, each) for position, each in enumerate(versions)]))
     tx.copy("sealing_chunks", CHUNK_COLUMNS, _chunk_lines(versions))
     sealed = tx.rows(SQL["seal"])
     for source, load, _ in sealed:
         if load is None:
-            raise RetryLaterError(f"{source} was forgotten at this moment")
+            raise TransientError(f"{source} was forgotten at this moment")
     missing = ledger.missing_chunks(tx, [load for _, load, _ in sealed])
     by_load = {load: list(chunks) for load, chunks in groupby(missing, lambda chunk: chunk.load)}
     return {source: Load(load, row_count, by_load.get(load, [])) for source, load, row_count in sealed}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import IO, NamedTuple
 
-from pipeline.dialect import Dialect
+from pipeline.csv_text.dialect import Dialect
 
 LONGEST_RECORD = 1 << 20  # bytes
 BLOCK = 1 << 18  # bytes read at a time

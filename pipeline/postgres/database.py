@@ -20,8 +20,8 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import encrypt_password
 
-from pipeline.errors import CannotConnectError, PipelineError, QueryError, RetryLaterError, SettingsError
-from pipeline.lock_watch import LockWatch
+from pipeline.errors import CannotConnectError, PipelineError, QueryError, SettingsError, TransientError
+from pipeline.postgres.lock_watch import LockWatch
 
 CONNECT_TIMEOUT = 10  # seconds
 # A server or a network that is gone without a word is noticed within about ten seconds. Milliseconds, else seconds.
@@ -97,7 +97,7 @@ class Database:
     def check(self) -> None:
         """Promises that the server can be reached, has the tables, and lets the stage do its work.
 
-        Raises SettingsError, naming DATABASE_URL and the remedy, or RetryLaterError if the server does not serve now.
+        Raises SettingsError, naming DATABASE_URL and the remedy, or TransientError if the server does not serve now.
         """
         with self.transaction() as tx:
             if not tx.value("SELECT to_regclass('datasets') IS NOT NULL"):
@@ -151,7 +151,7 @@ class Database:
         Without `keep` it is rolled back in any case, which tells what it would do.
         With `snapshot` every statement in it sees the same state of the database, and may only read; it is the
         state that another transaction sees if `snapshot` is what that has shared.
-        Raises RetryLaterError when connection or server are at fault, PipelineError otherwise.
+        Raises TransientError when connection or server are at fault, PipelineError otherwise.
         """
         with self._session() as connection:
             try:
@@ -191,7 +191,7 @@ class Database:
                 yield connection
             except psycopg2.Error as error:
                 if connection in _cut:
-                    raise RetryLaterError(f"PostgreSQL at {self.address} did not answer in time{locks}") from None
+                    raise TransientError(f"PostgreSQL at {self.address} did not answer in time{locks}") from None
                 raise translated(error, locks) from None  # psycopg2's text can quote row contents
 
     def close(self) -> None:
@@ -354,11 +354,11 @@ def _take_over(snapshot: str, cursor: Cursor) -> None:
     try:
         cursor.execute("SET TRANSACTION SNAPSHOT %s", (snapshot,))
     except psycopg2.Error as error:
-        raise RetryLaterError("the transaction that shared its snapshot has ended") from error
+        raise TransientError("the transaction that shared its snapshot has ended") from error
 
 
 def cut_connections() -> None:
-    """Cuts this process's connections, from another thread: a call that waits for the server raises RetryLaterError.
+    """Cuts this process's connections, from another thread: a call that waits for the server raises TransientError.
 
     Not by cancelling statements: that asks the server, which may be frozen, and libpq holds up all threads meanwhile.
     """
@@ -373,7 +373,7 @@ def translated(error: psycopg2.Error, locks: LockWatch | None = None) -> Pipelin
     state = error.pgcode
     if state is None:  # the server did not answer: psycopg2 itself reports a lost connection
         if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
-            return RetryLaterError(f"the connection to PostgreSQL was lost: {' '.join(str(error).split())}")
+            return TransientError(f"the connection to PostgreSQL was lost: {' '.join(str(error).split())}")
         return PipelineError(f"PostgreSQL client: {type(error).__name__}")
     about = f"PostgreSQL error {state} ({psycopg2.errors.lookup(state).__name__})"
     if error.diag.constraint_name:
@@ -383,7 +383,7 @@ def translated(error: psycopg2.Error, locks: LockWatch | None = None) -> Pipelin
     elif state[:2] not in ("22", "23"):  # data and integrity errors quote values in their text
         about += f": {error.diag.message_primary}"
     if state[:2] in TRANSIENT_CLASSES:
-        return RetryLaterError(about)
+        return TransientError(about)
     if state == "23503":
         return ForeignKeyError(about)
     return PipelineError(about)
@@ -391,13 +391,13 @@ def translated(error: psycopg2.Error, locks: LockWatch | None = None) -> Pipelin
 
 @contextmanager
 def _query_errors(offset: int) -> Iterator[None]:
-    """Raises QueryError, or RetryLaterError for a transient error; a query begins `offset` characters into its text."""
+    """Raises QueryError, or TransientError for a transient error; a query begins `offset` characters into its text."""
     try:
         yield
     except psycopg2.Error as error:
         found = translated(error)
         # Of a report: its transaction is read-only, and no failover the reason; or it takes longer than it may.
-        if isinstance(found, RetryLaterError) and error.pgcode not in (READ_ONLY, QUERY_CANCELED):
+        if isinstance(found, TransientError) and error.pgcode not in (READ_ONLY, QUERY_CANCELED):
             raise  # the session knows more about it
         position = int(error.diag.statement_position or 0) - offset
         if position <= 0:

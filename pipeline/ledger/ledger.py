@@ -6,10 +6,10 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any
 
-from pipeline.database import Transaction, binary
 from pipeline.errors import PipelineError, UnknownChunkError
-from pipeline.queries import Queries
-from pipeline.terminal import counted
+from pipeline.postgres.database import Transaction, binary
+from pipeline.postgres.queries import Queries
+from pipeline.wording import counted
 
 SQL = Queries(Path(__file__).with_suffix(".sql"))
 

@@ -4,10 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.descriptions.description import Package, others_referred_to
 from pipeline.descriptions.matching import dataset_of
-from pipeline.ledger import LoadProgress
-from pipeline.terminal import counted
-
-NAMED_AT_MOST = 10  # loads or files that a list for people names
+from pipeline.ledger.ledger import LoadProgress
+from pipeline.wording import NAMED_AT_MOST, counted
 
 
 def account(loads: Sequence[LoadProgress]) -> list[str]:
@@ -39,12 +37,6 @@ def unloaded_references(good_rows: Mapping[str, int], package: Package) -> list[
         if dataset in datasets.values()
         for name in sorted(others_referred_to(dataset) - loaded)
     ]
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first few of many names."""
-    more = f"; and {len(names) - NAMED_AT_MOST:,} more" if len(names) > NAMED_AT_MOST else ""
-    return "; ".join(names[:NAMED_AT_MOST]) + more
 
 
 def _sum(loads: Sequence[LoadProgress]) -> LoadProgress:
