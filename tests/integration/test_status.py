@@ -7,6 +7,7 @@ from dataclasses import fields
 import pytest
 
 from pipeline import PROJECT
+from pipeline.postgres.database import Database
 from pipeline.status.as_json import to_json
 from pipeline.status.lines import lines
 from pipeline.status.status import (
@@ -127,3 +128,30 @@ def test_the_documentation_names_every_field_of_the_json() -> None:
     shapes = (Status, LoadStatus, WorkerStatus, QueueStatus, FailedChunk, RejectedRule, TableStatus, ServerStatus)
     names = {field.name for shape in shapes for field in fields(shape)}
     assert {name for name in names if not re.search(rf"`{name}(\[\])?`", text)} == set()
+
+
+def test_a_failed_chunk_can_be_retried(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE)
+    pipeline.produce()
+    with pipeline.database.transaction() as tx:
+        tx.run("ALTER TABLE people ADD CONSTRAINT none CHECK (given_name = 'none') NOT VALID")
+    pipeline.work()
+    [failed] = status(pipeline).failed_chunks
+    assert pipeline.queue.retry(["another", failed.job]) == 1
+    with pipeline.database.transaction() as tx:
+        tx.run("ALTER TABLE people DROP CONSTRAINT none")
+    assert pipeline.queue.retry([failed.job]) == 0
+    pipeline.work()
+    assert status(pipeline).state == "idle"
+    pipeline.check_reconciliation()
+
+
+def test_a_server_that_does_not_answer_is_named(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES)
+    gone = Database("postgresql://tests@127.0.0.1:1/none", "tests")
+    shown = read(gone, pipeline.queue, 32)
+    assert (shown.state, shown.loads, shown.queue is None) == ("unreachable", [], False)
+    assert shown.postgresql.error
+    assert shown.redis.error is None
+    assert next(lines(shown)).startswith("unreachable: ")
