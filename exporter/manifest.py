@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from exporter.report import Report
+from pipeline.csv_text import formula_escape
 from pipeline.postgres import database
 from pipeline.postgres.database import Transaction
 
 NAME = ".reports.json"
 HERE = Path(__file__).parent
-CODE = (*sorted(HERE.glob("*.py")), *sorted(HERE.glob("*.sql")), Path(database.__file__))  # what turns rows into files
+# What turns rows into files.
+CODE = (*sorted(HERE.glob("*.py")), *sorted(HERE.glob("*.sql")), Path(database.__file__), Path(formula_escape.__file__))
 LONGEST = 1 << 20  # bytes of a manifest
 
 

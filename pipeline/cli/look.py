@@ -22,7 +22,7 @@ from pipeline.cli.terminal import echo
 from pipeline.postgres.database import Database
 from pipeline.status.as_json import to_json
 from pipeline.status.lines import lines
-from pipeline.status.status import Status, read
+from pipeline.status.status import Status, StatusReader
 
 WATCH_INTERVAL = 1.0  # seconds
 EXIT_CODES = {"idle": 0, "failed": 1, "unreachable": 1, "running": 5}  # with --exit-code, by state
@@ -69,7 +69,7 @@ def status(
     with with_servers(_urls(database_url, redis_url), state, must_exist=True) as environment:
         database = Database(environment["DATABASE_URL"], "status", read_only=True)
         queue = command.queue_of(database, environment["REDIS_URL"], queue_name)
-        read_status = partial(read, database, queue, queue_limit)
+        read_status = StatusReader(database, queue, queue_limit).read
         if not is_watched:
             shown = read_status()
             _show(shown, as_json=as_json)

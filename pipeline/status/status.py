@@ -8,12 +8,13 @@ from pathlib import Path
 from pipeline.errors import TransientError
 from pipeline.ledger import ledger
 from pipeline.ledger.ledger import MissingChunk
-from pipeline.postgres.database import Database, Row
+from pipeline.postgres.database import Database, Row, Transaction
 from pipeline.postgres.queries import Queries
 from pipeline.queue import ChunkQueue
 from pipeline.queue.view import QueueView
 
 RATE_WINDOW = 10.0  # seconds of commits that the current rate is taken from
+HISTORY_SHOWN = 100  # superseded loads, the newest
 RULES_SHOWN = 100  # of sources and rules with rejected rows, the commonest
 
 RECENT_ROWS = -1  # column of the query `loads`
@@ -137,37 +138,54 @@ class Status:
     redis: ServerStatus
 
 
-def read(database: Database, queue: ChunkQueue, queue_limit: int) -> Status:
-    """What both servers show; one that does not answer is named, and what it would show is empty."""
-    view, redis = _read_queue(queue)  # first: a chunk that it shows nowhere has been committed since, or is lost
-    recorded, postgresql = _read_ledger(database)
-    now = recorded.at
-    rate = sum(row[RECENT_ROWS] for row in recorded.loads) / RATE_WINDOW
-    loads = _loads(recorded.loads, rate)
-    failed = _failed_chunks(view, recorded.missing) if view else []
-    lost = _lost_chunks(queue, view, recorded.missing) if view else 0
-    if postgresql.error or redis.error:
-        state = "unreachable"
-    elif failed or lost:
-        state = "failed"
-    else:
-        state = "running" if recorded.missing or (view and view.producing) else "idle"
-    return Status(
-        at=now,
-        state=state,
-        rows_per_second=rate,
-        seconds_left=max((load.seconds_left for load in loads if load.seconds_left is not None), default=None),
-        loads=[load for load in loads if load.state != "superseded"],
-        history=[load for load in loads if load.state == "superseded"],
-        workers=_workers(view, recorded.committed) if view else [],
-        queue=_queue(view, now, queue_limit) if view else None,
-        failed_chunks=failed,
-        lost_chunks=lost,
-        rejected_rules=recorded.rules,
-        tables=recorded.tables,
-        postgresql=postgresql,
-        redis=redis,
-    )
+class StatusReader:
+    """Reads the status again and again; what the ledger has not changed since is not read twice."""
+
+    def __init__(self, database: Database, queue: ChunkQueue, queue_limit: int) -> None:
+        self._database = database
+        self._queue = queue
+        self._queue_limit = queue_limit
+        self._recorded: _Recorded | None = None
+
+    def read(self) -> Status:
+        """What both servers show; one that does not answer is named, and what it would show is empty."""
+        view, redis = _read_queue(self._queue)  # first: a chunk that it shows nowhere is committed since, or lost
+        processes = tuple(worker.process for worker in view.workers) if view else ()
+        recorded, postgresql = self._read_ledger(processes)
+        rate = recorded.recent_rows / RATE_WINDOW
+        loads = _loads(recorded.loads, rate)
+        failed = _failed_chunks(view, recorded.missing) if view else []
+        lost = _lost_chunks(self._queue, view, recorded.missing) if view else 0
+        if postgresql.error or redis.error:
+            state = "unreachable"
+        elif failed or lost:
+            state = "failed"
+        else:
+            state = "running" if recorded.missing or (view and view.producing) else "idle"
+        return Status(
+            at=recorded.at,
+            state=state,
+            rows_per_second=rate,
+            seconds_left=max((load.seconds_left for load in loads if load.seconds_left is not None), default=None),
+            loads=[load for load in loads if load.state != "superseded"],
+            history=[load for load in loads if load.state == "superseded"],
+            workers=_workers(view, recorded.committed) if view else [],
+            queue=_queue(view, recorded.at, self._queue_limit) if view else None,
+            failed_chunks=failed,
+            lost_chunks=lost,
+            rejected_rules=recorded.rules,
+            tables=recorded.tables,
+            postgresql=postgresql,
+            redis=redis,
+        )
+
+    def _read_ledger(self, processes: tuple[str, ...]) -> tuple["_Recorded", ServerStatus]:
+        try:
+            with self._database.transaction(snapshot=True) as tx:
+                self._recorded = _recorded(tx, processes, self._recorded)
+                return self._recorded, ServerStatus(self._database.address, None, *tx.rows(SQL["server"])[0])
+        except TransientError as error:
+            return _Recorded(datetime.now(UTC)), ServerStatus(self._database.address, str(error))
 
 
 @dataclass(frozen=True)
@@ -175,27 +193,39 @@ class _Recorded:
     """What the ledger holds at one moment."""
 
     at: datetime
+    snapshot: str = ""  # which transactions were committed then
+    processes: tuple[str, ...] = ()  # that `committed` was asked for
     loads: Sequence[Row] = ()
     rules: Sequence[RejectedRule] = ()
     tables: Sequence[TableStatus] = ()
     committed: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # worker -> chunks and rows
     missing: Sequence[MissingChunk] = ()
 
+    @property
+    def recent_rows(self) -> int:
+        return sum(row[RECENT_ROWS] for row in self.loads)
 
-def _read_ledger(database: Database) -> tuple[_Recorded, ServerStatus]:
-    try:
-        with database.transaction(snapshot=True) as tx:
-            recorded = _Recorded(
-                at=tx.value("SELECT clock_timestamp()"),
-                loads=tx.rows(SQL["loads"], window=RATE_WINDOW),
-                rules=[RejectedRule(*row) for row in tx.rows(SQL["rejected_rules"], limit=RULES_SHOWN)],
-                tables=[TableStatus(*row) for row in tx.rows(SQL["tables"])],
-                committed={worker: (chunks, rows) for worker, chunks, rows in tx.rows(SQL["workers"])},
-                missing=ledger.missing_chunks(tx),
-            )
-            return recorded, ServerStatus(database.address, None, *tx.rows(SQL["server"])[0])
-    except TransientError as error:
-        return _Recorded(datetime.now(UTC)), ServerStatus(database.address, str(error))
+
+def _recorded(tx: Transaction, processes: tuple[str, ...], before: _Recorded | None) -> _Recorded:
+    """What the ledger holds now: what it held before, if nothing was committed since and the rate is 0."""
+    [(now, snapshot)] = tx.rows("SELECT clock_timestamp(), pg_current_snapshot()::text")
+    if before and (before.snapshot, before.processes) == (snapshot, processes) and not before.recent_rows:
+        return replace(before, at=now)
+    return _Recorded(
+        at=now,
+        snapshot=snapshot,
+        processes=processes,
+        loads=tx.rows(SQL["loads"], window=RATE_WINDOW, history=HISTORY_SHOWN),
+        rules=[RejectedRule(*row) for row in tx.rows(SQL["rejected_rules"], limit=RULES_SHOWN)],
+        tables=[TableStatus(*row) for row in tx.rows(SQL["tables"])],
+        committed=_committed(tx, processes),
+        missing=ledger.missing_chunks(tx),
+    )
+
+
+def _committed(tx: Transaction, processes: Sequence[str]) -> dict[str, tuple[int, int]]:
+    found = tx.rows(SQL["workers"], workers=list(processes)) if processes else []
+    return {worker: (chunks, rows) for worker, chunks, rows in found}
 
 
 def _read_queue(queue: ChunkQueue) -> tuple[QueueView | None, ServerStatus]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -17,9 +17,9 @@ from pipeline.status.status import (
     RejectedRule,
     ServerStatus,
     Status,
+    StatusReader,
     TableStatus,
     WorkerStatus,
-    read,
 )
 from tests.conftest import PEOPLE, PLACES, Pipeline
 
@@ -27,7 +27,7 @@ BAD = PEOPLE + "Ann,Bell,not a date,Ayr\n"
 
 
 def status(pipeline: Pipeline) -> Status:
-    return read(pipeline.database, pipeline.queue, 32)
+    return StatusReader(pipeline.database, pipeline.queue, 32).read()
 
 
 def test_an_empty_database_is_idle(pipeline: Pipeline) -> None:
@@ -150,8 +150,22 @@ def test_a_failed_chunk_can_be_retried(pipeline: Pipeline) -> None:
 def test_a_server_that_does_not_answer_is_named(pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES)
     gone = Database("postgresql://tests@127.0.0.1:1/none", "tests")
-    shown = read(gone, pipeline.queue, 32)
+    shown = StatusReader(gone, pipeline.queue, 32).read()
     assert (shown.state, shown.loads, shown.queue is None) == ("unreachable", [], False)
     assert shown.postgresql.error
     assert shown.redis.error is None
     assert next(lines(shown)).startswith("unreachable: ")
+
+
+def test_a_reader_sees_what_changes_between_two_looks(pipeline: Pipeline) -> None:
+    reader = StatusReader(pipeline.database, pipeline.queue, 32)
+    assert reader.read().loads == []
+    pipeline.load(places=PLACES)
+    assert [load.source for load in reader.read().loads] == ["places.csv"]
+    pipeline.rows("UPDATE load_chunks SET committed_at = committed_at - interval '1 h' RETURNING true")
+    before = reader.read()
+    after = reader.read()
+    assert replace(after, at=before.at) == before
+    pipeline.write(people=PEOPLE)
+    pipeline.produce()
+    assert reader.read().state == "running"
