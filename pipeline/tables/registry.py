@@ -7,7 +7,7 @@ from pipeline.descriptions.description import Dataset
 from pipeline.errors import SettingsError
 from pipeline.postgres.database import Database, Transaction
 from pipeline.postgres.queries import Queries
-from pipeline.postgres.schema import LOCK, ROLES
+from pipeline.postgres.schema import LOCK, TABLE_ROLES
 from pipeline.tables.evolution import Refusal, changes
 from pipeline.tables.plan import Known, Recorded, Wanted, plan
 from pipeline.tables.table import Table
@@ -105,7 +105,7 @@ def _are_empty(tx: Transaction, tables: Sequence[Table]) -> bool:
 
 
 def _known(tx: Transaction) -> Known:
-    schema, roles = tx.value("SELECT current_schema()"), list(ROLES)
+    schema, roles = tx.value("SELECT current_schema()"), list(TABLE_ROLES)
     if not tx.value("SELECT to_regclass('datasets') IS NOT NULL"):  # schema.sql is yet to be applied
         return Known(schema=schema, relations=frozenset(tx.rows(QUERIES["relations"])))
     return Known(
