@@ -15,6 +15,7 @@ from http.client import HTTPMessage
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from pipeline import PROJECT
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
 
 LISTENS = re.compile(r"http://127\.0\.0\.1:(\d+)")
@@ -144,3 +145,12 @@ def test_a_name_of_another_site_reads_nothing(monitor: Callable[..., Page]) -> N
     page = monitor()
     assert page.get("/", {"Host": "attacker.example"}).status == 403
     assert page.get("/", {"Host": "localhost"}).status == 200
+
+
+def test_the_documentation_names_every_metric(monitor: Callable[..., Page], pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE + HOSTILE)
+    pipeline.write(people=PEOPLE)
+    pipeline.produce()
+    names = set(re.findall(r"^# TYPE (\w+) gauge$", monitor().get("/metrics").text, re.MULTILINE))
+    text = (PROJECT / "docs" / "monitor.md").read_text(encoding="utf-8")
+    assert names == set(re.findall(r"`(pipeline_(?!monitor)\w+)`", text))
