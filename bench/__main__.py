@@ -12,6 +12,7 @@ from pathlib import Path
 from bench import quick, report, wide
 from bench.case import Case
 from bench.cases import people_cases
+from bench.checkouts import checkout_cases
 from bench.harness import Harness, generate_people
 from bench.measure import FailedError
 from bench.peers import PEERS
@@ -28,6 +29,8 @@ Examples:
   python -m bench
   python -m bench --people 100000 --rounds 5 --only pipeline psql
   python -m bench --quick
+  git worktree add ../before HEAD~1 && make -C ../before .venv/bin/pipeline
+  python -m bench --other ../before --rounds 5 --output /tmp
 
 Needs Linux. PostgreSQL and Valkey are started for the run, unless DATABASE_URL and REDIS_URL name others.
 """
@@ -50,7 +53,10 @@ def run_cases(harness: Harness, options: argparse.Namespace) -> int:
     Each round begins with another case, so that none is always the first.
     """
     count, rounds = options.people or 1_000_000, options.rounds or 3
-    cases = chosen_cases(harness, count, options.only or NAMES, large=options.large)
+    if options.other:
+        cases = checkout_cases(harness, count, options.only or ["pipeline"], options.other.resolve())
+    else:
+        cases = chosen_cases(harness, count, options.only or NAMES, large=options.large)
     skipped = {case.name: case.missing for case in cases if case.missing}
     for name, reason in skipped.items():
         print(f"{name}: skipped: {reason}", flush=True)
@@ -128,6 +134,12 @@ def parsed() -> argparse.Namespace:
         choices=NAMES,
         metavar="NAME",
         help=f"next to the baseline only some of {', '.join(NAMES)}",
+    )
+    parser.add_argument(
+        "--other",
+        type=Path,
+        metavar="DIR",
+        help="only this checkout's pipeline next to that of the checkout in DIR, which has its environment in .venv",
     )
     parser.add_argument("--timeout", type=float, default=900, metavar="SECONDS", help="of one run (default: 900)")
     parser.add_argument("--output", type=Path, default=BENCH, metavar="DIR", help="for the results (default: bench/)")

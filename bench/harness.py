@@ -133,21 +133,23 @@ class Harness:
         self,
         data: Path,
         *,
+        checkout: Path = PROJECT,
         workers: int | None = None,
         with_reports: bool = False,
         database_url: str | None = None,
     ) -> Measured:
         """`pipeline run`, with as many workers as it starts by itself unless told; writes into `output`.
 
-        `with_reports`: with those of the run before in place.
+        `checkout` is the one whose pipeline it is; `with_reports`: with those of the run before in place.
         """
         if not with_reports:
             shutil.rmtree(self.output, ignore_errors=True)
             self.output.mkdir()
         urls = {"DATABASE_URL": database_url or self.url(), "REDIS_URL": self.servers.redis_url}
         options = ["--data", data, "--output", self.output, *(["--workers", str(workers)] if workers else [])]
-        command = [sys.executable, "-m", "pipeline", "run", *options]
-        return self.measure(Command(command, {**self.client_environment(), **urls}, PROJECT))
+        python = sys.executable if checkout == PROJECT else checkout / ".venv/bin/python"
+        command = [python, "-m", "pipeline", "run", *options]
+        return self.measure(Command(command, {**self.client_environment(), **urls}, checkout))
 
     @contextmanager
     def cursor(self, database: str = RUN) -> "Iterator[Cursor]":

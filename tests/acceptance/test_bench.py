@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import PROJECT
 from tests.conftest import Commands
 
 PEOPLE = 2_000
@@ -61,3 +62,12 @@ def test_the_guard_fails_if_cpu_per_row_is_worse_than_stored(
     ended = commands.run("bench", "--quick", *options)
     assert ended.returncode == code, ended.stdout + ended.stderr
     assert f"{stored:.2f} stored" in ended.stdout
+
+
+def test_two_checkouts_are_run_in_turn(commands: Commands, tmp_path: Path) -> None:
+    options = ["--people", str(PEOPLE), "--rounds", "1", "--only", "by-key", "--output", str(tmp_path)]
+    ended = commands.run("bench", "--other", str(PROJECT), *options)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    outcomes = json.loads((tmp_path / "results.json").read_text())["outcomes"]
+    assert [outcome["ratio_to_baseline"] > 0 for outcome in outcomes.values()] == [True, True]
+    assert outcomes.keys() == {f"{PROJECT.name}, by-key", "this checkout, by-key"}
