@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -18,9 +18,11 @@ from pipeline import __version__, credentials, ledger, logs, stop
 from pipeline.database import Database, cut_connections
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.limits import RowLimit
-from pipeline.queue import ChunkQueue
 from pipeline.terminal import echo
 from pipeline.waiting import START_TIMEOUT, at_start, limit_start, limit_waits, patiently
+
+if TYPE_CHECKING:
+    from pipeline.queue import ChunkQueue
 
 FAILED = 1  # exit code
 INTERRUPTED = 130  # exit code
@@ -135,11 +137,12 @@ queue_name = setting(
 )
 
 
-def queue_of(database: Database, redis_url: str, name: str) -> ChunkQueue:
+def queue_of(database: Database, redis_url: str, name: str) -> "ChunkQueue":
     """The queue of a database's chunks.
 
     Raises SettingsError if one of the servers cannot be used, DrainTimeoutError if it does not serve in time.
     """
+    from pipeline.queue import ChunkQueue  # reads Redis' and RQ's modules, which few commands need
 
     def installation() -> str:
         with database.transaction() as tx:
