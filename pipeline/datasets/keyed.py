@@ -32,7 +32,6 @@ class KeyedTable:
         self._key = key
         self._rows_of = rows_of
         self._queries = Queries(SQL, names)
-        self._load_with_known_keys: int | None = None  # the last in which a row met one of its key
         self.is_removed_with_source = "referred.source_id = %(source_id)s"
 
     def store(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
@@ -40,13 +39,20 @@ class KeyedTable:
 
         Raises RetryLaterError if a row of the same key was removed at this moment.
         """
-        if self._insert_all(tx, claimed, resolved):
-            stored = Stored(len(resolved.lines), updated=0, unchanged=0, deleted=0, rejected=resolved.rejected)
-        else:
-            stored = self._upsert(tx, claimed, resolved, rows)
+        self._copy(tx, resolved)
+        inserted = int(tx.value(self._queries["insert"], load=claimed.load))
+        updated = unchanged = 0
+        rejected = resolved.rejected
+        if inserted < len(resolved.lines):
+            if tx.value(self._queries["meet"], load=claimed.load) != len(resolved.lines):
+                raise RetryLaterError(f"rows of the same keys as in {claimed.source} were removed at this moment")
+            [(inserted, updated, unchanged)] = tx.rows(self._queries["replace"], load=claimed.load)
+            refused = {number: (self._key, _rule(*why)) for number, *why in tx.rows(self._queries["refused"])}
+            rejected = [*rejected, *rejected_rows(rows, refused)]
+            self._reject_displaced(tx, claimed.source)
         if ledger.may_be_displaced(tx, claimed):
             ledger.keep_text(tx, claimed, rows.content)
-        return stored
+        return Stored(inserted, updated, unchanged, deleted=0, rejected=rejected)
 
     def finish(self, tx: Transaction, claimed: Claim) -> int:
         """If the load is complete with this chunk, removes what it no longer holds; returns how many rows.
@@ -87,35 +93,6 @@ class KeyedTable:
             tx, self._dataset
         )  # after it: a row rejected since then was not rejected for one of these keys
         return removed
-
-    def _insert_all(self, tx: Transaction, claimed: Claim, resolved: Resolved) -> bool:
-        """Copies the rows of a first load straight into the table; False, and none is inserted, if it has a key of one.
-
-        Then it tries no more chunks of the load: a COPY that fails costs time, and leaves dead rows and a line in the
-        server's log.
-        """
-        source = {"source_id": claimed.source_id, "load": claimed.load}
-        if claimed.load == self._load_with_known_keys or not tx.value(self._queries["is_first_load"], **source):
-            return False
-        columns = ("load_id", "outcome", "source_id", "row_number", self._names["columns"])
-        lines = map(f"{claimed.load}\ti\t".__add__, resolved.lines)
-        if tx.copy_new(self._names["table"], columns, lines):
-            return True
-        self._load_with_known_keys = claimed.load
-        return False
-
-    def _upsert(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
-        self._copy(tx, resolved)
-        inserted = int(tx.value(self._queries["insert"], load=claimed.load))
-        if inserted == len(resolved.lines):
-            return Stored(inserted, updated=0, unchanged=0, deleted=0, rejected=resolved.rejected)
-        if tx.value(self._queries["meet"], load=claimed.load) != len(resolved.lines):
-            raise RetryLaterError(f"rows of the same keys as in {claimed.source} were removed at this moment")
-        [(inserted, updated, unchanged)] = tx.rows(self._queries["replace"], load=claimed.load)
-        refused = {number: (self._key, _rule(*why)) for number, *why in tx.rows(self._queries["refused"])}
-        self._reject_displaced(tx, claimed.source)
-        rejected = [*resolved.rejected, *rejected_rows(rows, refused)]
-        return Stored(inserted, updated, unchanged, deleted=0, rejected=rejected)
 
     def _remove_gone(self, tx: Transaction, claimed: Claim) -> int:
         queries = self._queries_of_gone(tx)

@@ -13,10 +13,6 @@ CREATE TEMPORARY TABLE IF NOT EXISTS met (
 ) ON COMMIT DELETE ROWS;
 DELETE FROM {incoming};   -- a preview compares many chunks in one transaction
 
--- name: is_first_load
--- Returns whether the source was never loaded before.
-SELECT NOT EXISTS (SELECT FROM loads WHERE source_id = %(source_id)s AND id < %(load)s);
-
 -- name: insert
 -- Returns how many rows were inserted: those whose key was not in the table, of rows of one key the first.
 -- Waits for other transactions that insert the same keys.

@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from pipeline.columns.column import column
-from pipeline.database import Database, Transaction
+from pipeline.database import Database
 from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import InUseError
 from pipeline.forgetting import forget
@@ -72,20 +72,6 @@ def test_rows_follow_their_keys_from_version_to_version(items: Pipeline) -> None
     assert [row[:3] for row in table(items)] == [(1, "A", "1.0"), (3, "c", None), (4, "d", "4")]
     assert items.counts("items.csv") == {"inserted": 1, "updated": 1, "unchanged": 1, "rejected": 0, "deleted": 1}
     assert items.rows("SELECT * FROM chunk_texts") == []
-
-
-def test_a_first_load_is_copied_straight_until_it_meets_a_key(items: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    outcomes = []
-    copy_new = Transaction.copy_new
-    monkeypatch.setattr(Transaction, "copy_new", lambda *given: outcomes.append(copy_new(*given)) or outcomes[-1])
-    items.write(items=HEADER + "1,a,1\n2,b,2\n1,c,3\n3,d,4\n2,e,5\n4,f,6\n")
-    items.produce(chunk_rows=2)
-    for chunk in chunks(items):
-        items.loader.load_chunk(*chunk)
-    assert outcomes == [True, False]
-    items.load(items=HEADER + "1,a,1\n5,b,2\n")
-    assert outcomes == [True, False]
-    assert [row[:3] for row in table(items)] == [(1, "a", "1"), (5, "b", "2")]
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
