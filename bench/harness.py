@@ -21,9 +21,9 @@ from redis import Redis
 from bench.measure import Command, FailedError, Measured, measure
 from bench.processes import name, parent
 from pipeline import PROJECT
-from pipeline.database import Database
 from pipeline.embedded.servers import Servers
 from pipeline.embedded.software import wheel
+from pipeline.postgres.database import Database
 from pipeline.tables.described import bring_up_to_date, wanted_tables
 
 SQL = Path(__file__).parent / "sql"

@@ -12,17 +12,18 @@ from exporter.drain import drain
 from exporter.export import Exported, export, table
 from exporter.output import check_writable
 from exporter.report import check_sources, find_reports
-from pipeline import command
-from pipeline.account import account, ranked, unloaded_references
-from pipeline.database import Database
+from pipeline.cli import command, settings
+from pipeline.cli.account import account, ranked, unloaded_references
+from pipeline.cli.terminal import echo
 from pipeline.descriptions.description import Package
 from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import PipelineError
-from pipeline.ledger import LoadProgress
+from pipeline.ledger.ledger import LoadProgress
 from pipeline.limits import RowLimit
+from pipeline.postgres.database import Database
 from pipeline.rejects import TooManyRejectsError
-from pipeline.terminal import counted, echo
-from pipeline.waiting import Deadline, patiently
+from pipeline.waiting import Deadline, retry_transient
+from pipeline.wording import counted
 
 REPORTS_TIMEOUT = 60.0  # seconds that writing reports may take at least, however short DRAIN_TIMEOUT is
 SUMMARY = "summary_output.json"
@@ -37,16 +38,16 @@ logger = logging.getLogger("exporter")
 
 
 @click.command(epilog=EXAMPLES)
-@command.folder("--output", "OUTPUT_DIR", "data", "Folder that the reports are written into.")
-@command.data_dir
-@command.drain_timeout
-@command.max_rejects
-@command.database_url()
-@command.redis_url()
-@command.queue_name
-@command.start_timeout
-@command.version
-@command.logging_options
+@settings.folder("--output", "OUTPUT_DIR", "data", "Folder that the reports are written into.")
+@settings.data_dir
+@settings.drain_timeout
+@settings.max_rejects
+@settings.database_url()
+@settings.redis_url()
+@settings.queue_name
+@settings.start_timeout
+@settings.version
+@settings.logging_options
 def main(
     output: Path,
     data: Path,
@@ -73,7 +74,7 @@ def main(
     while exported is None:  # a new load may be sealed between the drain and the snapshot of the reports
         drain(database, queue, drain_timeout)
         with Deadline(max(drain_timeout, REPORTS_TIMEOUT)) as deadline, _showing_reasons(package):
-            exported = patiently(lambda: export(database, reports, output, max_rejects), deadline=deadline)
+            exported = retry_transient(lambda: export(database, reports, output, max_rejects), deadline=deadline)
     queue.rewrite_log()
     _tell(exported, package, max_rejects, output / SUMMARY)
     for failure in exported.failures:
@@ -127,7 +128,7 @@ def _tell(exported: Exported, package: Package, limit: RowLimit | None, summary:
 
 def run(name: str = "exporter") -> NoReturn:
     """Runs the command under the name that it was called by."""
-    command.run(main, name, ends_in_time=True)
+    command.run(main, name, hard_deadline=True)
 
 
 if __name__ == "__main__":

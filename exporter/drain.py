@@ -3,15 +3,16 @@
 import time
 from functools import partial
 
-from pipeline import ledger, remedies
-from pipeline.database import Database
+from pipeline import remedies
+from pipeline.cli.progress import Progress
 from pipeline.errors import DrainTimeoutError, PipelineError
 from pipeline.forgetting import forgotten_meanwhile
-from pipeline.ledger import LoadProgress, MissingChunk
-from pipeline.progress import Progress
+from pipeline.ledger import ledger
+from pipeline.ledger.ledger import LoadProgress, MissingChunk
+from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue, QueueState
-from pipeline.terminal import counted
-from pipeline.waiting import Deadline, WorkerWatch, no_worker, patiently
+from pipeline.waiting import Deadline, WorkerWatch, no_worker, retry_transient
+from pipeline.wording import counted
 
 POLL_INTERVAL = 0.1  # seconds between looks at ledger and queue
 MISSING_GRACE = 5.0  # seconds that a missing chunk may be neither under way nor committed
@@ -29,11 +30,11 @@ def drain(database: Database, queue: ChunkQueue, timeout: float) -> None:
 
 
 def _drain(database: Database, queue: ChunkQueue, deadline: Deadline) -> None:
-    stuck, workers = Stuck(), WorkerWatch(partial(patiently, queue.shortage, deadline=deadline))
+    stuck, workers = Stuck(), WorkerWatch(partial(retry_transient, queue.shortage, deadline=deadline))
     loads, missing = _look(database, deadline)
     with Progress("loading", sum(load.row_count for load in loads), _committed_rows(loads)) as bar:
         while missing or not loads:
-            state = patiently(queue.state, deadline=deadline)
+            state = retry_transient(queue.state, deadline=deadline)
             if chunks := stuck.look(missing, state):
                 raise PipelineError(_stuck_reason(chunks, queue, state, deadline))
             workers.look(state.workers)
@@ -70,7 +71,7 @@ def _look(database: Database, deadline: Deadline) -> tuple[list[LoadProgress], l
         with database.transaction(snapshot=True) as tx:
             return ledger.progress(tx), ledger.missing_chunks(tx)
 
-    return patiently(attempt, deadline=deadline)
+    return retry_transient(attempt, deadline=deadline)
 
 
 def _stuck_reason(stuck: list[MissingChunk], queue: ChunkQueue, state: QueueState, deadline: Deadline) -> str:
@@ -78,7 +79,7 @@ def _stuck_reason(stuck: list[MissingChunk], queue: ChunkQueue, state: QueueStat
     again = remedies.current.produce_again
     for chunk in stuck:
         if job_id := state.failed.get(chunk.key):
-            reason = patiently(partial(queue.failure, job_id), deadline=deadline)
+            reason = retry_transient(partial(queue.failure, job_id), deadline=deadline)
             remedy = "" if reason.endswith(again) else f"; correct the cause, then {again}"
             return f"{chunk} failed every time: {reason}{remedy}"
     return f"{_describe_missing(stuck)} neither committed nor on the queue; {again}, which queues what is missing"

@@ -12,17 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from exporter import stamp
-from exporter.cells import csv_rows
+from exporter import manifest
+from exporter.formula_escape import csv_rows
 from exporter.output import replace, temporary_folder
 from exporter.report import Report, check_sources, unterminated
-from pipeline import ledger
-from pipeline.database import Database, Transaction
-from pipeline.errors import PipelineError, QueryError, RetryLaterError
-from pipeline.ledger import LoadProgress, RejectedKind
+from pipeline.cli.terminal import printable
+from pipeline.errors import PipelineError, QueryError, TransientError
+from pipeline.ledger import ledger
+from pipeline.ledger.ledger import LoadProgress, RejectedKind
 from pipeline.limits import RowLimit
+from pipeline.postgres.database import Database, Transaction
 from pipeline.rejects import check_rejects
-from pipeline.terminal import printable
 
 CONNECTIONS = 4  # that make reports at the same time
 REJECTS_OUTCOME = (
@@ -82,15 +82,15 @@ def export(
                 if max_rejects:
                     rejected, read = sum(load.rejected for load in loads), sum(load.row_count for load in loads)
                     check_rejects(rejected, read, max_rejects, REJECTS_OUTCOME, kinds, loads)
-                made_from = stamp.origin(tx, reports)
-                if since := stamp.written_at(output, made_from, files):
+                input_digest = manifest.input_digest(tx, reports)
+                if since := manifest.written_at(output, input_digest, files):
                     return Exported(files, [], since, loads, kinds)
                 write = partial(_write, database, tx.shared_snapshot(), folder)
                 with ThreadPoolExecutor(CONNECTIONS) as threads:
                     outcomes = list(threads.map(write, reports))
             failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
             written = [outcome for outcome in outcomes if isinstance(outcome, Path)]
-            _replace(folder, written, failures, made_from, output)
+            _replace(folder, written, failures, input_digest, output)
             return Exported([output / path.name for path in written], failures, None, loads, kinds)
     except OSError as error:
         raise PipelineError(
@@ -99,17 +99,17 @@ def export(
         ) from error
 
 
-def _replace(folder: Path, written: list[Path], failures: list[Failure], made_from: str, output: Path) -> None:
-    """Moves the reports written in `folder` into `output`, with a stamp that vouches for them unless one is missing."""
-    owned = {stamp.NAME, *stamp.written_names(output)}
+def _replace(folder: Path, written: list[Path], failures: list[Failure], input_digest: str, output: Path) -> None:
+    """Moves the reports written in `folder` into `output`; the manifest vouches for them unless one is missing."""
+    owned = {manifest.NAME, *manifest.written_names(output)}
     failed = {failure.report.name for failure in failures}
-    earlier = stamp.earlier_names(output, {*failed, *(path.name for path in written)})
+    earlier = manifest.earlier_names(output, {*failed, *(path.name for path in written)})
     if failures:
         left = [output / name for name in sorted(failed & owned) if (output / name).is_file()]
-        last = stamp.write(folder, None, [*written, *left], earlier)
+        last = manifest.write(folder, None, [*written, *left], earlier)
     else:
-        last = stamp.write(folder, made_from, written, earlier)
-    replace([*written, last], output, owned)  # the stamp last, since it vouches for the others
+        last = manifest.write(folder, input_digest, written, earlier)
+    replace([*written, last], output, owned)  # the manifest last, since it vouches for the others
 
 
 def _write(database: Database, snapshot: str, folder: Path, report: Report) -> Path | Failure:
@@ -126,8 +126,8 @@ def _write(database: Database, snapshot: str, folder: Path, report: Report) -> P
             os.fsync(file.fileno())
     except QueryError as error:
         return Failure(report, error)
-    except RetryLaterError as error:
-        raise RetryLaterError(f"{report.path.name}: {error}") from error
+    except TransientError as error:
+        raise TransientError(f"{report.path.name}: {error}") from error
     return path
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.database import Transaction
 from pipeline.descriptions.matching import dataset_of
 from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import SettingsError
+from pipeline.postgres.database import Transaction
 
 REPORTS = Path(__file__).parent / "reports"
 NAME = re.compile(r"[^.].*\.(csv|json)", re.DOTALL)  # hidden files of the output folder are the exporter's own

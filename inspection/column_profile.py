@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from inspection.readings import INTEGER, NUMBERS, READINGS, Reading
-from pipeline.rows import shortened
+from pipeline.csv_text.rows import shortened
 
 # Texts that often stand for a missing value.
 MISSING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "NULL", "Null", "null", "None", "none", "-", "--", "?"})

@@ -9,13 +9,13 @@ from operator import itemgetter
 from inspection.comparable import Texts, comparable
 from inspection.key_table import HeldKey, Holder, KeyStore, KeyTable
 from pipeline.columns.column import NULL, column
+from pipeline.csv_text.rows import Fault, SourceRow, SourceRows
 from pipeline.datasets.checking import RowChecker, keys_in, unknown_key
 from pipeline.datasets.keyed import EARLIER_ROW, another_source
 from pipeline.datasets.outcome import Rejected
 from pipeline.datasets.rejecting import KeyFields, rejected_rows
 from pipeline.datasets.shared import contradiction
 from pipeline.descriptions.description import Dataset, Reference
-from pipeline.rows import Fault, SourceRow, SourceRows
 
 BrokenKey = tuple[KeyFields, str]  # and the rule that it breaks
 

@@ -9,10 +9,10 @@ from inspection.decision import Decision, decided
 from inspection.found_file import FoundFile, found_file, source_of
 from inspection.names import shared_stem
 from inspection.problems import Problems
+from pipeline.csv_text.rows import BLOCK_LINES, SourceRow
 from pipeline.datasets.checking import textless_rows
 from pipeline.datasets.outcome import Rejected
 from pipeline.errors import SettingsError
-from pipeline.rows import BLOCK_LINES, SourceRow
 from producer.content import Contents
 from producer.encodings import Encodings
 

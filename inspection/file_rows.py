@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import IO
 
+from pipeline.csv_text.rows import SourceRows
 from pipeline.descriptions.header import field_positions
-from pipeline.ledger import LoadPlan
-from pipeline.rows import SourceRows
+from pipeline.ledger.ledger import LoadPlan
 from producer.content import Contents
 from producer.encodings import Encodings
 from producer.scan import scan

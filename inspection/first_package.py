@@ -15,7 +15,7 @@ from pipeline.descriptions.matching import dataset_of
 from pipeline.descriptions.naming import snake_case
 from pipeline.descriptions.package import read_package
 from pipeline.errors import InputError, SettingsError
-from pipeline.terminal import counted
+from pipeline.wording import counted
 
 PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
 

@@ -9,12 +9,12 @@ from typing import IO
 
 from inspection.file_rows import FileRows
 from inspection.names import undescribable
+from pipeline.csv_text.dialect import Dialect
+from pipeline.csv_text.rows import SourceRow
 from pipeline.descriptions.description import Dataset, Field
 from pipeline.descriptions.matching import path_fault, without_gz
 from pipeline.descriptions.table_schema import MOST_FIELDS
-from pipeline.dialect import Dialect
 from pipeline.errors import InputError, SettingsError
-from pipeline.rows import SourceRow
 from producer.content import Contents
 from producer.encodings import Encoding, Encodings
 from producer.scan import DELIMITERS, Header, read_header, scan

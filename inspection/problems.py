@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from pipeline.csv_text.rows import Fault, shortened
 from pipeline.datasets.outcome import Rejected
-from pipeline.rows import Fault, shortened
 
 EXAMPLES = 3  # shown of each rule
 MOST_RULES = 1_000  # counted one by one, so that memory does not grow with the file

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from inspection.check import CheckedFile
 from pipeline.datasets.outcome import Rejected
-from pipeline.terminal import counted
+from pipeline.wording import counted
 
 
 def check_lines(found: CheckedFile) -> Iterator[str]:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from pipeline import command, credentials
-from pipeline.database import Database
+from pipeline import credentials
+from pipeline.cli import command, look, settings
+from pipeline.cli.terminal import echo
 from pipeline.limits import RowLimit
-from pipeline.schema import apply_schema, let_stages_log_in
-from pipeline.terminal import echo
-from pipeline.waiting import at_start, patiently
+from pipeline.postgres.database import Database
+from pipeline.postgres.schema import apply_schema, let_stages_log_in
+from pipeline.waiting import at_start, retry_transient
 
 EXAMPLES = """\b
 Examples:
@@ -21,17 +22,8 @@ Examples:
 """
 
 
-def state_option(function: command.F) -> command.F:
-    return command.folder(
-        "--state",
-        "PIPELINE_STATE",
-        None,
-        "Folder of the embedded servers' state.  [default: .pipeline of the checkout, else the user's]",
-    )(function)
-
-
 @click.group(cls=command.Commands, invoke_without_command=True)
-@command.version
+@settings.version
 @click.pass_context
 def cli(context: click.Context) -> None:
     """CSV files to PostgreSQL through a Redis queue: every row accounted for, none lost, none doubled."""
@@ -41,30 +33,32 @@ def cli(context: click.Context) -> None:
 
 
 @cli.command(epilog=EXAMPLES)
-@command.data_dir
-@command.folder("--output", "OUTPUT_DIR", None, "Folder that the reports are written into.  [default: the data folder]")
-@command.setting(
+@settings.data_dir
+@settings.folder(
+    "--output", "OUTPUT_DIR", None, "Folder that the reports are written into.  [default: the data folder]"
+)
+@settings.setting(
     "--workers",
     "WORKERS",
-    type=command.PositiveNumber(),
+    type=settings.PositiveNumber(),
     default=2,
     metavar="N",
     help="Worker processes to start.",
 )
-@command.encoding
-@command.chunk_rows
-@command.queue_limit
-@command.drain_timeout
-@command.max_rejects
-@command.max_shrink
-@command.allow_empty
-@command.forget_missing
-@command.dry_run
-@command.database_url(required=False)
-@command.redis_url(required=False)
-@command.queue_name
-@state_option
-@command.logging_options
+@settings.encoding
+@settings.chunk_rows
+@settings.queue_limit
+@settings.drain_timeout
+@settings.max_rejects
+@settings.max_shrink
+@settings.allow_empty
+@settings.forget_missing
+@settings.dry_run
+@settings.database_url(required=False)
+@settings.redis_url(required=False)
+@settings.queue_name
+@settings.state
+@settings.logging_options
 def run(
     data: Path,
     output: Path | None,
@@ -88,9 +82,9 @@ def run(
     Starts PostgreSQL and Valkey for the run, unless URLs name servers that are there. Their state stays, so
     a second run loads only what changed.
     """
-    from pipeline import run as whole  # reads what no other command needs
+    from pipeline.cli import run as whole  # reads what no other command needs
 
-    settings = {
+    values = {
         "DATA_DIR": data,
         "OUTPUT_DIR": output or data,
         "ENCODING": " ".join(encoding) or None,
@@ -106,36 +100,36 @@ def run(
         "REDIS_URL": redis_url,
         "QUEUE_NAME": queue_name,
     }
-    environment = {name: str(value) for name, value in settings.items() if value is not None}
-    return whole.run(state, workers, environment, command.logging_arguments())
+    environment = {name: str(value) for name, value in values.items() if value is not None}
+    return whole.run(state, workers, environment, settings.logging_arguments())
 
 
 @cli.command()
 @click.argument("sources", nargs=-1, required=True, metavar="NAME...")
-@command.database_url(required=False)
-@command.redis_url(required=False)
-@command.queue_name
-@state_option
-@command.logging_options
+@settings.database_url(required=False)
+@settings.redis_url(required=False)
+@settings.queue_name
+@settings.state
+@settings.logging_options
 def forget(
     sources: tuple[str, ...], database_url: str | None, redis_url: str | None, queue_name: str, state: Path | None
 ) -> None:
     """Remove all rows and loads of sources, such as people.csv, also with the embedded servers."""
+    from pipeline.cli.run import with_servers
     from pipeline.forgetting import forget as forget_sources  # these two read what no other command needs
-    from pipeline.run import with_servers
 
     urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-    with with_servers({name: url for name, url in urls.items() if url}, state, must_exist=True) as settings:
+    with with_servers({name: url for name, url in urls.items() if url}, state, must_exist=True) as environment:
         if not database_url:  # a first run that was stopped at once leaves an embedded server without tables
-            patiently(partial(apply_schema, Database(settings["DATABASE_URL"], "schema")))
-        database = Database(settings["DATABASE_URL"], "producer")
-        queue = command.queue_of(database, settings["REDIS_URL"], queue_name)
+            retry_transient(partial(apply_schema, Database(environment["DATABASE_URL"], "schema")))
+        database = Database(environment["DATABASE_URL"], "producer")
+        queue = command.queue_of(database, environment["REDIS_URL"], queue_name)
         echo(*map(str, forget_sources(database, queue, sources)))
 
 
 @cli.command()
-@state_option
-@command.logging_options
+@settings.state
+@settings.logging_options
 def reset(state: Path | None) -> None:
     """Forget the embedded state: database, queue and all that was loaded."""
     from pipeline.embedded import default_folder, servers
@@ -154,8 +148,8 @@ def reset(state: Path | None) -> None:
 @click.argument("files", nargs=-1, metavar="[FILE...|FOLDER]", type=click.Path(path_type=Path))
 @click.option("--name", metavar="NAME", help="What the one FILE (- for standard input) is called, such as people.csv.")
 @click.option("--all", "shows_all", is_flag=True, help="Print every row with a problem, with its line.")
-@command.data_dir
-@command.setting(
+@settings.data_dir
+@settings.setting(
     "--encoding",
     "ENCODING",
     multiple=True,
@@ -163,7 +157,7 @@ def reset(state: Path | None) -> None:
     help="Encoding of all CSV files, such as latin-1, or of one, such as people-3.csv=latin-1; what loads were given is"
     " not known here.  [default: utf-8, or utf-16 if a file begins with its mark]",
 )
-@command.logging_options
+@settings.logging_options
 def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path, encoding: tuple[str, ...]) -> int:
     """Check CSV FILEs, or all of the data folder, as a load would, without servers.
 
@@ -186,13 +180,13 @@ def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path
 
 @cli.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
-@command.data_dir
+@settings.data_dir
 @click.option(
     "--output", metavar="FILE", type=click.Path(path_type=Path), help="[default: datapackage.json in the data folder]"
 )
 @click.option("--force", is_flag=True, help="Replace a description that is there.")
-@command.encoding
-@command.logging_options
+@settings.encoding
+@settings.logging_options
 def describe(files: tuple[Path, ...], data: Path, output: Path | None, force: bool, encoding: tuple[str, ...]) -> None:
     """Write a first datapackage.json from CSV FILEs of the data folder, read whole.
 
@@ -212,17 +206,17 @@ def describe(files: tuple[Path, ...], data: Path, output: Path | None, force: bo
 
 
 @cli.command()
-@command.data_dir
-@command.setting(
+@settings.data_dir
+@settings.setting(
     "--table-schema",
     "TABLE_SCHEMA",
     metavar="NAME",
     help="Schema for tables of datasets, created if it is missing.  [default: where they are, or the pipeline's own]",
 )
 @click.option("--print", "only_print", is_flag=True, help="Print the SQL that would be run, and run nothing.")
-@command.database_url()
-@command.start_timeout
-@command.logging_options
+@settings.database_url()
+@settings.start_timeout
+@settings.logging_options
 def schema(data: Path, table_schema: str | None, only_print: bool, database_url: str) -> None:
     """Create the tables and roles of schema.sql and the tables of the data folder's datasets, or bring them up to date.
 
@@ -248,6 +242,10 @@ def schema(data: Path, table_schema: str | None, only_print: bool, database_url:
     names = ", ".join(dataset.name for dataset in wanted.datasets)
     state = "has the tables of schema.sql and of" if changed else "is up to date with schema.sql and"
     logging.getLogger("pipeline").info("%s %s %s", database.address, state, names)
+
+
+cli.add_command(look.status)
+cli.add_command(look.psql)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.ledger import MissingChunk
+    from pipeline.ledger.ledger import MissingChunk
 
 
 class PipelineError(Exception):
@@ -40,11 +40,11 @@ class QueryError(PipelineError):
         self.position = position  # character of the query, from 1, if PostgreSQL knows
 
 
-class RetryLaterError(PipelineError):
+class TransientError(PipelineError):
     """Try the same again after a pause: the surroundings are at fault, not the rows."""
 
 
-class CannotConnectError(RetryLaterError):
+class CannotConnectError(TransientError):
     """A server cannot be reached, or takes no connection."""
 
     def __init__(self, message: str, *, is_permanent: bool, is_answered: bool) -> None:
@@ -53,11 +53,11 @@ class CannotConnectError(RetryLaterError):
         self.is_answered = is_answered  # by the server itself, such as that it is starting up
 
 
-class PutBackError(PipelineError):
+class RequeueError(PipelineError):
     """Put the chunk back on the queue, at no loss of retries: this worker cannot load it now."""
 
 
-class OutOfOrderError(PutBackError):
+class OutOfOrderError(RequeueError):
     """Put the chunk back on the queue until another chunk is committed."""
 
     def __init__(self, chunk: str, waits_for: "MissingChunk") -> None:

@@ -4,17 +4,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
-from pipeline import ledger, remedies
-from pipeline.account import listed
-from pipeline.database import Database, Transaction
+from pipeline import remedies
 from pipeline.datasets.loader import DatasetLoader
 from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.descriptions.description import others_referred_to
 from pipeline.errors import ForgottenError, InUseError, SettingsError
-from pipeline.ledger import KnownSource, MissingChunk
+from pipeline.ledger import ledger
+from pipeline.ledger.ledger import KnownSource, MissingChunk
+from pipeline.postgres.database import Database, Transaction
 from pipeline.queue import ChunkQueue
-from pipeline.terminal import counted
-from pipeline.waiting import patiently
+from pipeline.waiting import retry_transient
+from pipeline.wording import counted, listed
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def forget(database: Database, queue: ChunkQueue, sources: Iterable[str]) -> lis
         with database.transaction() as tx:
             return forget_rows(tx, names)
 
-    forgotten, chunks = patiently(attempt)
+    forgotten, chunks = retry_transient(attempt)
     queue.discard(chunks)
     queue.rewrite_log()
     return forgotten

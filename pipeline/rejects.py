@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from pipeline.errors import PipelineError
-from pipeline.ledger import LoadProgress, RejectedKind
+from pipeline.ledger.ledger import LoadProgress, RejectedKind
 from pipeline.limits import RowLimit
-from pipeline.terminal import counted
+from pipeline.wording import counted
 
 
 class TooManyRejectsError(PipelineError):

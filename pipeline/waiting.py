@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import TypeVar
 
 from pipeline import remedies
-from pipeline.database import cut_connections
-from pipeline.errors import CannotConnectError, DrainTimeoutError, RetryLaterError, SettingsError
+from pipeline.errors import CannotConnectError, DrainTimeoutError, SettingsError, TransientError
+from pipeline.postgres.database import cut_connections
 from pipeline.watcher import Watcher
 
 PAUSES = (0.1, 0.3, 1.0, 2.0, 4.0)  # seconds, growing, between attempts; the last one again and again
@@ -49,7 +49,7 @@ def limit_start(seconds: float) -> None:
 class Deadline:
     """The end of a wait, as a context manager around it.
 
-    After it, calls that PostgreSQL has not answered are cut off: a frozen server does not end them. A RetryLaterError
+    After it, calls that PostgreSQL has not answered are cut off: a frozen server does not end them. A TransientError
     that leaves the block after the deadline becomes a DrainTimeoutError.
     """
 
@@ -70,7 +70,7 @@ class Deadline:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _watcher.remove(self)
-        if isinstance(error, RetryLaterError) and not self.left:
+        if isinstance(error, TransientError) and not self.left:
             raise DrainTimeoutError(
                 f"DRAIN_TIMEOUT: not done after {self.seconds:g} s: {error}; run it again when the server answers"
             ) from error
@@ -84,7 +84,7 @@ class Deadline:
 _watcher = Watcher(Deadline.cut_if_over, CUT_INTERVAL)
 
 
-def patiently(
+def retry_transient(
     attempt: Callable[[], T],
     *,
     seconds: float = PATIENCE,
@@ -92,24 +92,24 @@ def patiently(
     deadline: Deadline | None = None,
     level: int = logging.WARNING,
 ) -> T:
-    """What `attempt` returns, retried after growing pauses when it raises RetryLaterError, which is logged at `level`.
+    """What `attempt` returns, retried after growing pauses when it raises TransientError, which is logged at `level`.
 
-    Raises the last RetryLaterError when so many seconds have passed, attempts included, or DrainTimeoutError at
+    Raises the last TransientError when so many seconds have passed, attempts included, or DrainTimeoutError at
     the limit of this process. With a deadline that is the limit, and raising the error is up to its block.
     """
     if deadline is None:
         with Deadline(_limit) as own:
-            return patiently(attempt, seconds=seconds, sleep=sleep, deadline=own, level=level)
+            return retry_transient(attempt, seconds=seconds, sleep=sleep, deadline=own, level=level)
     start = time.monotonic()
     for pause in chain(PAUSES, repeat(PAUSES[-1])):
         try:
             return attempt()
-        except RetryLaterError as error:
+        except TransientError as error:
             passed = time.monotonic() - start
             if not deadline.left:
                 raise
             if passed >= seconds:
-                raise RetryLaterError(f"{error}; retried for {passed:.0f} s") from error
+                raise TransientError(f"{error}; retried for {passed:.0f} s") from error
             logger.log(level, "%s; trying again in %.1f s", error, pause)
         (sleep or time.sleep)(min(pause, deadline.left))
     raise AssertionError("the pauses have no end")
@@ -126,7 +126,7 @@ def at_start(attempt: Callable[[], T], setting: str) -> T:
     def checked() -> T:
         try:
             return attempt()
-        except RetryLaterError as error:
+        except TransientError as error:
             if isinstance(error, CannotConnectError) and error.is_permanent:
                 raise SettingsError(f"{setting}: {error}; correct the setting") from error
             if str(error) not in said and _start_limit:
@@ -135,15 +135,15 @@ def at_start(attempt: Callable[[], T], setting: str) -> T:
             raise
 
     try:
-        return patiently(checked, seconds=_start_limit, level=logging.DEBUG)
-    except RetryLaterError as error:
+        return retry_transient(checked, seconds=_start_limit, level=logging.DEBUG)
+    except TransientError as error:
         cause = error.__cause__
         if isinstance(cause, CannotConnectError) and not cause.is_answered:
             raise DrainTimeoutError(f"{setting}: {error}; start the server or correct the setting") from error
         raise DrainTimeoutError(f"{error}; run it again when the server serves") from error
 
 
-class Lasting:
+class Stopwatch:
     """For how long something has been so without a break, from the first look on."""
 
     def __init__(self) -> None:
@@ -182,7 +182,7 @@ class WorkerWatch:
     def __init__(self, shortage: Callable[[], str | None]) -> None:
         """`shortage` returns what keeps workers that run from registering, if anything."""
         self._shortage = shortage
-        self._without = Lasting()
+        self._without = Stopwatch()
         self._warnings = Seldom()
 
     def look(self, workers: int) -> None:

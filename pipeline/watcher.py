@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from pipeline import stop
+from pipeline import signals
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ class Watcher(Generic[T]):
         with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, daemon=True)
-                with stop.held():  # by the thread for good, so that the main thread can hold signals by itself
+                with signals.held():  # by the thread for good, so that the main thread can hold signals by itself
                     self._thread.start()
 
     def remove(self, watched: T) -> None:

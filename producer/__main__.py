@@ -9,26 +9,29 @@ from typing import NoReturn
 
 import click
 
-from pipeline import command, ledger, remedies
-from pipeline.account import NAMED_AT_MOST, listed, unloaded_references
-from pipeline.database import Database
+from pipeline import remedies
+from pipeline.cli import command, settings
+from pipeline.cli.account import unloaded_references
+from pipeline.cli.terminal import echo
 from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.descriptions.matching import expected_names
 from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import SettingsError
 from pipeline.forgetting import forget
+from pipeline.ledger import ledger
 from pipeline.limits import RowLimit
+from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
 from pipeline.rejects import check_rejects
-from pipeline.terminal import counted, echo
-from pipeline.waiting import patiently
+from pipeline.waiting import retry_transient
+from pipeline.wording import NAMED_AT_MOST, counted, listed
 from producer.encodings import Encodings
 from producer.preview import Limits, RefusedVersionError
 from producer.produce import Produced, preview, produce
 from producer.sources import find_sources, left_over
 
 REPORTS_STAMP = ".reports.json"  # in which the exporter lists what it wrote
-LONGEST_STAMP = 1 << 20  # bytes
+LONGEST_MANIFEST = 1 << 20  # bytes
 EXAMPLES = """\b
 Examples:
   python -m producer
@@ -45,23 +48,23 @@ logger = logging.getLogger("producer")
 @click.command(epilog=EXAMPLES)
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
 @click.option("--name", metavar="NAME", help="What the one FILE (- for standard input) is called, such as people.csv.")
-@click.option("--forget", "forgotten", multiple=True, metavar="NAME", help=command.FORGET)
-@command.forget_missing
-@command.dry_run
-@command.data_dir
-@command.encoding
-@command.max_rejects
-@command.max_shrink
-@command.allow_empty
-@command.chunk_rows
-@command.queue_limit
-@command.drain_timeout
-@command.database_url()
-@command.redis_url()
-@command.queue_name
-@command.start_timeout
-@command.version
-@command.logging_options
+@click.option("--forget", "forgotten", multiple=True, metavar="NAME", help=settings.FORGET)
+@settings.forget_missing
+@settings.dry_run
+@settings.data_dir
+@settings.encoding
+@settings.max_rejects
+@settings.max_shrink
+@settings.allow_empty
+@settings.chunk_rows
+@settings.queue_limit
+@settings.drain_timeout
+@settings.database_url()
+@settings.redis_url()
+@settings.queue_name
+@settings.start_timeout
+@settings.version
+@settings.logging_options
 def main(
     files: tuple[Path, ...],
     name: str | None,
@@ -194,8 +197,8 @@ def _warn_of_left_over(folder: Path) -> None:
 def report_names(folder: Path) -> list[str]:
     """The files that the exporter wrote into the folder, if it writes its reports there; also of reports now gone."""
     with suppress(OSError, ValueError, LookupError, TypeError), (folder / REPORTS_STAMP).open("rb") as file:
-        stamp = json.loads(file.read(LONGEST_STAMP))
-        return [*stamp["reports"], *stamp.get("earlier", ())]
+        manifest = json.loads(file.read(LONGEST_MANIFEST))
+        return [*manifest["reports"], *manifest.get("earlier", ())]
     return []
 
 
@@ -212,7 +215,7 @@ def _missing(database: Database, found: set[str]) -> list[tuple[str, int]]:
                 if (digest := known[name].description_sha256)
             ]
 
-    return patiently(attempt)
+    return retry_transient(attempt)
 
 
 def _warn_of_missing(missing: list[tuple[str, int]]) -> None:
@@ -226,7 +229,7 @@ def _warn_of_missing(missing: list[tuple[str, int]]) -> None:
 
 def run(name: str = "producer") -> NoReturn:
     """Runs the command under the name that it was called by."""
-    command.run(main, name, ends_in_time=True)
+    command.run(main, name, hard_deadline=True)
 
 
 if __name__ == "__main__":

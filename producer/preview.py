@@ -4,17 +4,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipeline import ledger
-from pipeline.account import ranked
-from pipeline.database import Transaction
+from pipeline.cli.account import ranked
 from pipeline.datasets.loader import DatasetLoader
 from pipeline.datasets.outcome import Rejected, Stored
 from pipeline.descriptions.description import others_referred_to
 from pipeline.errors import PipelineError
-from pipeline.ledger import ChunkPlan, Claim, KnownSource
+from pipeline.ledger import ledger
+from pipeline.ledger.ledger import ChunkPlan, Claim, KnownSource
 from pipeline.limits import RowLimit
+from pipeline.postgres.database import Transaction
 from pipeline.tables.registry import recorded_tables
-from pipeline.terminal import counted
+from pipeline.wording import counted
 from producer.content import Contents
 from producer.scanned import Scanned, bytes_of
 

@@ -7,27 +7,26 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
-from pipeline import ledger
-from pipeline.account import listed
+from pipeline.cli.progress import Progress
 from pipeline.columns.column import column
-from pipeline.database import Database, Transaction
 from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.datasets.supported import check_supported
 from pipeline.descriptions.description import others_referred_to
 from pipeline.descriptions.descriptor import description_digest, rules_of_rows
 from pipeline.errors import InputError, SettingsError
 from pipeline.forgetting import Forgotten, check_not_forgotten, forget_rows
-from pipeline.ledger import KnownSource, LoadProgress, MissingChunk
-from pipeline.progress import Progress
+from pipeline.ledger import ledger
+from pipeline.ledger.ledger import KnownSource, LoadProgress, MissingChunk
+from pipeline.ledger.sealing import Load, Version, seal
+from pipeline.postgres.database import Database, Transaction
 from pipeline.queue import ChunkQueue
-from pipeline.sealing import Load, Version, seal
 from pipeline.tables.registry import check_tables
-from pipeline.terminal import counted
-from pipeline.waiting import patiently
+from pipeline.waiting import retry_transient
+from pipeline.wording import counted, listed
+from producer.backpressure import Backpressure
 from producer.content import LIKELY_ENCODINGS, Content, Contents, fingerprint
 from producer.encodings import Encodings
 from producer.preview import Limits, Outlook, Preview, RefusedVersionError
-from producer.room import Room
 from producer.scan import CHUNK_BYTES, SMALLEST_CHUNK, scan
 from producer.scanned import Scanned, text_of
 from producer.sources import Source
@@ -72,22 +71,22 @@ def produce(
     ForgottenError if one of the sources is forgotten meanwhile.
     """
     with queue.producing(), Contents() as contents:
-        known = patiently(partial(_known, sources, database))
+        known = retry_transient(partial(_known, sources, database))
         versions = scan_all(sources, known, contents, encodings, chunk_rows)
         _check_versions(versions, known, contents, database, limits)
         before_sealing()
         loads = _seal_all(versions, contents, database, encodings, chunk_rows)
-        under_way = patiently(queue.state).under_way
+        under_way = retry_transient(queue.state).under_way
         to_queue = {name: [chunk for chunk in load.missing if chunk.key not in under_way] for name, load in loads}
-        patiently(partial(queue.drop_failures, list(chain(*to_queue.values()))))
+        retry_transient(partial(queue.drop_failures, list(chain(*to_queue.values()))))
         referred_to = {name for version in versions for name in others_referred_to(version.dataset)}
         with Progress("queueing", sum(map(_row_count, to_queue.values()))) as bar:
-            room = Room(queue, queue_limit, drain_timeout)
+            room = Backpressure(queue, queue_limit, drain_timeout)
             sealed = SealedLoads(database, {load.id: name for name, load in loads})
             for job in _jobs(_members(versions, loads, to_queue, contents)):
                 sealed.check_now_and_then()
                 room.wait(is_waited_for=job.dataset in referred_to)
-                patiently(partial(queue.put, *job.chunks))
+                retry_transient(partial(queue.put, *job.chunks))
                 bar.advance(_row_count([chunk for chunk, _ in job.chunks]))
             sealed.check()
         return [
@@ -141,7 +140,7 @@ def preview(
     Raises what they would.
     """
     with Contents() as contents:
-        known = patiently(partial(_known, sources, database))
+        known = retry_transient(partial(_known, sources, database))
         versions = scan_all(sources, known, contents, encodings, chunk_rows)
 
         def attempt() -> Foreseen:
@@ -153,7 +152,7 @@ def preview(
                 return Foreseen(forgotten, outlooks, others)
 
         _check_versions(versions, known, contents, database, limits)
-        return patiently(attempt)
+        return retry_transient(attempt)
 
 
 class SealedLoads:
@@ -177,7 +176,7 @@ class SealedLoads:
             with self._database.transaction() as tx:
                 check_not_forgotten(tx, self._loads)
 
-        patiently(attempt)
+        retry_transient(attempt)
 
 
 def scan_all(
@@ -277,7 +276,7 @@ def _check_versions(
         with database.transaction() as tx:
             return list(Preview(tx, contents, known, versions).judged(limits))
 
-    judged = patiently(attempt)
+    judged = retry_transient(attempt)
     if refused := [(outlook, reason) for outlook, reason in judged if reason]:
         named = "; ".join(f"{outlook.source} is refused: {reason}" for outlook, reason in refused)
         raise RefusedVersionError(f"{named}; nothing was changed", [outlook for outlook, _ in refused])
@@ -333,7 +332,7 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings) -> 
             gone = _have_gone_rows(tx, versions)
             return seal(tx, [replace(each, has_gone=each.source in gone) for each in to_seal])
 
-    return patiently(attempt)
+    return retry_transient(attempt)
 
 
 def _have_gone_rows(tx: Transaction, versions: list[Scanned]) -> set[str]:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from pipeline.csv_text.dialect import Dialect
+from pipeline.csv_text.records import LONGEST_RECORD, BrokenRecordError, Record, physical_lines, records, row_test
 from pipeline.descriptions.header import field_positions
-from pipeline.dialect import Dialect
 from pipeline.errors import InputError
-from pipeline.ledger import ChunkPlan, LoadPlan
-from pipeline.records import LONGEST_RECORD, BrokenRecordError, Record, physical_lines, records, row_test
+from pipeline.ledger.ledger import ChunkPlan, LoadPlan
 from producer.sources import Source
 
 CHUNK_ROWS = 20_000  # default, for large files

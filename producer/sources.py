@@ -8,11 +8,11 @@ from difflib import get_close_matches
 from itertools import chain, count
 from pathlib import Path
 
-from pipeline.database import is_storable
 from pipeline.descriptions.description import Dataset, Package
 from pipeline.descriptions.matching import dataset_of, expected_names, without_gz
 from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import InputError, SettingsError
+from pipeline.postgres.database import is_storable
 
 STANDARD_INPUT = Path("-")
 LIKE_CSV = re.compile(r"\.(csv|tsv|tab|txt|psv)(\.gz)?$", re.IGNORECASE)  # what a user may expect to be loaded

@@ -1,6 +1,6 @@
 """What a database has of tables, as PostgreSQL's catalogs say it, to be compared."""
 
-from pipeline.database import Database
+from pipeline.postgres.database import Database
 
 QUERIES = {
     "relations": """

@@ -20,12 +20,13 @@ import psycopg2
 import pytest
 import redis
 
-from pipeline import PROJECT, ledger
-from pipeline.database import Database
+from pipeline import PROJECT
 from pipeline.embedded import servers as embedded
+from pipeline.ledger import ledger
 from pipeline.limits import RowLimit
+from pipeline.postgres.database import Database
+from pipeline.postgres.schema import apply_schema
 from pipeline.queue import ChunkQueue
-from pipeline.schema import apply_schema
 from pipeline.tables.described import bring_up_to_date, wanted_tables
 from producer.preview import Limits
 from producer.produce import Produced, produce

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from pipeline.database import quote_identifier, quote_literal
 from pipeline.descriptions.description import Constraints, Dataset, Field, Reference
+from pipeline.postgres.database import quote_identifier, quote_literal
 
 REQUIRED = Constraints(required=True)
 NAME = Constraints(required=True, min_length=1, max_length=200)

@@ -6,8 +6,9 @@ from typing import NoReturn
 
 import click
 
-from pipeline import command, stop
-from pipeline.database import Database
+from pipeline import signals
+from pipeline.cli import command, settings
+from pipeline.postgres.database import Database
 from worker.load import ChunkLoader
 from worker.order import InOrder
 
@@ -27,12 +28,12 @@ logger = logging.getLogger("worker")
 
 @click.command(epilog=EXAMPLES)
 @click.option("--burst", is_flag=True, help="End when the queue is empty, instead of waiting for more.")
-@command.database_url()
-@command.redis_url()
-@command.queue_name
-@command.start_timeout
-@command.version
-@command.logging_options
+@settings.database_url()
+@settings.redis_url()
+@settings.queue_name
+@settings.start_timeout
+@settings.version
+@settings.logging_options
 def main(burst: bool, database_url: str, redis_url: str, queue_name: str) -> None:
     """Load chunks until told to stop. Start as many workers as you like, on any machine.
 
@@ -42,14 +43,14 @@ def main(burst: bool, database_url: str, redis_url: str, queue_name: str) -> Non
     queue = command.queue_of(database, redis_url, queue_name)
     gc.set_threshold(GC_THRESHOLD)
     logger.info("worker ready")
-    loader = ChunkLoader(database, stop.requested)
-    queue.work(InOrder(loader.load_chunk, queue, stop.requested).load_chunk, burst=burst)
+    loader = ChunkLoader(database, signals.requested)
+    queue.work(InOrder(loader.load_chunk, queue, signals.requested).load_chunk, burst=burst)
     logger.debug("worker stopped")
 
 
 def run(name: str = "worker") -> NoReturn:
     """Runs the command under the name that it was called by."""
-    command.run(main, name, ends_in_time=True, sigterm_code=0)
+    command.run(main, name, hard_deadline=True, sigterm_code=0)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ import logging
 import threading
 import time
 
-from pipeline import ledger
-from pipeline.database import Database, ForeignKeyError, Transaction
 from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.datasets.rejecting import replace_rejected
-from pipeline.errors import PutBackError, RefusedJobError, RetryLaterError, UnknownChunkError
-from pipeline.ledger import Counts
-from pipeline.waiting import patiently
+from pipeline.errors import RefusedJobError, RequeueError, TransientError, UnknownChunkError
+from pipeline.ledger import ledger
+from pipeline.ledger.ledger import Counts
+from pipeline.postgres.database import Database, ForeignKeyError, Transaction
+from pipeline.waiting import retry_transient
 
 PAUSE_STEP = 0.1  # seconds within which a pause ends when the worker is told to stop
 
@@ -32,18 +32,18 @@ class ChunkLoader:
         """Loads a chunk exactly once, however often, late or concurrently it is delivered.
 
         `installation` is the id of the database that the chunk belongs to, unless the job does not say.
-        Raises RetryLaterError when the same transient error came at every attempt, OutOfOrderError when the
-        chunk has to wait for another, PutBackError when the worker is told to stop, RefusedJobError when the
+        Raises TransientError when the same transient error came at every attempt, OutOfOrderError when the
+        chunk has to wait for another, RequeueError when the worker is told to stop, RefusedJobError when the
         chunk was never in this database, and PipelineError when this text can never be loaded. A chunk whose load was
         forgotten since has no effect.
         """
-        patiently(lambda: self._attempt(load, number, text, installation), sleep=self._pause)
+        retry_transient(lambda: self._attempt(load, number, text, installation), sleep=self._pause)
 
     def _pause(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if self._stop.is_set():
-                raise PutBackError("the worker is told to stop")
+                raise RequeueError("the worker is told to stop")
             time.sleep(min(left, PAUSE_STEP))
 
     def _attempt(self, load: int, number: int, text: str, installation: str | None) -> None:
@@ -51,7 +51,7 @@ class ChunkLoader:
             self._load(load, number, text, installation)
         except ForeignKeyError as error:
             self._loaders = DatasetLoaders()
-            raise RetryLaterError(f"what rows refer to is not what it was when looked up: {error}") from error
+            raise TransientError(f"what rows refer to is not what it was when looked up: {error}") from error
 
     def _load(self, load: int, number: int, text: str, installation: str | None) -> None:
         with self._database.transaction() as tx:

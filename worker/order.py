@@ -4,8 +4,8 @@ import threading
 import time
 
 from pipeline import remedies
-from pipeline.errors import BlockedError, OutOfOrderError, PutBackError
-from pipeline.ledger import MissingChunk
+from pipeline.errors import BlockedError, OutOfOrderError, RequeueError
+from pipeline.ledger.ledger import MissingChunk
 from pipeline.queue import ChunkQueue, LoadChunk, QueueState
 
 PAUSES = (0.05, 0.1, 0.3, 1.0, 2.0)  # seconds, growing, while one chunk is waited for; the last one again and again
@@ -47,7 +47,7 @@ class InOrder:
         pause = PAUSES[min(self._pauses, len(PAUSES) - 1)]
         self._pauses += 1
         if self._stop.wait(pause):
-            raise PutBackError("the worker is told to stop")
+            raise RequeueError("the worker is told to stop")
 
     def _await(self, chunk: MissingChunk | None) -> None:
         self._awaited, self._pauses, self._missed_since = chunk, 0, None

@@ -7,8 +7,8 @@ from functools import partial
 from pipeline.columns.constraints import Block, rules
 from pipeline.columns.types import type_of
 from pipeline.columns.types.column_type import BadTextError, clean
+from pipeline.csv_text.rows import Fault, storing_fault
 from pipeline.descriptions.description import Field
-from pipeline.rows import Fault, storing_fault
 
 NULL = "\\N"  # in COPY's text format
 REMEMBERED = 100_000  # texts of a column

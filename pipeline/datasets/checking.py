@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from pipeline.columns.column import NULL, Column
+from pipeline.csv_text.rows import Fault, SourceRow
 from pipeline.descriptions.description import Reference
-from pipeline.rows import Fault, SourceRow
 
 Key = str | tuple[str, ...]  # as COPY takes the fields of a key: of one field its text, of several a tuple
 

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 
-from pipeline import ledger
-from pipeline.database import Transaction
+from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.outcome import Resolved, Stored
 from pipeline.datasets.referrers import not_referred_to
 from pipeline.datasets.rejecting import KeyFields, enter_rejected, rejected_rows
-from pipeline.errors import RetryLaterError
-from pipeline.ledger import Claim, Counts
-from pipeline.queries import Queries
-from pipeline.rows import SourceRows
+from pipeline.errors import TransientError
+from pipeline.ledger import ledger
+from pipeline.ledger.ledger import Claim, Counts
+from pipeline.postgres.database import Transaction
+from pipeline.postgres.queries import Queries
 
 SQL = Path(__file__).with_suffix(".sql")
 RowsOf = Callable[[Claim, bytes], SourceRows]
@@ -37,7 +37,7 @@ class KeyedTable:
     def store(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
         """Upserts the rows by their keys; rows that another row keeps from their key are rejected.
 
-        Raises RetryLaterError if a row of the same key was removed at this moment.
+        Raises TransientError if a row of the same key was removed at this moment.
         """
         self._copy(tx, resolved)
         inserted = int(tx.value(self._queries["insert"], load=claimed.load))
@@ -45,7 +45,7 @@ class KeyedTable:
         rejected = resolved.rejected
         if inserted < len(resolved.lines):
             if tx.value(self._queries["meet"], load=claimed.load) != len(resolved.lines):
-                raise RetryLaterError(f"rows of the same keys as in {claimed.source} were removed at this moment")
+                raise TransientError(f"rows of the same keys as in {claimed.source} were removed at this moment")
             [(inserted, updated, unchanged)] = tx.rows(self._queries["replace"], load=claimed.load)
             refused = {number: (self._key, _rule(*why)) for number, *why in tx.rows(self._queries["refused"])}
             rejected = [*rejected, *rejected_rows(rows, refused)]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.columns.column import column
-from pipeline.database import Transaction, quote_identifier
+from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.keyed import KeyedTable
 from pipeline.datasets.names import previewed_name, statement_names
 from pipeline.datasets.outcome import Resolved, Stored
@@ -19,9 +19,9 @@ from pipeline.datasets.shared import SharedTable
 from pipeline.descriptions.description import Dataset
 from pipeline.descriptions.header import field_positions
 from pipeline.errors import InUseError, PipelineError
-from pipeline.ledger import Claim
-from pipeline.queries import Queries
-from pipeline.rows import SourceRows
+from pipeline.ledger.ledger import Claim
+from pipeline.postgres.database import Transaction, quote_identifier
+from pipeline.postgres.queries import Queries
 from pipeline.tables.plan import Recorded
 
 HERE = Path(__file__).parent

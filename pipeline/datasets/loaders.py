@@ -1,9 +1,9 @@
 """The loaders of all datasets that a worker meets, by the descriptions that the ledger keeps with each load."""
 
-from pipeline import ledger
-from pipeline.database import Transaction
 from pipeline.datasets.loader import DatasetLoader
 from pipeline.descriptions.descriptor import dataset_from_json
+from pipeline.ledger import ledger
+from pipeline.postgres.database import Transaction
 from pipeline.tables.registry import recorded_tables
 
 KEPT = 50  # loaders, which remember what they looked up

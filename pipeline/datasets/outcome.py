@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pipeline.rows import Fault, SourceRow
+from pipeline.csv_text.rows import Fault, SourceRow
 
 
 @dataclass(frozen=True)

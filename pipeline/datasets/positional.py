@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.database import Transaction
+from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.outcome import Resolved, Stored
-from pipeline.ledger import Claim
-from pipeline.queries import Queries
-from pipeline.rows import SourceRows
+from pipeline.ledger.ledger import Claim
+from pipeline.postgres.database import Transaction
+from pipeline.postgres.queries import Queries
 
 SQL = Path(__file__).with_suffix(".sql")
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipeline.columns.column import NULL
-from pipeline.database import ForeignKeyError, Transaction, uncopied
 from pipeline.datasets.checking import Key, keys_in
 from pipeline.descriptions.description import Reference
-from pipeline.queries import Queries
+from pipeline.postgres.database import ForeignKeyError, Transaction, uncopied
+from pipeline.postgres.queries import Queries
 
 SQL = Path(__file__).with_suffix(".sql")
 KNOWN_KEYS = 100_000  # keys of one reference that are remembered

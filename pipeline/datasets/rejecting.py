@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pipeline import ledger
-from pipeline.database import Transaction, copy_field
+from pipeline.csv_text.rows import Fault, SourceRow, SourceRows
 from pipeline.datasets.outcome import Rejected
-from pipeline.ledger import Claim
-from pipeline.rows import Fault, SourceRow, SourceRows
+from pipeline.ledger import ledger
+from pipeline.ledger.ledger import Claim
+from pipeline.postgres.database import Transaction, copy_field
 
 COLUMNS = ("source_id", "row_number", "line", "reason", "kinds", "raw")
 

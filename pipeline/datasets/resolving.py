@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from itertools import compress, count, repeat
 
-from pipeline import ledger
 from pipeline.columns.column import Column
-from pipeline.database import Transaction
+from pipeline.csv_text.rows import SourceRow, SourceRows
 from pipeline.datasets.checking import Key, RowChecker, unknown_key
 from pipeline.datasets.layout import stored_positions
 from pipeline.datasets.outcome import Rejected, Resolved
 from pipeline.datasets.references import NEW_ROW, KnownKeys
 from pipeline.descriptions.description import Dataset
 from pipeline.errors import OutOfOrderError
-from pipeline.ledger import Claim
-from pipeline.rows import SourceRow, SourceRows
+from pipeline.ledger import ledger
+from pipeline.ledger.ledger import Claim
+from pipeline.postgres.database import Transaction
 
 
 class RowResolver:

@@ -7,14 +7,14 @@ its own for the step from the first to the second.
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline import ledger
-from pipeline.database import Transaction
+from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.outcome import Resolved, Stored
 from pipeline.datasets.rejecting import KeyFields, rejected_rows
 from pipeline.errors import OutOfOrderError
-from pipeline.ledger import Claim
-from pipeline.queries import Queries
-from pipeline.rows import SourceRows
+from pipeline.ledger import ledger
+from pipeline.ledger.ledger import Claim
+from pipeline.postgres.database import Transaction
+from pipeline.postgres.queries import Queries
 
 SQL = Path(__file__).with_suffix(".sql")
 Refused = dict[int, tuple[KeyFields, str]]  # row number -> key and the rule that it breaks

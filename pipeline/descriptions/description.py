@@ -6,7 +6,7 @@ from them, and the ledger keeps them with each load (see `descriptor.py`), so th
 
 from dataclasses import dataclass, field
 
-from pipeline.dialect import Dialect as Dialect
+from pipeline.csv_text.dialect import Dialect as Dialect
 
 
 @dataclass(frozen=True)

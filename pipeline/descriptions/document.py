@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Optional
 
-from pipeline.database import is_storable
 from pipeline.errors import InputError
+from pipeline.postgres.database import is_storable
 
 LARGEST_DOCUMENT = 4 << 20  # bytes
 DEEPEST_LEVEL = 50  # of arrays and objects within one another

@@ -7,12 +7,12 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from pipeline.database import Database
 from pipeline.embedded.account import Account
 from pipeline.embedded.private_file import password
 from pipeline.embedded.server import Server, ServerProcess, end_processes
 from pipeline.embedded.software import reachable
 from pipeline.errors import PipelineError
+from pipeline.postgres.database import Database
 
 # Keeps rows out of the server's log: they would stand there as the context of an error, or in its statement.
 WITHOUT_ROWS = {"log_error_verbosity": "terse", "log_min_error_statement": "panic"}

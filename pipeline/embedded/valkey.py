@@ -61,7 +61,7 @@ class Valkey:
         return self._account.start([binary, config], self._folder, self._server.log)
 
     def _answers(self, port: int) -> bool:
-        return queue.answers(self._url(port))
+        return queue.is_reachable(self._url(port))
 
     def _binary(self) -> Path:
         """The server's binary; no server may run from a copy of it."""

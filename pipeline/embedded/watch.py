@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pipeline.errors import PipelineError
-from pipeline.stop import Stopped
+from pipeline.signals import Stopped
 
 CHECK_INTERVAL = 0.2  # seconds
 

@@ -2,7 +2,9 @@
 
 from pipeline.queue.chunk_queue import ChunkQueue, QueueState
 from pipeline.queue.job import LoadChunk
-from pipeline.queue.rq_queue import Chunks
-from pipeline.queue.server import answers
+from pipeline.queue.rq_queue import RqChunkQueue
+from pipeline.queue.server import is_reachable
 
-__all__ = ["ChunkQueue", "Chunks", "LoadChunk", "QueueState", "answers"]
+Chunks = RqChunkQueue  # its earlier name, which RQ_QUEUE_CLASS of users may hold
+
+__all__ = ["ChunkQueue", "Chunks", "LoadChunk", "QueueState", "RqChunkQueue", "is_reachable"]

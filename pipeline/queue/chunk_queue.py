@@ -21,12 +21,13 @@ from rq.job import Job
 from rq.results import Result
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
-from pipeline import stop
-from pipeline.errors import RetryLaterError
-from pipeline.ledger import MissingChunk
+from pipeline import signals
+from pipeline.errors import TransientError
+from pipeline.ledger.ledger import MissingChunk
 from pipeline.queue.job import CHUNK_TIMEOUT, INSTALLATION, RETRIES, LoadChunk, call
-from pipeline.queue.rq_queue import Chunks
+from pipeline.queue.rq_queue import RqChunkQueue
 from pipeline.queue.server import connected, memory_shortage, translating, warn_about_eviction
+from pipeline.queue.view import QueueView, failed_jobs, oldest_enqueued_at, worker_views
 from pipeline.queue.worker import ChunkWorker
 from pipeline.waiting import Seldom
 
@@ -59,13 +60,13 @@ class ChunkQueue:
     The id of a job is the id of the database, which keeps databases that share a Redis apart, and the keys of all
     chunks in it: what is under way can be told from the ids alone, however chunks were put together.
     Jobs of earlier versions have the chunk's key alone; they count as this database's.
-    All methods raise RetryLaterError if Redis does not serve now.
+    All methods raise TransientError if Redis does not serve now.
     """
 
     def __init__(self, connection: "Redis", name: str, installation: str) -> None:
         """`installation` is the id of the database."""
         self.connection = connection
-        self._chunks = Chunks(name, connection=connection)
+        self._chunks = RqChunkQueue(name, connection=connection)
         self._prefix = f"{installation}-"
         self._producing_key = f"{RQ_KEY_PREFIX}:producing:{name}"
 
@@ -147,6 +148,35 @@ class ChunkQueue:
         )
 
     @translating()
+    def view(self) -> QueueView:
+        """The queue and its workers, for people to look at. Changes nothing; not one moment, unlike `state`."""
+        queue, state = self._chunks, self.state()
+        return QueueView(
+            waiting=self.length(),
+            running=int(self.connection.zcard(queue.started_job_registry.key)),
+            producing=state.producing,
+            oldest_enqueued_at=oldest_enqueued_at(queue),
+            workers=worker_views(queue),
+            failed_jobs=failed_jobs(self.connection, sorted(set(state.failed.values()))),
+            failed_chunks=state.failed,
+            under_way=state.under_way,
+        )
+
+    @property
+    def address(self) -> str:
+        """Host, port and database number of the server, without its password."""
+        options = self.connection.get_connection_kwargs()
+        place = options.get("path") or f"{options.get('host')}:{options.get('port')}"
+        return f"{place}/{options.get('db', 0)}"
+
+    @translating()
+    def server_version(self) -> str:
+        """The version of the server, with its name if that is not Redis."""
+        server: Any = self.connection.info("server")
+        name = server.get("server_name", "redis")
+        return f"{name} {server.get('valkey_version') or server['redis_version']}"
+
+    @translating()
     def shortage(self) -> str | None:
         """Why workers cannot register although they run, with the remedy; None if Redis has memory left."""
         return memory_shortage(self.connection)
@@ -217,7 +247,7 @@ class ChunkQueue:
                 for number, handler in handlers.items():
                     signal.signal(number, handler)
             if worker and worker.stopped_by == signal.SIGINT:
-                raise stop.Stopped(signal.SIGINT)
+                raise signals.Stopped(signal.SIGINT)
             if worker and (worker.stopped_by or worker.has_emptied_queue):
                 return
             if time.monotonic() - begun > LONGEST_RESTART_PAUSE:  # it has worked
@@ -226,7 +256,7 @@ class ChunkQueue:
             pause = min(2 * pause, LONGEST_RESTART_PAUSE)
 
     def _shortage_seen(self) -> str | None:
-        with suppress(RetryLaterError):
+        with suppress(TransientError):
             return self.shortage()
         return None
 

@@ -12,7 +12,7 @@ from rq.exceptions import NoSuchJobError, StopRequested
 from rq.executions import Execution, ExecutionRegistry
 from rq.job import Job
 
-from pipeline.errors import BlockedError, PipelineError, PutBackError, RefusedJobError, RetryLaterError
+from pipeline.errors import BlockedError, PipelineError, RefusedJobError, RequeueError, TransientError
 
 TASK = "load_chunk"  # what a job of one chunk names
 GROUP_TASK = "load_chunks"  # what a job of several small chunks names
@@ -98,7 +98,7 @@ class ChunkJob(Job):
         for chunk in self.arguments():
             try:
                 self.task(*chunk, self.installation)
-            except (RetryLaterError, PutBackError):
+            except (TransientError, RequeueError):
                 raise
             except PipelineError as error:
                 failures.append(error)

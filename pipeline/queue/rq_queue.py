@@ -24,7 +24,7 @@ EXECUTION = re.compile(JOB_ID.pattern + rb":[A-Za-z0-9_-]{1,200}")  # job id and
 LONGEST_SHOWN = 200  # bytes of an entry
 DROPS_NAMED = 3  # between two looks for abandoned chunks
 FAILURES_KEPT = 64  # failed jobs; the producer brings the chunks of others back as well
-PUT_BACK = "if redis.call('LREM', KEYS[1], 1, ARGV[1]) > 0 then redis.call('RPUSH', KEYS[2], ARGV[1]) end"
+REQUEUE_DEQUEUED = "if redis.call('LREM', KEYS[1], 1, ARGV[1]) > 0 then redis.call('RPUSH', KEYS[2], ARGV[1]) end"
 BRING_FORWARD = """
 local found = redis.call('LREM', KEYS[1], 1, ARGV[1])
 if found > 0 then redis.call('LPUSH', KEYS[1], ARGV[1]) end
@@ -34,8 +34,8 @@ return found
 logger = logging.getLogger(__name__)
 
 
-class Chunks(Queue):
-    """The queue as RQ sees it; `rq --queue-class pipeline.queue.Chunks` reads jobs by its rules too.
+class RqChunkQueue(Queue):
+    """The queue as RQ sees it; `rq --queue-class pipeline.queue.RqChunkQueue` reads jobs by its rules too.
 
     Always of ChunkJobs and of JSON, whatever it is asked for: RQ's default would unpickle.
     """
@@ -58,16 +58,16 @@ class Chunks(Queue):
 
     @classmethod
     def _next(cls, connection: "Redis", queue_key: str, timeout: int | None) -> tuple[str, bytes] | None:
-        Chunks.is_waiting = True
+        RqChunkQueue.is_waiting = True
         try:
-            if Chunks.is_stopped:
+            if RqChunkQueue.is_stopped:
                 raise StopRequested
             return super().lmove(connection, queue_key, timeout)  # type: ignore[no-any-return]
         except StopRequested:
             connection.connection_pool.disconnect()  # the reply may still come, and is not the next command's
             raise
         finally:
-            Chunks.is_waiting = False
+            RqChunkQueue.is_waiting = False
 
     @classmethod
     def _fetch_dequeued_job(cls, *arguments: Any, **options: Any) -> tuple[Job, Queue] | None:
@@ -101,7 +101,7 @@ class Chunks(Queue):
         connection: Any = self.connection
         return list(connection.zrangebyscore(self.started_job_registry.key, "-inf", time.time()))
 
-    def take_up(self, entry: bytes) -> None:
+    def reclaim(self, entry: bytes) -> None:
         """Puts an abandoned job back on the queue, or records its failure if it has no retries left."""
         job_id, _, _ = entry.decode(errors="replace").partition(":")
         with self.connection.pipeline(transaction=True) as pipe:
@@ -116,15 +116,15 @@ class Chunks(Queue):
             pipe.zrem(self.started_job_registry.key, entry)
             pipe.execute()
 
-    def handed_over(self) -> list[bytes]:
+    def dequeued(self) -> list[bytes]:
         """Job ids that were handed to a worker which has not begun with them yet."""
         connection: Any = self.connection
         return list(connection.lrange(self.intermediate_queue_key, 0, -1))
 
-    def put_back(self, job_id: bytes) -> None:
+    def requeue_dequeued(self, job_id: bytes) -> None:
         """Puts a job that was handed to a worker back on the queue, unless the worker has begun with it."""
         if JOB_ID.fullmatch(job_id):
-            self.connection.eval(PUT_BACK, 2, self.intermediate_queue_key, self.key, job_id)
+            self.connection.eval(REQUEUE_DEQUEUED, 2, self.intermediate_queue_key, self.key, job_id)
         else:
             _drop(self.connection, self.key, job_id)
 
@@ -152,7 +152,7 @@ class Chunks(Queue):
             connection.delete(Job.key_for(job_id), Result.get_key(job_id))
             connection.zrem(registry, entry)
 
-    def free(self, job_id: str) -> None:
+    def delete_forged_keys(self, job_id: str) -> None:
         """Removes what a forger may have put in the way of executing a job; a job of the producer's has none of it."""
         job = Job(job_id, connection=self.connection, serializer=JSONSerializer)
         self.connection.delete(job.dependents_key, job.dependencies_key, job.execution_registry.key)

@@ -13,7 +13,7 @@ from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from pipeline.errors import CannotConnectError, PipelineError, RetryLaterError, SettingsError
+from pipeline.errors import CannotConnectError, PipelineError, SettingsError, TransientError
 
 CONNECT_TIMEOUT = 5  # seconds
 ANSWER_TIMEOUT = 8  # seconds until a server that does not answer counts as lost; longer than a worker's wait for a job
@@ -98,7 +98,7 @@ def memory_shortage(connection: "Redis") -> str | None:
     return f"Redis is out of memory ({used / 2**20:.1f} of {limit / 2**20:.1f} MiB used); {MORE_MEMORY}"
 
 
-def answers(url: str) -> bool:
+def is_reachable(url: str) -> bool:
     """Whether a server at `url` answers now, for its password."""
     try:
         with Redis.from_url(url, socket_connect_timeout=1, socket_timeout=CONNECT_TIMEOUT, retry=None) as connection:
@@ -113,8 +113,8 @@ def translating() -> Iterator[None]:
     try:
         yield
     except redis.exceptions.OutOfMemoryError:
-        raise RetryLaterError(f"Redis is out of memory; {MORE_MEMORY}") from None
+        raise TransientError(f"Redis is out of memory; {MORE_MEMORY}") from None
     except TRANSIENT as error:
-        raise RetryLaterError(f"Redis does not serve: {error}") from None
+        raise TransientError(f"Redis does not serve: {error}") from None
     except redis.RedisError as error:
         raise PipelineError(f"Redis: {error}") from None

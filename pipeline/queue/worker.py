@@ -1,9 +1,7 @@
 """RQ's worker, made to go on whatever happens and to let others take up quickly what it leaves behind."""
 
 import logging
-import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -20,9 +18,10 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import now
 
-from pipeline.errors import BlockedError, PutBackError, RefusedJobError
+from pipeline.errors import BlockedError, RefusedJobError, RequeueError
+from pipeline.process_name import process_name
 from pipeline.queue.job import ChunkJob, LoadChunk
-from pipeline.queue.rq_queue import Chunks
+from pipeline.queue.rq_queue import RqChunkQueue
 
 HEARTBEAT_INTERVAL = 4  # seconds, while a chunk is being loaded
 HEARTBEAT_TTL = 12  # seconds without a heartbeat after which a chunk counts as abandoned, and a worker as gone
@@ -41,14 +40,14 @@ class ChunkWorker(SimpleWorker):
 
     max_connection_wait_time = 4.0  # seconds between attempts to reach a Redis that is away
 
-    def __init__(self, queue: Chunks, load_chunk: LoadChunk) -> None:
+    def __init__(self, queue: RqChunkQueue, load_chunk: LoadChunk) -> None:
         super().__init__(
             [queue],
-            name=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}",
+            name=f"{process_name()}-{uuid4().hex[:6]}",
             connection=queue.connection,
             serializer=JSONSerializer,
             job_class=ChunkJob,
-            queue_class=Chunks,
+            queue_class=RqChunkQueue,
             worker_ttl=WORKER_TTL,
             maintenance_interval=MAINTENANCE_INTERVAL,
             job_monitoring_interval=HEARTBEAT_INTERVAL,
@@ -58,8 +57,8 @@ class ChunkWorker(SimpleWorker):
         self.has_emptied_queue = False  # only in burst mode
         self._queue = queue
         self._load_chunk = load_chunk
-        self._handed_over: dict[bytes, float] = {}  # job id in the intermediate list -> when it was first seen there
-        Chunks.is_stopped = False
+        self._dequeued: dict[bytes, float] = {}  # job id in the intermediate list -> when it was first seen there
+        RqChunkQueue.is_stopped = False
 
     # What it does with a job ------------------------------------------------------------------------
 
@@ -88,7 +87,7 @@ class ChunkWorker(SimpleWorker):
         try:
             return self.prepare_execution(job)
         except redis.ResponseError:
-            self._queue.free(job.id)  # the job waits in the intermediate list, and comes again
+            self._queue.delete_forged_keys(job.id)  # the job waits in the intermediate list, and comes again
             raise
 
     def _finalize_failure(self, job: Job, queue: Queue, execution: Execution, exc_info: Any) -> None:
@@ -96,7 +95,7 @@ class ChunkWorker(SimpleWorker):
         error = exc_info[1]
         # A late heartbeat writes a field of a job that is gone again. A forged job may never have had data.
         is_gone = not isinstance(error, RefusedJobError) and not self.connection.hexists(job.key, "data")
-        if not is_gone and not isinstance(error, PutBackError):
+        if not is_gone and not isinstance(error, RequeueError):
             super()._finalize_failure(job, queue, execution, exc_info)
             return
         with self.connection.pipeline() as pipeline:
@@ -159,20 +158,20 @@ class ChunkWorker(SimpleWorker):
         self._queue.tell_dropped()
         if self._queue.acquire_maintenance_lock():
             for entry in self._queue.abandoned():
-                _trying(self._queue.take_up, entry)
-            self._take_up_handed_over()
+                _trying(self._queue.reclaim, entry)
+            self._requeue_dequeued()
             _trying(self._queue.failed_job_registry.cleanup)
             _trying(self._queue.forget_oldest_failures)
             _trying(worker_registration.clean_worker_registry, self._queue)
             self._queue.release_maintenance_lock()
 
-    def _take_up_handed_over(self) -> None:
+    def _requeue_dequeued(self) -> None:
         """Puts jobs back on the queue that were handed to a worker which never began with them."""
-        first_seen, moment = self._handed_over, time.monotonic()
-        self._handed_over = {job_id: first_seen.get(job_id, moment) for job_id in self._queue.handed_over()}
-        for job_id, since in self._handed_over.items():
+        first_seen, moment = self._dequeued, time.monotonic()
+        self._dequeued = {job_id: first_seen.get(job_id, moment) for job_id in self._queue.dequeued()}
+        for job_id, since in self._dequeued.items():
             if moment - since >= HANDOVER_TIMEOUT:
-                _trying(self._queue.put_back, job_id)
+                _trying(self._queue.requeue_dequeued, job_id)
 
     # How it stops -----------------------------------------------------------------------------------
 
@@ -180,8 +179,8 @@ class ChunkWorker(SimpleWorker):
         """Ends the wait for a job, or lets the job in hand end. Raises nowhere else, as RQ's would."""
         self.stopped_by = self.stopped_by or signal.Signals(signum)
         self._stop_requested = True
-        Chunks.is_stopped = True
-        if Chunks.is_waiting:
+        RqChunkQueue.is_stopped = True
+        if RqChunkQueue.is_waiting:
             raise StopRequested
 
     def register_death(self) -> None:

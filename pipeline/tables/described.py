@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline import ledger
 from pipeline.columns.column import column
-from pipeline.database import Database
 from pipeline.datasets.supported import check_supported
 from pipeline.descriptions.description import Dataset
 from pipeline.descriptions.descriptor import description_digest, rules_of_rows
 from pipeline.descriptions.package import OWN_PACKAGE, find_package, read_package
-from pipeline.schema import LOCK, SCHEMA, apply_schema, is_current
+from pipeline.ledger import ledger
+from pipeline.postgres.database import Database
+from pipeline.postgres.schema import LOCK, SCHEMA, apply_schema, is_current
 from pipeline.tables.plan import Wanted
 from pipeline.tables.registry import make_tables, planned_statements
 

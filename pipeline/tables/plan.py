@@ -5,15 +5,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from pipeline.database import quote_identifier, quote_literal
 from pipeline.descriptions.description import Dataset
 from pipeline.errors import SettingsError
-from pipeline.schema import ROLES
+from pipeline.postgres.database import quote_identifier, quote_literal
+from pipeline.postgres.schema import ROLES
 from pipeline.tables import ddl
 from pipeline.tables.evolution import Change, Refusal, changes, with_retired
 from pipeline.tables.table import Table
 from pipeline.tables.tables import ColumnTypeOf, Home, columns_by_field, tables_of
-from pipeline.terminal import counted
+from pipeline.wording import counted
 
 MADE_BY_SCHEMA_SQL = frozenset({"places", "people"})  # datasets of the project's own description
 REMEDY = (

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.database import Database, Transaction
 from pipeline.descriptions.description import Dataset
 from pipeline.errors import SettingsError
-from pipeline.schema import LOCK, ROLES
+from pipeline.postgres.database import Database, Transaction
+from pipeline.postgres.queries import Queries
+from pipeline.postgres.schema import LOCK, ROLES
 from pipeline.tables.evolution import Refusal, changes
 from pipeline.tables.plan import Known, Recorded, Wanted, plan
 from pipeline.tables.table import Table
 from pipeline.tables.tables import ColumnTypeOf, tables_of
 
-SQL = Path(__file__).parent.parent / "sql"
+QUERIES = Queries(Path(__file__).with_suffix(".sql"))
 
 
 def make_tables(database: Database, wanted: Wanted) -> bool:
@@ -39,7 +40,7 @@ def recorded_tables(tx: Transaction) -> dict[str, Recorded]:
     """The datasets whose tables are there, by name."""
     return {
         name: Recorded(schema, table, tuple(map(Table.from_json, structure)))
-        for name, schema, table, structure in tx.rows(SQL / "known_tables.sql")
+        for name, schema, table, structure in tx.rows(QUERIES["known_tables"])
         if structure is not None
     }
 
@@ -106,13 +107,13 @@ def _are_empty(tx: Transaction, tables: Sequence[Table]) -> bool:
 def _known(tx: Transaction) -> Known:
     schema, roles = tx.value("SELECT current_schema()"), list(ROLES)
     if not tx.value("SELECT to_regclass('datasets') IS NOT NULL"):  # schema.sql is yet to be applied
-        return Known(schema=schema, relations=frozenset(tx.rows(SQL / "relations.sql")))
+        return Known(schema=schema, relations=frozenset(tx.rows(QUERIES["relations"])))
     return Known(
         schema=schema,
         is_new=False,
         recorded=recorded_tables(tx),
-        relations=frozenset(tx.rows(SQL / "relations.sql")),
+        relations=frozenset(tx.rows(QUERIES["relations"])),
         schemas=frozenset(name for (name,) in tx.rows("SELECT nspname::text FROM pg_namespace")),
-        roles=tuple(role for (role,) in tx.rows(SQL / "roles.sql", roles=roles)),
-        without_rights=frozenset(tx.rows(SQL / "tables_without_rights.sql", roles=roles)),
+        roles=tuple(role for (role,) in tx.rows(QUERIES["roles"], roles=roles)),
+        without_rights=frozenset(tx.rows(QUERIES["tables_without_rights"], roles=roles)),
     )

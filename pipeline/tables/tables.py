@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.database import is_storable, quote_identifier
 from pipeline.descriptions.description import Dataset, Field, Reference
 from pipeline.errors import SettingsError
+from pipeline.postgres.database import is_storable, quote_identifier
 from pipeline.tables.constraint_names import ConstraintNames, shortened
 from pipeline.tables.table import Check, Column, ForeignKey, Shape, Table, Unique
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import PROJECT
-from pipeline.database import Database
+from pipeline.postgres.database import Database
 from pipeline.queue.job import RETRIES
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, expected_people, generate, held, wait_until
 
@@ -47,7 +47,7 @@ def test_a_run_loads_the_shipped_data_and_a_second_one_changes_nothing(
 
     (tmp_path / "loads.csv").unlink()
     third = commands.run("exporter", "--output", str(tmp_path))
-    assert third.stdout.count("wrote ") == len(reports) - 1, "all but the stamp"
+    assert third.stdout.count("wrote ") == len(reports) - 1, "all but the manifest"
     assert (tmp_path / "loads.csv").read_bytes() == reports["loads.csv"]
 
 

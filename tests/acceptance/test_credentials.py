@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from pipeline.schema import ROLES
+from pipeline.postgres.schema import ROLES
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
 
 SPECIAL = "s3cr3t p@ss/w:rd?#%41'\"\\"

@@ -3,8 +3,8 @@
 import psycopg2
 import pytest
 
-from pipeline.database import Database
 from pipeline.errors import SettingsError
+from pipeline.postgres.database import Database
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, Services, with_path
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import PROJECT
-from pipeline.terminal import printable
+from pipeline.cli.terminal import printable
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
 
 NAMES = [

@@ -29,7 +29,7 @@ ELSEWHERE = {
     "docker-compose up -d producer worker > up.log 2>&1 &&"
     " docker-compose run -T --rm --use-aliases exporter": "tests/compose",
     "docker-compose -f docker-compose.yml -f docker-compose.secrets.yml up": "tests/compose",
-    "export RQ_REDIS_URL=redis://:pipeline@127.0.0.1:16379 RQ_QUEUE_CLASS=pipeline.queue.Chunks": "tests/compose",
+    "export RQ_REDIS_URL=redis://:pipeline@127.0.0.1:16379 RQ_QUEUE_CLASS=pipeline.queue.RqChunkQueue": "tests/compose",
     ".venv/bin/rq info": "tests/compose",
     "make bench-peers": "installs other people's tools",
     "make bench": "tests/acceptance/test_bench.py",

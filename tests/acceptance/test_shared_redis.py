@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 import redis
 
-from pipeline.database import Database
+from pipeline.postgres.database import Database
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, Services, queue_of, with_path
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
@@ -48,7 +48,7 @@ def test_databases_with_a_queue_each_share_a_redis(pipeline: Pipeline, other: Pi
     for name, data in (("chunks", pipeline.data), ("other-chunks", other.data)):
         assert commands[name].run("producer", DATA_DIR=str(data), QUEUE_NAME=name).returncode == 0
     shown = commands["chunks"].run(
-        "rq.cli", "info", "--url", pipeline.services.redis_url, RQ_QUEUE_CLASS="pipeline.queue.Chunks"
+        "rq.cli", "info", "--url", pipeline.services.redis_url, RQ_QUEUE_CLASS="pipeline.queue.RqChunkQueue"
     )
     assert re.search(r"^chunks +\S+ 2, 0 executing", shown.stdout, re.MULTILINE), shown
     assert re.search(r"^other-chunks +\S+ 2, 0 executing", shown.stdout, re.MULTILINE), shown
@@ -153,7 +153,7 @@ def test_a_user_of_redis_with_the_documented_rights_does_for_all_stages(confined
         ended = commands.run(stage, **folders)
         assert ended.returncode == 0, ended.stderr
         assert "WARNING" not in ended.stderr
-    info = commands.run("rq.cli", "info", RQ_REDIS_URL=confined.redis_url, RQ_QUEUE_CLASS="pipeline.queue.Chunks")
+    info = commands.run("rq.cli", "info", RQ_REDIS_URL=confined.redis_url, RQ_QUEUE_CLASS="pipeline.queue.RqChunkQueue")
     assert "jobs: 7 finished, 0 failed" in info.stdout, info.stderr
     worker.terminate()
     _, err = worker.communicate(timeout=10)

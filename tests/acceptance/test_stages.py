@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from pipeline import PROJECT
-from pipeline.database import Database
+from pipeline.postgres.database import Database
 from tests.acceptance.conftest import StartRun, has_ended, stages_of
 from tests.conftest import Commands, Pipeline, generate, hear_sigint, wait_until
 
@@ -150,7 +150,7 @@ def test_stages_can_be_spawned_where_they_cannot_be_forked(commands: Commands, p
     generate(pipeline.data, people=100)
     script = (
         "import multiprocessing\n"
-        "from pipeline import stages\n"
+        "from pipeline.cli import stages\n"
         "from pipeline.__main__ import main\n"
         "if __name__ == '__main__':\n"
         "    stages.processes = multiprocessing.get_context('spawn')\n"

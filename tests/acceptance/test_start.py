@@ -12,8 +12,8 @@ import psycopg2
 import pytest
 
 from pipeline import waiting
-from pipeline.database import Database
 from pipeline.errors import DrainTimeoutError, SettingsError
+from pipeline.postgres.database import Database
 from pipeline.waiting import at_start
 from tests.conftest import Commands, Pipeline, Services
 

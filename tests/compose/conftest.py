@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from pipeline import PROJECT
-from pipeline.database import Database
+from pipeline.postgres.database import Database
 from tests.conftest import generate, wait_until
 
 REQUIRED = bool(os.environ.get("COMPOSE_REQUIRED"))  # set where an engine is there for certain: then no test is skipped

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pipeline.database import Database
+from pipeline.postgres.database import Database
 from tests.compose.conftest import CHUNK_ROWS, PEOPLE, Stack, docker
 from tests.conftest import expected_people, wait_until
 
@@ -65,7 +65,7 @@ def test_run_exporter_starts_at_once_and_no_producer(stack: Stack) -> None:
 
 
 def test_four_workers_share_the_chunks_and_rq_info_shows_them_from_host_and_container(stack: Stack) -> None:
-    environment = {**os.environ, "RQ_REDIS_URL": stack.redis_url, "RQ_QUEUE_CLASS": "pipeline.queue.Chunks"}
+    environment = {**os.environ, "RQ_REDIS_URL": stack.redis_url, "RQ_QUEUE_CLASS": "pipeline.queue.RqChunkQueue"}
     command = [sys.executable, "-m", "rq.cli", "info"]
     from_host = subprocess.run(command, env=environment, capture_output=True, text=True)
     inside = stack.run("exec", "-T", "worker", "rq", "info")

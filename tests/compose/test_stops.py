@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from pipeline import ledger
-from pipeline.database import Database
+from pipeline.ledger import ledger
+from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
 from tests.compose.conftest import PEOPLE, Stack, docker, log
 from tests.conftest import expected_people, generate, wait_until

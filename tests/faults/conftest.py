@@ -21,7 +21,7 @@ import redis
 from pipeline.embedded.account import Account
 from pipeline.embedded.postgresql import Postgresql
 from pipeline.embedded.valkey import Valkey
-from pipeline.waiting import patiently
+from pipeline.waiting import retry_transient
 from tests.conftest import Commands, Pipeline, expected_people, generate, held, make_templates, wait_until
 
 PEOPLE = 200_000
@@ -171,7 +171,7 @@ class Run:
 
     def value(self, query: str) -> Any:
         """The one value of a query, over a connection that may have been cut."""
-        [(value,)] = patiently(lambda: self.pipeline.rows(query))
+        [(value,)] = retry_transient(lambda: self.pipeline.rows(query))
         return value
 
     def wait_for_chunks(self, count: int) -> None:

@@ -197,7 +197,7 @@ def rq_info(run: Run) -> str:
         env={
             **run.commands.services.environment,
             "RQ_REDIS_URL": run.commands.services.redis_url,
-            "RQ_QUEUE_CLASS": "pipeline.queue.Chunks",
+            "RQ_QUEUE_CLASS": "pipeline.queue.RqChunkQueue",
         },
         capture_output=True,
         text=True,

@@ -12,7 +12,7 @@ import pytest
 from exporter.export import export
 from exporter.report import find_reports
 from pipeline.errors import DrainTimeoutError
-from pipeline.waiting import Deadline, patiently
+from pipeline.waiting import Deadline, retry_transient
 from tests.conftest import start_process, wait_until
 from tests.faults.conftest import QUEUE_LIMIT, OwnServers, Run
 
@@ -87,7 +87,7 @@ def test_an_exporter_that_writes_reports_ends_in_time_and_leaves_the_previous_on
     with run.holding("LOCK TABLE places IN ACCESS EXCLUSIVE MODE"):
         start = time.monotonic()
         with pytest.raises(DrainTimeoutError, match="did not answer in time"), Deadline(DRAIN_TIMEOUT) as deadline:
-            patiently(lambda: export(database, queries, reports), deadline=deadline)
+            retry_transient(lambda: export(database, queries, reports), deadline=deadline)
         assert time.monotonic() - start < DRAIN_TIMEOUT + MOST_OVER
     del previous["loads.csv"]
     assert {path.name: path.read_bytes() for path in reports.iterdir()} == previous

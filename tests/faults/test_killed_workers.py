@@ -16,9 +16,9 @@ INTERMEDIATE = "rq:queue:chunks:intermediate"
 def in_hand(run: Run) -> set[str]:
     """The chunks that workers have, by the key that the queue's state names."""
     database = run.value("SELECT id::text FROM installation")
-    handed_over = run.redis.lrange(INTERMEDIATE, 0, -1)
+    dequeued = run.redis.lrange(INTERMEDIATE, 0, -1)
     started = run.redis.zrange("rq:wip:chunks", 0, -1)
-    return {entry.decode().removeprefix(f"{database}-").partition(":")[0] for entry in (*handed_over, *started)}
+    return {entry.decode().removeprefix(f"{database}-").partition(":")[0] for entry in (*dequeued, *started)}
 
 
 def kill(run: Run, count: int) -> tuple[float, set[str]]:

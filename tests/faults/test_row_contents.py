@@ -8,8 +8,8 @@ import threading
 import psycopg2
 import pytest
 
-from pipeline.database import Database
-from pipeline.errors import RetryLaterError
+from pipeline.errors import TransientError
+from pipeline.postgres.database import Database
 from tests.conftest import Services, wait_until
 from tests.faults.conftest import IN_EACH_ROW, OwnServers
 
@@ -47,7 +47,7 @@ def test_a_session_that_is_ended_in_mid_copy_prints_no_row(
     wait_until(ended)
     copying.join()
     connection.close()
-    assert isinstance(errors[0], RetryLaterError)
+    assert isinstance(errors[0], TransientError)
     reason = "terminating connection due to administrator command"
     assert str(errors[0]) == f"PostgreSQL error 57P01 (AdminShutdown): {reason}"
     assert capfd.readouterr() == ("", "")
@@ -59,6 +59,6 @@ def test_a_session_that_is_ended_in_mid_copy_prints_no_row(
 def test_a_statement_that_fails_leaves_none_of_its_values_in_the_log_of_the_server(
     services: Services, servers: OwnServers
 ) -> None:
-    with pytest.raises(RetryLaterError), Database(services.database_url, "tests").transaction() as tx:
+    with pytest.raises(TransientError), Database(services.database_url, "tests").transaction() as tx:
         tx.run("SELECT %(name)s, pg_terminate_backend(pg_backend_pid())", name=IN_EACH_ROW)
     assert IN_EACH_ROW not in (servers.state / "postgresql.log").read_text(errors="replace")

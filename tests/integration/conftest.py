@@ -10,7 +10,7 @@ import pytest
 from exporter import report
 from exporter.export import Exported, export
 from exporter.report import find_reports
-from pipeline.database import Database
+from pipeline.postgres.database import Database
 from tests.conftest import Services, start_process
 
 
@@ -47,8 +47,8 @@ def start_exporter(services: Services, queries: Path, output: Path, *options: st
     """The exporter's command as a process, with the reports of a folder."""
     script = (
         "import sys; from pathlib import Path; from exporter import report; from exporter.__main__ import main;"
-        " from pipeline import command; report.REPORTS = Path(sys.argv.pop(1));"
-        " command.run(main, 'exporter', ends_in_time=True)"
+        " from pipeline.cli import command; report.REPORTS = Path(sys.argv.pop(1));"
+        " command.run(main, 'exporter', hard_deadline=True)"
     )
     arguments = [sys.executable, "-c", script, str(queries), "--output", str(output), *options]
     return start_process(arguments, services.environment)

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from pipeline.forgetting import forget_rows
-from pipeline.queue import Chunks
+from pipeline.queue import RqChunkQueue
 from pipeline.queue.job import ChunkJob
 from producer.produce import produce
 from producer.sources import find_sources
@@ -23,7 +23,9 @@ def people(names: str) -> str:
 def queued(pipeline: Pipeline) -> list[int]:
     """The numbers of the chunks of people that are on the queue."""
     jobs = [
-        job for job in Chunks("chunks", connection=pipeline.queue.connection).get_jobs() if isinstance(job, ChunkJob)
+        job
+        for job in RqChunkQueue("chunks", connection=pipeline.queue.connection).get_jobs()
+        if isinstance(job, ChunkJob)
     ]
     return sorted(job.arguments()[0][1] for job in jobs if (job.description or "").startswith("people"))
 

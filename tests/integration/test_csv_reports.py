@@ -64,7 +64,7 @@ def test_wide_cells_cost_the_exporter_little_memory(pipeline: Pipeline, output: 
     """Of 200 cells of 1 MiB, the exporter may take 32 MiB beyond what it has taken for short ones."""
     script = (
         "import resource, sys; from pathlib import Path; from exporter import report;"
-        " from tests.integration.conftest import write_reports; from pipeline.database import Database;"
+        " from tests.integration.conftest import write_reports; from pipeline.postgres.database import Database;"
         " report.REPORTS = Path(sys.argv[1]);"
         " assert not write_reports(Database(sys.argv[2], 'tests'), Path(sys.argv[3])).failures;"
         " print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"

@@ -7,10 +7,10 @@ import psycopg2
 import pytest
 from psycopg2.errors import CheckViolation, ForeignKeyViolation
 
-from pipeline.database import Database, Transaction
 from pipeline.descriptions.description import Constraints, Dataset, Field, Reference
-from pipeline.errors import RetryLaterError, SettingsError
-from pipeline.schema import apply_schema
+from pipeline.errors import SettingsError, TransientError
+from pipeline.postgres.database import Database, Transaction
+from pipeline.postgres.schema import apply_schema
 from pipeline.tables.plan import Recorded, Wanted
 from pipeline.tables.registry import check_tables, make_tables, planned_statements, recorded_tables
 from tests.catalog import catalog, differences
@@ -255,8 +255,8 @@ def test_a_change_waits_for_others_no_longer_than_the_lock_timeout(
     (impatient / "session.sql").write_text("SET lock_timeout = '100ms'")
     with Database(pipeline.services.database_url, "tests").transaction() as tx:
         tx.run("SELECT FROM goods")
-        monkeypatch.setattr("pipeline.database.HERE", tmp_path)
-        with pytest.raises(RetryLaterError, match="55P03"):
+        monkeypatch.setattr("pipeline.postgres.database.HERE", tmp_path)
+        with pytest.raises(TransientError, match="55P03"):
             make_tables(Database(pipeline.services.database_url, "tests"), wanted(with_price(minimum="5")))
 
 

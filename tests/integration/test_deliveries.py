@@ -6,9 +6,9 @@ import time
 import pytest
 from rq.exceptions import StopRequested
 
-from pipeline import ledger
-from pipeline.database import Database
-from pipeline.queue import ChunkQueue, Chunks
+from pipeline.ledger import ledger
+from pipeline.postgres.database import Database
+from pipeline.queue import ChunkQueue, RqChunkQueue
 from producer.produce import produce
 from producer.sources import find_sources
 from tests.conftest import (
@@ -225,7 +225,7 @@ def test_a_stop_between_asking_for_a_job_and_reading_the_answer_leaves_no_answer
     with monkeypatch.context() as patch:
         patch.setattr(connection, "parse_response", stop)
         with pytest.raises(StopRequested):
-            Chunks.lmove(connection, "rq:queue:chunks", 1)
+            RqChunkQueue.lmove(connection, "rq:queue:chunks", 1)
     assert connection.ping() is True
     time.sleep(1.2)  # by now the one that was asked has answered that there is no job
     assert connection.ping() is True

@@ -8,9 +8,9 @@ import pytest
 
 from exporter import drain as module
 from exporter.drain import drain
-from pipeline import ledger
-from pipeline.database import Database
-from pipeline.errors import DrainTimeoutError, PipelineError, RefusedJobError, RetryLaterError
+from pipeline.errors import DrainTimeoutError, PipelineError, RefusedJobError, TransientError
+from pipeline.ledger import ledger
+from pipeline.postgres.database import Database
 from tests.conftest import PEOPLE, PLACES, Pipeline, queue_of
 
 JOBS = "rq:queue:chunks"
@@ -167,7 +167,7 @@ def test_a_chunk_that_redis_has_no_memory_for_is_put_later_and_the_remedy_is_nam
     sealed.queue.connection.delete(JOBS)
     sealed.queue.connection.config_set("maxmemory", "500kb")
     try:
-        with pytest.raises(RetryLaterError, match=r"^Redis is out of memory; raise its maxmemory"):
+        with pytest.raises(TransientError, match=r"^Redis is out of memory; raise its maxmemory"):
             sealed.queue.put((chunk, ""))
     finally:
         sealed.queue.connection.config_set("maxmemory", "0")

@@ -13,8 +13,8 @@ import pytest
 
 from exporter import export as module
 from exporter.export import table
-from pipeline.database import Database
-from pipeline.errors import PipelineError, RetryLaterError
+from pipeline.errors import PipelineError, TransientError
+from pipeline.postgres.database import Database
 from tests.conftest import PEOPLE, PLACES, Pipeline, expected_people, generate, wait_until
 from tests.integration.conftest import write_reports
 
@@ -209,7 +209,7 @@ def test_a_snapshot_that_is_lost_is_a_reason_to_try_again(pipeline: Pipeline, ou
     )
     with ThreadPoolExecutor(1) as thread:
         cutting = thread.submit(wait_until, lambda: pipeline.rows(cut) == [(True,)])
-        with pytest.raises(RetryLaterError, match="shared its snapshot has ended"):
+        with pytest.raises(TransientError, match="shared its snapshot has ended"):
             write_reports(Database(pipeline.services.database_url, "exporter"), output)
         cutting.result()
 

@@ -12,10 +12,10 @@ import psycopg2
 import pytest
 from psycopg2.errors import ForeignKeyViolation
 
-from pipeline import ledger
-from pipeline.database import Database, Transaction
 from pipeline.embedded.servers import Servers
-from pipeline.errors import PutBackError
+from pipeline.errors import RequeueError
+from pipeline.ledger import ledger
+from pipeline.postgres.database import Database, Transaction
 from tests.conftest import PEOPLE, PLACES, Pipeline, at_once, named, wait_until
 from worker.load import ChunkLoader
 
@@ -234,6 +234,6 @@ def test_a_key_that_somebody_added_is_not_switched_off(pipeline: Pipeline, grant
     pipeline.produce()
     stop = threading.Event()
     stop.set()  # so that the worker does not try again
-    with pytest.raises(PutBackError):
+    with pytest.raises(RequeueError):
         loader(pipeline, stop).load_chunk(2, 1, IN_TENBY.removeprefix(HEADER))
     assert pipeline.people() == []

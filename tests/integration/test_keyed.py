@@ -7,12 +7,12 @@ from itertools import permutations
 import pytest
 
 from pipeline.columns.column import column
-from pipeline.database import Database
 from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import InUseError
 from pipeline.forgetting import forget
+from pipeline.postgres.database import Database
 from pipeline.queue.job import ChunkJob, ChunkText
-from pipeline.queue.rq_queue import Chunks
+from pipeline.queue.rq_queue import RqChunkQueue
 from pipeline.tables.plan import Wanted
 from pipeline.tables.registry import make_tables
 from producer.produce import preview
@@ -48,7 +48,7 @@ def items(pipeline: Pipeline) -> Pipeline:
 
 
 def chunks(pipeline: Pipeline) -> list[ChunkText]:
-    jobs = Chunks("chunks", connection=pipeline.queue.connection).get_jobs()
+    jobs = RqChunkQueue("chunks", connection=pipeline.queue.connection).get_jobs()
     assert all(isinstance(job, ChunkJob) for job in jobs)
     return [chunk for job in jobs for chunk in job.arguments()]
 

@@ -7,9 +7,9 @@ from typing import IO
 
 import pytest
 
-from pipeline import ledger
 from pipeline.errors import InputError
 from pipeline.forgetting import forget_rows
+from pipeline.ledger import ledger
 from producer import content
 from producer import produce as module
 from producer.encodings import Encodings

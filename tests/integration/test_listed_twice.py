@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import OutOfOrderError
 from pipeline.queue.job import ChunkJob
-from pipeline.queue.rq_queue import Chunks
+from pipeline.queue.rq_queue import RqChunkQueue
 from tests.conftest import Pipeline
 
 HEADER = "city,county,country\n"
@@ -23,7 +23,7 @@ def test_the_file_sealed_last_decides_and_contradictions_are_rejected(pipeline: 
     first = HEADER + "Ayr,First,Scotland\nOban,Argyll,Scotland\nAyr,Contradiction,Scotland\n"
     pipeline.write(**{"places-1": first, "places-2": HEADER + "Ayr,Second,Scotland\n"})
     pipeline.produce(chunk_rows=2)
-    jobs = Chunks("chunks", connection=pipeline.queue.connection).get_jobs()
+    jobs = RqChunkQueue("chunks", connection=pipeline.queue.connection).get_jobs()
     assert all(isinstance(job, ChunkJob) for job in jobs)
     chunks = [chunk for job in jobs for chunk in job.arguments()]
     assert len(chunks) == 3

@@ -7,10 +7,10 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from pipeline import lock_watch
-from pipeline.database import Database, cut_connections
-from pipeline.errors import RetryLaterError
-from pipeline.lock_watch import LockWatch
+from pipeline.errors import TransientError
+from pipeline.postgres import lock_watch
+from pipeline.postgres.database import Database, cut_connections
+from pipeline.postgres.lock_watch import LockWatch
 from pipeline.watcher import Watcher
 from tests.conftest import Pipeline
 
@@ -50,7 +50,7 @@ def test_a_lock_timeout_names_the_lock_and_its_holder(
     with closing(Database(pipeline.services.database_url, "holder")) as holder, holder.transaction() as held:
         pid = held.value("SELECT pg_backend_pid()")
         held.run(statement)
-        with pytest.raises(RetryLaterError) as waited, unprivileged.transaction() as tx:
+        with pytest.raises(TransientError) as waited, unprivileged.transaction() as tx:
             tx.run(f"SET LOCAL lock_timeout = '2s'; {statement}")
     assert str(waited.value) == (
         f"PostgreSQL error 55P03 (LockNotAvailable): waiting for {lock}, locked by session {pid} (application"
@@ -64,7 +64,7 @@ def test_a_call_that_is_cut_off_while_it_waits_names_the_lock_too(pipeline: Pipe
         cutter = threading.Timer(1, cut_connections)
         cutter.start()
         with (
-            pytest.raises(RetryLaterError, match=r" did not answer in time: waiting for table people, locked by "),
+            pytest.raises(TransientError, match=r" did not answer in time: waiting for table people, locked by "),
             unprivileged.transaction() as tx,
         ):
             tx.run("LOCK TABLE people")

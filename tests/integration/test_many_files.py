@@ -8,10 +8,10 @@ import psutil
 import pytest
 from rq.serializers import JSONSerializer
 
-from pipeline import ledger
+from pipeline.ledger import ledger
+from pipeline.ledger.sealing import Version
 from pipeline.queue import ChunkQueue
 from pipeline.queue.job import ChunkJob
-from pipeline.sealing import Version
 from producer import produce as produce_module
 from producer.produce import produce
 from producer.sources import find_sources

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from rq.serializers import JSONSerializer
 
-from pipeline import ledger
 from pipeline.errors import OutOfOrderError
+from pipeline.ledger import ledger
 from pipeline.queue.job import ChunkJob
 from tests.conftest import ANY_VERSION, PLACES, Pipeline
 from worker.load import ChunkLoader

@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.columns.column import column
-from pipeline.database import Database
 from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import InUseError, OutOfOrderError, SettingsError, UnknownChunkError
 from pipeline.forgetting import forget
+from pipeline.postgres.database import Database
 from pipeline.queue.job import ChunkJob
-from pipeline.queue.rq_queue import Chunks
+from pipeline.queue.rq_queue import RqChunkQueue
 from pipeline.tables.plan import Wanted
 from pipeline.tables.registry import make_tables
 from producer.produce import preview
@@ -485,7 +485,7 @@ class Example:
                     yield target, key
 
     def _queued(self) -> list[tuple[int, int, str]]:
-        jobs = Chunks("chunks", connection=self._pipeline.queue.connection).get_jobs()
+        jobs = RqChunkQueue("chunks", connection=self._pipeline.queue.connection).get_jobs()
         assert all(isinstance(job, ChunkJob) for job in jobs)
         return [chunk for job in jobs for chunk in job.arguments()]
 

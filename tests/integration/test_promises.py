@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipeline.database import Database
 from pipeline.forgetting import forget_rows
+from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
 from tests.conftest import ANY_VERSION, PEOPLE, PLACES, Pipeline, named, wait_until
 

@@ -2,7 +2,7 @@
 
 import threading
 
-from pipeline.queue import Chunks
+from pipeline.queue import RqChunkQueue
 from pipeline.queue.job import ChunkJob
 from producer.produce import produce
 from producer.sources import find_sources
@@ -71,7 +71,7 @@ def test_rejected_rows_come_back_after_places_that_came_while_their_chunk_was_be
 
 def chunk_on_queue(pipeline: Pipeline) -> tuple[int, int, str]:
     """Load, number and text of the one chunk on the queue, which it takes off."""
-    [job] = Chunks("chunks", connection=pipeline.queue.connection).get_jobs()
+    [job] = RqChunkQueue("chunks", connection=pipeline.queue.connection).get_jobs()
     assert isinstance(job, ChunkJob)
     pipeline.queue.connection.delete("rq:queue:chunks", job.key)
     [chunk] = job.arguments()

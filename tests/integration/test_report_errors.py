@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter import stamp
-from pipeline.database import Database
-from pipeline.errors import RetryLaterError
+from exporter import manifest
+from pipeline.errors import TransientError
+from pipeline.postgres.database import Database
 from tests.conftest import PEOPLE, PLACES, Pipeline
 from tests.integration.conftest import start_exporter, write_reports
 
@@ -56,7 +56,7 @@ def test_a_failure_names_the_report_the_position_and_the_reason_and_leaves_the_o
     assert exported is not None
     assert list(map(str, exported.failures)) == [failure]
     assert exported.files == others
-    assert {path.name for path in output.iterdir()} == {stamp.NAME, *(path.name for path in others)}
+    assert {path.name for path in output.iterdir()} == {manifest.NAME, *(path.name for path in others)}
     assert (output / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
 
 
@@ -78,7 +78,7 @@ def test_a_report_that_the_server_cancels_is_that_reports_failure(
 
 def test_a_load_that_the_server_cancels_is_retried_and_says_why(pipeline: Pipeline) -> None:
     said = r"57014.*: canceling statement due to statement timeout$"
-    with pytest.raises(RetryLaterError, match=said), pipeline.database.transaction() as tx:
+    with pytest.raises(TransientError, match=said), pipeline.database.transaction() as tx:
         tx.run("SET LOCAL statement_timeout = '10ms'; SELECT pg_sleep(600)")
 
 
@@ -112,7 +112,7 @@ def test_a_report_that_fails_keeps_its_previous_file_and_is_not_up_to_date(
         assert (output / "towns.csv").read_text() == "city\nAyr\n"
     query.write_text("SELECT city FROM places ORDER BY 1 DESC LIMIT 1")
     write_reports(pipeline.database, output)
-    assert {path.name: path.read_text() for path in output.iterdir() if path.name != stamp.NAME} == {
+    assert {path.name: path.read_text() for path in output.iterdir() if path.name != manifest.NAME} == {
         "people.json": "5",
         "towns.csv": "city\nTenby\n",
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter import stamp
+from exporter import manifest
 from exporter.report import check_sources, find_reports
 from pipeline.errors import SettingsError
 from tests.conftest import PLACES, Pipeline
@@ -148,7 +148,7 @@ def test_what_the_exporter_did_not_write_is_kept_under_another_name(
     (no_reports / "codes.csv.sql").write_text("SELECT 2 AS code")
     write_reports(pipeline.database, output)
     assert path.read_text() == "code\n2\n"
-    assert {each.name for each in output.iterdir()} == {path.name, backup.name, "codes.csv.1.bak", stamp.NAME}
+    assert {each.name for each in output.iterdir()} == {path.name, backup.name, "codes.csv.1.bak", manifest.NAME}
 
 
 @pytest.mark.parametrize("make", [a_folder, a_link, a_pipe])
@@ -171,6 +171,6 @@ def test_a_lost_stamp_makes_no_second_copy_of_the_same_reports(
 ) -> None:
     (no_reports / "codes.csv.sql").write_text("SELECT 1 AS code")
     write_reports(pipeline.database, output)
-    (output / stamp.NAME).unlink()
+    (output / manifest.NAME).unlink()
     write_reports(pipeline.database, output)
-    assert {path.name for path in output.iterdir()} == {"codes.csv", stamp.NAME}
+    assert {path.name for path in output.iterdir()} == {"codes.csv", manifest.NAME}

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from exporter.report import find_reports
-from pipeline.database import Database
 from pipeline.errors import QueryError, SettingsError
+from pipeline.postgres.database import Database
 from tests.conftest import PEOPLE, PLACES, Pipeline
 from tests.integration.conftest import write_reports
 

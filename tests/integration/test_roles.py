@@ -12,11 +12,11 @@ from psycopg2.errors import InsufficientPrivilege
 
 from exporter.export import export
 from exporter.report import find_reports
-from pipeline.database import Database, Transaction
 from pipeline.embedded.servers import Servers
 from pipeline.errors import SettingsError
 from pipeline.forgetting import forget_rows
-from pipeline.schema import SCHEMA, apply_schema
+from pipeline.postgres.database import Database, Transaction
+from pipeline.postgres.schema import SCHEMA, apply_schema
 from tests.conftest import PEOPLE, PLACES, Pipeline, at_once, named
 from worker.load import ChunkLoader
 

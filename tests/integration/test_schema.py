@@ -6,11 +6,11 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from pipeline.database import Database
 from pipeline.descriptions.descriptor import description_digest
 from pipeline.errors import PipelineError, SettingsError
-from pipeline.ledger import LoadPlan
-from pipeline.schema import SCHEMA, apply_schema
+from pipeline.ledger.ledger import LoadPlan
+from pipeline.postgres.database import Database
+from pipeline.postgres.schema import SCHEMA, apply_schema
 from pipeline.tables.described import bring_up_to_date
 from producer.scan import scan
 from producer.sources import find_sources

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from exporter import report, stamp
+from exporter import manifest, report
 from pipeline.forgetting import forget_rows
 from tests.conftest import PEOPLE, PLACES, Pipeline
 from tests.integration.conftest import write_reports
@@ -33,7 +33,7 @@ def is_written_anew(pipeline: Pipeline, output: Path) -> bool:
     if up_to_date_since(pipeline, output):
         assert held(output) == before
         return False
-    names = {query.stem for query in report.REPORTS.iterdir()} | {stamp.NAME}
+    names = {query.stem for query in report.REPORTS.iterdir()} | {manifest.NAME}
     after = held(output)
     assert names <= after.keys()
     assert all(after[name][0] != before.get(name, (None,))[0] for name in names)
@@ -57,7 +57,7 @@ def held(folder: Path) -> dict[str, tuple[int, bytes]]:
 def test_no_query_of_a_report_is_run_if_nothing_has_changed(pipeline: Pipeline, output: Path) -> None:
     """Nobody can read the rows; the ledger alone, and the kinds of rejected rows, which are named in any case."""
     before = held(output)
-    written = (output / stamp.NAME).stat().st_mtime
+    written = (output / manifest.NAME).stat().st_mtime
     blocker = psycopg2.connect(pipeline.services.database_url)
     blocker.cursor().execute("LOCK TABLE people, places, counties, countries")
     exported = write_reports(pipeline.database, output)
@@ -145,14 +145,14 @@ def test_a_change_of_the_reports_or_of_their_code_has_all_written_anew(
     assert is_written_anew(pipeline, output)
     code = tmp_path / "code.py"
     code.write_text("")
-    monkeypatch.setattr(stamp, "CODE", (*stamp.CODE, code))
+    monkeypatch.setattr(manifest, "CODE", (*manifest.CODE, code))
     assert is_written_anew(pipeline, output)
     code.write_text("# another version")
     assert is_written_anew(pipeline, output)
 
 
 def test_the_code_that_counts_is_what_makes_files_of_rows() -> None:
-    assert {"export.py", "cells.py", "database.py"} <= {path.name for path in stamp.CODE}
+    assert {"export.py", "formula_escape.py", "database.py"} <= {path.name for path in manifest.CODE}
 
 
 def removed(path: Path) -> None:
@@ -194,7 +194,9 @@ DAMAGES = [removed, edited, truncated, emptied, extended, a_named_pipe, a_link_t
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("name", ["births_by_decade_and_country.json", "loads.csv", "summary_output.json", stamp.NAME])
+@pytest.mark.parametrize(
+    "name", ["births_by_decade_and_country.json", "loads.csv", "summary_output.json", manifest.NAME]
+)
 def test_a_file_that_is_not_as_it_was_written_has_all_written_anew(
     pipeline: Pipeline, output: Path, damage: Callable[[Path], None], name: str
 ) -> None:
@@ -210,11 +212,11 @@ def test_a_file_that_is_not_as_it_was_written_has_all_written_anew(
         b"[]",
         b'"' * 10_000_000,
         b"[" * 100_000,
-        b'{"made_from": null, "reports": {"../../etc/passwd": 1}}',
+        b'{"input_digest": null, "reports": {"../../etc/passwd": 1}}',
     ],
 )
 def test_a_foreign_stamp_counts_for_nothing(pipeline: Pipeline, output: Path, content: bytes) -> None:
-    (output / stamp.NAME).write_bytes(content)
+    (output / manifest.NAME).write_bytes(content)
     assert is_written_anew(pipeline, output)
 
 
@@ -223,7 +225,7 @@ def test_a_foreign_stamp_counts_for_nothing(pipeline: Pipeline, output: Path, co
 def test_a_crash_between_two_replacements_has_all_written_anew(
     pipeline: Pipeline, output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: int, then: str
 ) -> None:
-    """Also if what is to be written then is what the stamp from before the crash says (1)."""
+    """Also if what is to be written then is what the manifest from before the crash says (1)."""
     names = ["a.json", "b.json", "c.json"]
     for version in ("1", "2"):
         (tmp_path / version).mkdir()

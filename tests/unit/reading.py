@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
-from pipeline import rows as rows_module
+from pipeline.csv_text import rows as rows_module
+from pipeline.csv_text.dialect import Dialect
+from pipeline.csv_text.rows import SourceRow, SourceRows
 from pipeline.descriptions.description import Dataset, Field
 from pipeline.descriptions.header import field_positions
 from pipeline.descriptions.package import OWN_PACKAGE, read_package
-from pipeline.dialect import Dialect
-from pipeline.rows import SourceRow, SourceRows
 from producer.scan import scan
 from producer.sources import Source
 

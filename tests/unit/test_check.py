@@ -9,8 +9,8 @@ import pytest
 from inspection import check as check_module
 from inspection import problems as problems_module
 from inspection.comparable import comparable
-from pipeline import rows as rows_module
 from pipeline.columns.column import column
+from pipeline.csv_text import rows as rows_module
 from pipeline.datasets.checking import RowChecker
 from pipeline.descriptions.description import Field
 from tests.unit.inspecting import checked, problems, write

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.columns.column import NULL, TRIAL, Column, column
-from pipeline.database import is_storable
+from pipeline.csv_text.rows import Fault
 from pipeline.descriptions.description import Field
-from pipeline.rows import Fault
+from pipeline.postgres.database import is_storable
 from tests.column_cases import cases, field, named
 
 CASES = list(cases())

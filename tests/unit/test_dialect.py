@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.dialect import Dialect
+from pipeline.csv_text.dialect import Dialect
 from pipeline.errors import InputError
 from tests.unit.reading import letters, rows_of
 

@@ -1,6 +1,6 @@
 """What is said of a row that breaks a rule."""
 
-from pipeline.rows import Fault
+from pipeline.csv_text.rows import Fault
 
 
 def test_a_fault_quotes_so_much_of_a_value_and_its_kind_none_of_it() -> None:

@@ -9,7 +9,7 @@ import pytest
 COMMAND = """
 import sys, threading, weakref
 import click
-from pipeline import command
+from pipeline.cli import command, settings
 
 class Thing:
     def __del__(self):
@@ -20,7 +20,7 @@ def in_thread():
 
 @click.command()
 @click.argument("where")
-@command.logging_options
+@settings.logging_options
 def main(where):
     if where == "thread":
         thread = threading.Thread(target=in_thread)

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import fakeredis
 import pytest
 
-from pipeline.errors import BlockedError, OutOfOrderError, PutBackError
-from pipeline.ledger import ChunkPlan, MissingChunk
+from pipeline.errors import BlockedError, OutOfOrderError, RequeueError
+from pipeline.ledger.ledger import ChunkPlan, MissingChunk
 from pipeline.queue import ChunkQueue
 from tests.conftest import wait_until
 from worker.order import LOST_AFTER, PAUSES, InOrder
@@ -95,7 +95,7 @@ def test_a_chunk_that_waits_on_the_queue_comes_next_without_a_pause(waiting: Wai
 
 def test_a_stop_ends_the_pause_and_puts_the_chunk_back(waiting: Waiting) -> None:
     waiting.stop.set()
-    with pytest.raises(PutBackError, match="told to stop"):
+    with pytest.raises(RequeueError, match="told to stop"):
         waiting.load()
 
 

@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from pipeline import progress as module
-from pipeline.progress import Progress
+from pipeline.cli import progress as module
+from pipeline.cli.progress import Progress
 from tests.conftest import Terminal
 
 

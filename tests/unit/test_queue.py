@@ -5,8 +5,8 @@ import pytest
 from rq.serializers import JSONSerializer
 
 from pipeline.errors import RefusedJobError
-from pipeline.ledger import ChunkPlan, MissingChunk
-from pipeline.queue import ChunkQueue, Chunks
+from pipeline.ledger.ledger import ChunkPlan, MissingChunk
+from pipeline.queue import ChunkQueue, RqChunkQueue
 from pipeline.queue.job import ChunkJob
 
 DATABASE, OTHER_DATABASE = "0a" * 4 + "-1b2c-4d5e-8f90-" + "0a" * 6, "ff" * 4 + "-1b2c-4d5e-8f90-" + "ff" * 6
@@ -19,7 +19,7 @@ def queue() -> ChunkQueue:
 
 
 def jobs(queue: ChunkQueue, name: str = "chunks") -> list[ChunkJob]:
-    return Chunks(name, connection=queue.connection).get_jobs()
+    return RqChunkQueue(name, connection=queue.connection).get_jobs()
 
 
 def chunk(number: int) -> MissingChunk:

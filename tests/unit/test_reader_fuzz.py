@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from inspection.dataset_check import DatasetChecker
 from inspection.file_rows import opened
 from inspection.key_table import KeyStore
-from pipeline import records as records_module
+from pipeline.csv_text import records as records_module
+from pipeline.csv_text.dialect import Dialect
+from pipeline.csv_text.rows import SourceRow
 from pipeline.descriptions.description import Dataset
-from pipeline.dialect import Dialect
 from pipeline.errors import InputError
-from pipeline.rows import SourceRow
 from producer.content import Contents
 from producer.encodings import Encodings
 from tests.unit.reading import letters, rows_of, source_of

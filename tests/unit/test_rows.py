@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.dialect import Dialect
-from pipeline.rows import Fault, SourceRow, SourceRows
+from pipeline.csv_text.dialect import Dialect
+from pipeline.csv_text.rows import Fault, SourceRow, SourceRows
 
 HEADER = ("a", "b")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import records as records_module
-from pipeline.dialect import Dialect
+from pipeline.csv_text import records as records_module
+from pipeline.csv_text.dialect import Dialect
+from pipeline.csv_text.records import LineFields
 from pipeline.errors import InputError
-from pipeline.ledger import LoadPlan
-from pipeline.records import LineFields
+from pipeline.ledger.ledger import LoadPlan
 from producer import scan as module
 from producer.sources import Source
 from tests.unit.reading import PEOPLE
@@ -191,7 +191,7 @@ def test_blocks_of_the_file_may_end_anywhere(tmp_path: Path, monkeypatch: pytest
     content = HEADER.replace("\n", "\r\n") + 'Jean,"Kerr\r\n""x""",1901-02-03,Ayr\r\n' * 20 + "\r\n"
     whole = scan(source(tmp_path, content), 3)
     for size in range(1, 40):
-        monkeypatch.setattr("pipeline.records.BLOCK", size)
+        monkeypatch.setattr("pipeline.csv_text.records.BLOCK", size)
         assert scan(source(tmp_path, content), 3) == whole
 
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from pipeline.logs import JsonFormatter, TextFormatter
-from pipeline.terminal import echo, printable, printable_lines
+from pipeline.cli.logs import JsonFormatter, TextFormatter
+from pipeline.cli.terminal import echo, printable, printable_lines
 
 TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from pipeline import waiting
-from pipeline.errors import CannotConnectError, DrainTimeoutError, PipelineError, RetryLaterError
-from pipeline.waiting import Deadline, patiently
+from pipeline.errors import CannotConnectError, DrainTimeoutError, PipelineError, TransientError
+from pipeline.waiting import Deadline, retry_transient
 
 
 class Clock:
@@ -47,31 +47,31 @@ def failing(clock: Clock, error: PipelineError, *, times: int = 99, seconds: flo
 
 
 def test_a_transient_error_is_retried_after_growing_pauses(clock: Clock) -> None:
-    assert patiently(failing(clock, RetryLaterError("away"), times=6)) == 7
+    assert retry_transient(failing(clock, TransientError("away"), times=6)) == 7
     assert clock.pauses == [0.1, 0.3, 1.0, 2.0, 4.0, 4.0]
 
 
 def test_retrying_ends_by_the_clock_with_an_error_that_names_the_fault(clock: Clock) -> None:
-    with pytest.raises(RetryLaterError, match=r"^away; retried for 11 s$"):
-        patiently(failing(clock, RetryLaterError("away")), seconds=10)
+    with pytest.raises(TransientError, match=r"^away; retried for 11 s$"):
+        retry_transient(failing(clock, TransientError("away")), seconds=10)
     assert clock.pauses == [0.1, 0.3, 1.0, 2.0, 4.0, 4.0]
 
 
 def test_the_time_that_attempts_take_counts(clock: Clock) -> None:
-    with pytest.raises(RetryLaterError, match=r"^frozen; retried for 45 s$"):
-        patiently(failing(clock, RetryLaterError("frozen"), seconds=15), seconds=45)
+    with pytest.raises(TransientError, match=r"^frozen; retried for 45 s$"):
+        retry_transient(failing(clock, TransientError("frozen"), seconds=15), seconds=45)
     assert clock.pauses == [0.1, 0.3]
 
 
 def test_other_errors_are_not_retried(clock: Clock) -> None:
     with pytest.raises(PipelineError, match="broken"):
-        patiently(failing(clock, PipelineError("broken"), times=1))
+        retry_transient(failing(clock, PipelineError("broken"), times=1))
     assert clock.pauses == []
 
 
 def test_retrying_ends_at_a_deadline_which_names_the_fault(clock: Clock) -> None:
     with pytest.raises(DrainTimeoutError) as timed_out, Deadline(2) as deadline:
-        patiently(failing(clock, RetryLaterError("away")), deadline=deadline)
+        retry_transient(failing(clock, TransientError("away")), deadline=deadline)
     assert str(timed_out.value) == "DRAIN_TIMEOUT: not done after 2 s: away; run it again when the server answers"
     assert clock.pauses == [0.1, 0.3, 1.0, 0.6]
 
@@ -79,13 +79,13 @@ def test_retrying_ends_at_a_deadline_which_names_the_fault(clock: Clock) -> None
 def test_retrying_ends_at_the_limit_of_the_process(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_limit", 1.0)
     with pytest.raises(DrainTimeoutError, match=r"^DRAIN_TIMEOUT: not done after 1 s: away; "):
-        patiently(failing(clock, RetryLaterError("away")))
+        retry_transient(failing(clock, TransientError("away")))
     assert clock.pauses == [0.1, 0.3, 0.6]
 
 
 def test_other_errors_pass_a_deadline_unchanged(clock: Clock) -> None:
     with pytest.raises(PipelineError, match=r"^broken$"), Deadline(0):
-        patiently(failing(clock, PipelineError("broken")))
+        retry_transient(failing(clock, PipelineError("broken")))
 
 
 def test_a_server_that_is_starting_is_waited_for_as_long_as_is_set(

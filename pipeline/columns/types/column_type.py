@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pipeline.database import quote_literal, uncopied
 from pipeline.descriptions.description import Field
+from pipeline.postgres.database import quote_literal, uncopied
 
 
 class BadTextError(ValueError):

@@ -9,8 +9,8 @@ from pipeline.columns.types.column_type import BadTextError, ColumnType, Value
 from pipeline.columns.types.dates import Date, DateTime, Time
 from pipeline.columns.types.numbers import Integer, Number, exact
 from pipeline.columns.types.text import Boolean, String
-from pipeline.database import copy_field, is_storable, uncopied
 from pipeline.descriptions.description import Field
+from pipeline.postgres.database import copy_field, is_storable, uncopied
 
 DEEPEST = 100  # levels of objects and arrays within one another
 BRACKET = re.compile(r"[\[{]")

@@ -1,0 +1,92 @@
+"""A hidden file next to the reports: what an exporter has written, and of what, so whether it is up to date."""
+
+import hashlib
+import json
+import os
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from exporter.report import Report
+from pipeline.postgres import database
+from pipeline.postgres.database import Transaction
+
+NAME = ".reports.json"
+HERE = Path(__file__).parent
+CODE = (*sorted(HERE.glob("*.py")), *sorted(HERE.glob("*.sql")), Path(database.__file__))  # what turns rows into files
+LONGEST = 1 << 20  # bytes of a manifest
+
+
+def input_digest(tx: Transaction, reports: Iterable[Report]) -> str:
+    """A digest of all that reports are made from: what the ledger says of the tables, the queries, and the code.
+
+    Each load, reopened chunk or forgotten source makes it another, and each database has its own, since the
+    ledger knows every commit to the microsecond. Of tables that somebody changes by hand it knows nothing.
+    """
+    files = [(path.name, _digest(path)) for path in CODE]
+    queries = [(report.path.name, report.query) for report in reports]
+    return hashlib.sha256(json.dumps([tx.value(HERE / "ledger_state.sql"), files, queries]).encode()).hexdigest()
+
+
+def write(folder: Path, input_digest: str | None, reports: Iterable[Path], earlier: Iterable[str] = ()) -> Path:
+    """Writes the manifest of these files, as they are now, into `folder`, and syncs it.
+
+    Without `input_digest` it says whose files they are, and never that they are up to date. `earlier` names files of
+    reports that are gone: the producer warns about files that it does not know.
+    """
+    path = folder / NAME
+    with path.open("xb") as file:
+        file.write(_content(input_digest, reports, earlier))
+        file.flush()
+        os.fsync(file.fileno())
+    return path
+
+
+def written_at(folder: Path, input_digest: str, reports: Sequence[Path]) -> datetime | None:
+    """When these files were written; None unless all of them are as they would be made now.
+
+    The manifest in `folder` is, byte by byte, the one that they would get, or counts for nothing.
+    """
+    path = folder / NAME
+    try:
+        if not all(each.is_file() for each in (path, *reports)):  # a named pipe would keep its reader waiting
+            return None
+        expected = _content(input_digest, reports, earlier_names(folder, {path.name for path in reports}))
+        with path.open("rb") as file:
+            if file.read(len(expected) + 1) != expected:
+                return None
+            return datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
+    except (OSError, OverflowError, ValueError):  # the latter for a time that no calendar has
+        return None
+
+
+def written_names(folder: Path) -> frozenset[str]:
+    """The names of the files in `folder` that an exporter has written; none if the manifest is not one."""
+    return frozenset({NAME, *_listed(folder, "reports")})
+
+
+def earlier_names(folder: Path, names: Collection[str]) -> list[str]:
+    """Files in `folder` that an exporter has written for reports that are gone: none of these names."""
+    written = {*_listed(folder, "reports"), *_listed(folder, "earlier")} - set(names)
+    return sorted(name for name in written if (folder / name).is_file())
+
+
+def _listed(folder: Path, key: str) -> frozenset[str]:
+    path = folder / NAME
+    try:
+        if not path.is_file():
+            return frozenset()
+        with path.open("rb") as file:
+            return frozenset(map(str, json.loads(file.read(LONGEST)).get(key, ())))
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return frozenset()
+
+
+def _content(input_digest: str | None, reports: Iterable[Path], earlier: Iterable[str]) -> bytes:
+    digests = {path.name: _digest(path) for path in reports}
+    return json.dumps({"input_digest": input_digest, "reports": digests, "earlier": list(earlier)}, indent=2).encode()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

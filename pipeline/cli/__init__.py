@@ -1,0 +1,1 @@
+"""The command line: settings, logs, progress, and the processes of a run."""

@@ -1,0 +1,54 @@
+"""The account of all rows, as lines to read: each load of a few, or the sum of many and those that need a look."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pipeline.descriptions.description import Package, others_referred_to
+from pipeline.descriptions.matching import dataset_of
+from pipeline.ledger.ledger import LoadProgress
+from pipeline.wording import NAMED_AT_MOST, counted
+
+
+def account(loads: Sequence[LoadProgress]) -> list[str]:
+    """A line for each load; of many, for those with rejected or deleted rows, and one for the sum."""
+    if len(loads) <= NAMED_AT_MOST:
+        return list(map(str, loads))
+    notable = [load for load in loads if load.rejected or load.deleted]
+    lines = list(map(str, notable[:NAMED_AT_MOST]))
+    if len(notable) > NAMED_AT_MOST:
+        lines.append(f"and {len(notable) - NAMED_AT_MOST:,} more files with rejected or deleted rows")
+    return [*lines, str(_sum(loads))]
+
+
+def ranked(reasons: Iterable[str]) -> list[str]:
+    """Reasons for rejected rows, the commonest first, as lines."""
+    return [f"{'then' if position else 'most often'}: {reason}" for position, reason in enumerate(reasons)]
+
+
+def unloaded_references(good_rows: Mapping[str, int], package: Package) -> list[str]:
+    """A line for each dataset that rows of sources refer to, and that has no row: of these no row can be good.
+
+    `good_rows` holds the number of good rows of all sources.
+    """
+    datasets = {source: dataset for source in good_rows if (dataset := dataset_of(package, source))}
+    loaded = {dataset.name for source, dataset in datasets.items() if good_rows[source]}
+    return [
+        f"no row of {name} is loaded, and rows of {dataset.name} name them"
+        for dataset in package.datasets
+        if dataset in datasets.values()
+        for name in sorted(others_referred_to(dataset) - loaded)
+    ]
+
+
+def _sum(loads: Sequence[LoadProgress]) -> LoadProgress:
+    return LoadProgress(
+        load=0,
+        source=counted(len(loads), "file"),
+        row_count=sum(load.row_count for load in loads),
+        committed_rows=sum(load.committed_rows for load in loads),
+        inserted=sum(load.inserted for load in loads),
+        updated=sum(load.updated for load in loads),
+        unchanged=sum(load.unchanged for load in loads),
+        rejected=sum(load.rejected for load in loads),
+        deleted=sum(load.deleted for load in loads),
+        complete=all(load.complete for load in loads),
+    )

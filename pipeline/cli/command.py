@@ -1,0 +1,126 @@
+"""Running a command: errors in one line, exit codes, and the connections that a stage starts with."""
+
+import logging
+import os
+import signal
+import sys
+import traceback
+from itertools import pairwise
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from pipeline import signals
+from pipeline.cli import logs
+from pipeline.cli.terminal import echo
+from pipeline.errors import PipelineError
+from pipeline.ledger import ledger
+from pipeline.postgres.database import Database, cut_connections
+from pipeline.waiting import at_start, retry_transient
+
+if TYPE_CHECKING:
+    from pipeline.queue import ChunkQueue
+
+FAILED = 1  # exit code
+INTERRUPTED = 130  # exit code
+TERMINATED = 143  # exit code
+USAGE = 2  # exit code
+PROBLEMS_FOUND = 3  # exit code
+TIMED_OUT = 4  # exit code
+
+
+class Commands(click.Group):
+    """Commands, which the message about an unknown one lists."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            names = ", ".join(self.list_commands(ctx))
+            raise click.UsageError(f"{error.message} Commands: {names}.", ctx) from error
+
+
+def queue_of(database: Database, redis_url: str, name: str) -> "ChunkQueue":
+    """The queue of a database's chunks.
+
+    Raises SettingsError if one of the servers cannot be used, DrainTimeoutError if it does not serve in time.
+    """
+    from pipeline.queue import ChunkQueue  # reads the modules of Redis and RQ, which few commands need
+
+    def installation() -> str:
+        with database.transaction() as tx:
+            return ledger.installation(tx)
+
+    check(database)
+    own = retry_transient(installation)
+    return at_start(lambda: ChunkQueue.at(redis_url, name, own), "REDIS_URL")
+
+
+def check(database: Database) -> None:
+    """Promises what Database.check does; waits START_TIMEOUT for a server that does not serve."""
+    at_start(database.check, "DATABASE_URL")
+
+
+def run(
+    command: click.Command,
+    name: str,
+    *,
+    hard_deadline: bool = False,
+    sigterm_code: int = TERMINATED,
+    is_stage_of_run: bool = False,
+) -> NoReturn:
+    """Runs a command to its end and exits with the code that the README states for each outcome.
+
+    With `hard_deadline` the process ends a few seconds after it was told to stop, whatever it waits for.
+    `sigterm_code` is the exit code for SIGTERM: 0 for a worker, which is done when it is told to stop. A stage of
+    `pipeline run` is told by the run, which says why, and what to do.
+    """
+    exit_codes: dict[int, int] = {signal.SIGTERM: sigterm_code, signal.SIGINT: INTERRUPTED}
+    try:
+        signals.listen(cut_connections, exit_codes if hard_deadline else None, logs.log_uncaught)
+        code = _exit_code(command, name)
+        signals.ignore_signals()
+    except signals.Stopped as stopped:
+        code = exit_codes[stopped.number]
+        if stopped.number == signal.SIGINT:
+            if _log_format() == "text":
+                echo("", err=True)  # below the ^C that the terminal shows
+            _fail("interrupted; run it again to go on", code, stopped)
+        elif not is_stage_of_run:
+            logging.getLogger("pipeline").info("told to stop; run it again to go on")
+    for number in signals.SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # while Python ends, it would have the process killed
+    sys.exit(code)
+
+
+def _exit_code(command: click.Command, name: str) -> int:
+    try:
+        return command.main(prog_name=name, standalone_mode=False, max_content_width=100) or 0
+    except click.ClickException as error:
+        return _fail(" ".join(error.format_message().split()), USAGE, error)
+    except PipelineError as error:
+        return _fail(str(error), error.exit_code, error)
+    except Exception as error:
+        return _fail(f"unexpected {type(error).__name__}: {error}; --debug shows where", 1, error)
+
+
+def _fail(message: str, code: int, error: BaseException) -> int:
+    debug = "--debug" in sys.argv
+    if _log_format() == "json":
+        logs.configure("json", debug=debug)
+        logging.getLogger("pipeline").error(message, exc_info=error if debug else None)
+        return code
+    if debug:
+        echo(*"".join(traceback.format_exception(error)).rstrip().split("\n"), err=True)
+    echo(f"error: {message}", err=True)
+    return code
+
+
+def _log_format() -> str:
+    """The form of error lines, also before click has read the command line, or when it cannot."""
+    for argument, value in pairwise([*sys.argv, ""]):
+        if "--log-format" in (argument, argument.partition("=")[0]):
+            return argument.partition("=")[2] or value
+    return os.environ.get("LOG_FORMAT", "text")

@@ -1,0 +1,88 @@
+"""The whole pipeline on this machine: producer, workers and exporter, each a process of its own."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+from pipeline.cli import stages
+from pipeline.cli.command import FAILED, USAGE
+from pipeline.postgres.database import Database
+from pipeline.tables.described import bring_up_to_date, wanted_tables
+from pipeline.waiting import at_start, retry_transient
+
+logger = logging.getLogger(__name__)
+
+
+def run(state: Path | None, workers: int, environment: Mapping[str, str], options: Sequence[str]) -> int:
+    """Producer, `workers` workers and exporter to the end; returns the exit code of the first that failed.
+
+    DATABASE_URL and REDIS_URL in `environment` name the servers; where one is not set, embedded servers
+    with their state in `state` (default: default_folder.path) are started for the run. All stages get `options`.
+    A dry run creates tables in the embedded database alone.
+    Raises SettingsError before anything is started or loaded, PipelineError if a stage was killed, or workers again
+    and again.
+    """
+    stages.read_modules()
+    _check_settings(environment)
+    wanted = wanted_tables(Path(environment["DATA_DIR"]))
+    with with_servers(environment, state) as settings:
+        database = Database(settings["DATABASE_URL"], "schema")
+        is_embedded, is_dry_run = "DATABASE_URL" not in environment, settings.get("DRY_RUN") == "True"
+        at_start(database.connect, "DATABASE_URL")
+        if is_embedded or not is_dry_run:
+            retry_transient(partial(bring_up_to_date, database, wanted))
+        logger.info("database: %s", f"embedded, in {_state_folder(state)}" if is_embedded else database.address)
+        with stages.StageProcesses(settings, options) as crew:
+            if is_dry_run:
+                return crew.outcome("producer")
+            crew.start_workers(workers)
+            return crew.outcome("producer") or _after_load(crew.outcome("exporter"))
+
+
+@contextmanager
+def with_servers(
+    environment: Mapping[str, str], state: Path | None, *, must_exist: bool = False
+) -> Iterator[dict[str, str]]:
+    """The environment with both URLs; where one is not set, that of an embedded server, which runs for the block.
+
+    Raises SettingsError if the servers' state must exist and does not.
+    """
+    with ExitStack() as stack:
+        settings = dict(environment)
+        if not {"DATABASE_URL", "REDIS_URL"} <= settings.keys():
+            # Importing them takes as long as the rest of a run that changes nothing.
+            from pipeline.embedded import default_folder, servers, state_folder, watch
+
+            if must_exist:
+                state_folder.check_exists(_state_folder(state))
+            folder = state or default_folder.prepare()
+            embedded = stack.enter_context(servers.running(folder))
+            stack.enter_context(watch.watched(embedded.fault))
+            settings.setdefault("DATABASE_URL", embedded.database_url)
+            settings.setdefault("REDIS_URL", embedded.redis_url)
+        yield settings
+
+
+def _state_folder(state: Path | None) -> Path:
+    from pipeline.embedded import default_folder
+
+    return state or default_folder.path()
+
+
+def _after_load(code: int) -> int:
+    """The exit code of the exporter, whose 2 is not the run's: that says that nothing was changed."""
+    return FAILED if code == USAGE else code
+
+
+def _check_settings(environment: Mapping[str, str]) -> None:
+    """Raises SettingsError for what producer or exporter would refuse."""
+    from exporter.output import check_writable  # read while the process of the stages reads the same modules
+    from exporter.report import find_reports
+    from producer.sources import find_sources
+
+    data, output = Path(environment["DATA_DIR"]), Path(environment["OUTPUT_DIR"])
+    find_sources(data, ())
+    check_writable(output)
+    find_reports(output, data)

@@ -1,0 +1,255 @@
+"""Settings of the commands: from a flag, else from the environment, else a default; checked before anything starts."""
+
+import math
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pipeline import __version__, credentials
+from pipeline.cli import logs
+from pipeline.errors import SettingsError
+from pipeline.limits import RowLimit
+from pipeline.waiting import START_TIMEOUT, limit_start, limit_waits
+
+LONGEST_WAIT = 1_000_000_000  # seconds
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class PositiveNumber(click.IntRange):
+    """A whole number from 1 on; what is none is refused in plain words."""
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"'{value}' is not a whole number from 1 on.", param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds, refused in plain words as well."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, max=LONGEST_WAIT)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"'{value}' is not a number from 0 to {LONGEST_WAIT:,}.", param, ctx)
+
+
+def setting(flag: str, variable: str, **attributes: Any) -> Callable[[F], F]:
+    """A setting: from its flag, else from its environment variable, else its default; all shown by --help."""
+    attributes.setdefault("show_default", attributes.get("default") is not None)
+    return click.option(flag, envvar=variable, show_envvar=True, **attributes)
+
+
+def database_url(*, required: bool = True) -> Callable[[F], F]:
+    example = "postgresql://user:password@host:5432/name"
+    return _url("--database-url", "DATABASE_URL", "PostgreSQL", ("postgresql", "postgres"), example, required)
+
+
+def redis_url(*, required: bool = True) -> Callable[[F], F]:
+    server, example = "Redis 6.2 or later, or Valkey", "redis://:password@host:6379/0"
+    return _url("--redis-url", "REDIS_URL", server, ("redis", "rediss", "unix"), example, required)
+
+
+def _url(
+    flag: str, variable: str, server: str, schemes: tuple[str, ...], example: str, required: bool
+) -> Callable[[F], F]:
+    """A server's URL; where flag and variable are not set, from the file that VARIABLE_FILE names."""
+
+    def find(context: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
+        is_empty = url == "" or os.environ.get(variable) == ""
+        url = url or credentials.from_file(variable)
+        if url:
+            credentials.check_url(variable, url, schemes, example)
+            url = credentials.with_password(variable, url)
+        elif is_empty and not required:
+            raise SettingsError(
+                f"{variable}: it is empty; unset it for the embedded server, or give a URL like {example}"
+            )
+        elif required:
+            raise click.MissingParameter(ctx=context, param=parameter)
+        return url
+
+    return setting(
+        flag,
+        variable,
+        callback=find,
+        metavar="URL",
+        help=f"{server}, such as {example}; else read from the file that {variable}_FILE names. Its password may"
+        f" stand by itself in {variable.removesuffix('_URL')}_PASSWORD, or in the file which that with _FILE names."
+        + ("  [required]" if required else "  [default: embedded]"),
+    )
+
+
+def _checked_queue_name(context: click.Context, parameter: click.Parameter, name: str) -> str:
+    if not re.fullmatch("[A-Za-z0-9_-]{1,64}", name):
+        message = f"'{name}' is not a name of 1 to 64 letters, digits, _ and -"
+        raise click.BadParameter(message, ctx=context, param=parameter)
+    return name
+
+
+queue_name = setting(
+    "--queue-name",
+    "QUEUE_NAME",
+    default="chunks",
+    callback=_checked_queue_name,
+    metavar="NAME",
+    help="Name of the queue in Redis. Databases that share a Redis need a queue each.",
+)
+
+
+def folder(flag: str, variable: str, default: str | None, text: str) -> Callable[[F], F]:
+    return setting(flag, variable, default=default, type=click.Path(path_type=Path), metavar="DIR", help=text)
+
+
+state = folder(
+    "--state",
+    "PIPELINE_STATE",
+    None,
+    "Folder of the embedded servers' state.  [default: .pipeline of the checkout, else the user's]",
+)
+data_dir = folder("--data", "DATA_DIR", "data", "Folder of the CSV files.")
+encoding = setting(
+    "--encoding",
+    "ENCODING",
+    multiple=True,
+    metavar="[FILE=]NAME",
+    help="Encoding of all CSV files, such as latin-1, or of one, such as people-3.csv=latin-1; kept for later runs."
+    "  [default: as given in an earlier run, else utf-8, or utf-16 if a file begins with its mark]",
+)
+chunk_rows = setting(
+    "--chunk-rows",
+    "CHUNK_ROWS",
+    type=PositiveNumber(),
+    metavar="ROWS",
+    help="Rows in a chunk, of loads that are new.  [default: 20000, fewer for a small file]",
+)
+queue_limit = setting(
+    "--queue-limit",
+    "QUEUE_LIMIT",
+    type=PositiveNumber(),
+    default=32,
+    metavar="CHUNKS",
+    help="Chunks that may wait on the queue; the producer pauses at this number.",
+)
+
+
+def _limit_waits(context: click.Context, parameter: click.Parameter, seconds: float) -> float:
+    if math.isnan(seconds):
+        raise click.BadParameter("nan is not a number of seconds.", context, parameter)
+    limit_waits(seconds)
+    return seconds
+
+
+drain_timeout = setting(
+    "--drain-timeout",
+    "DRAIN_TIMEOUT",
+    type=Seconds(),
+    default=3600,
+    callback=_limit_waits,
+    metavar="SECONDS",
+    help="How long the exporter waits for the loads to be complete, the producer for room on the queue, and both"
+    " for a server that does not answer.",
+)
+
+
+def _limit_start(context: click.Context, parameter: click.Parameter, seconds: float) -> None:  # noqa: ARG001
+    limit_start(seconds)
+
+
+start_timeout = setting(
+    "--start-timeout",
+    "START_TIMEOUT",
+    type=click.FloatRange(min=0, max=LONGEST_WAIT),
+    default=START_TIMEOUT,
+    show_default=True,
+    callback=_limit_start,
+    expose_value=False,
+    metavar="SECONDS",
+    help="How long to wait, at the start, for a server that does not serve yet.",
+)
+
+
+def _row_limit(context: click.Context, parameter: click.Parameter, text: str | None) -> RowLimit | None:  # noqa: ARG001
+    try:
+        return RowLimit.parse(text) if text else None
+    except ValueError as error:
+        raise SettingsError(f"{parameter.envvar}: {error}") from None
+
+
+max_rejects = setting(
+    "--max-rejects",
+    "MAX_REJECTS",
+    metavar="N|N%",
+    callback=_row_limit,
+    help="Rejected rows that are too many.  [default: no limit, but 50% in a new version of a loaded file"
+    " that has fewer good rows]",
+)
+max_shrink = setting(
+    "--max-shrink",
+    "MAX_SHRINK",
+    metavar="N|N%",
+    callback=_row_limit,
+    help="Loaded rows that a new version of a file may have fewer; those that --forget-missing removes do not count."
+    "  [default: no limit]",
+)
+allow_empty = setting(
+    "--allow-empty", "ALLOW_EMPTY", is_flag=True, help="Take a new version without a good row: delete what is loaded."
+)
+dry_run = setting(
+    "--dry-run", "DRY_RUN", is_flag=True, help="Say what a run would insert, update, delete and reject; change nothing."
+)
+forget_missing = setting(
+    "--forget-missing",
+    "FORGET_MISSING",
+    is_flag=True,
+    help="Remove the rows and loads of files that the data folder no longer holds, if no other file is refused.",
+)
+version = click.version_option(__version__, message="%(prog)s (csv-queue-pipeline) %(version)s")
+FORGET = "Remove a source's rows and loads instead, such as people.csv; may be given several times."
+
+
+def logging_options(command: F) -> F:
+    """Adds --log-format and --debug, and configures logging with them before the command runs."""
+
+    def remember(context: click.Context, parameter: click.Parameter, log_format: str) -> None:  # noqa: ARG001
+        context.meta["log_format"] = log_format
+
+    def configure(context: click.Context, parameter: click.Parameter, debug: bool) -> None:  # noqa: ARG001
+        context.meta["debug"] = debug
+        logs.configure(context.meta["log_format"], debug=debug)
+
+    command = click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        callback=configure,
+        help="Log every chunk; show tracebacks.",
+    )(command)
+    return setting(
+        "--log-format",
+        "LOG_FORMAT",
+        type=click.Choice(logs.FORMATS),
+        default="text",
+        is_eager=True,
+        expose_value=False,
+        callback=remember,
+        help="Form of the log lines on stderr.",
+    )(command)
+
+
+def logging_arguments() -> list[str]:
+    """What makes another command log like the one that runs."""
+    meta = click.get_current_context().meta
+    return ["--log-format", meta["log_format"], *(["--debug"] if meta["debug"] else [])]

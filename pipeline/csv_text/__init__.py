@@ -1,0 +1,1 @@
+"""CSV: how bytes fall into records, and records into rows."""

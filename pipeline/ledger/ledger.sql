@@ -1,0 +1,329 @@
+-- What the ledger is asked and told. Parameters stand as %(name)s.
+
+-- name: known_sources
+-- Returns each source that has a load: name, id, dataset, encoding given by the user; and of its current load id, SHA-256,
+-- description, encoding and number of rows. SHA-256 is NULL where the load has to be planned again.
+SELECT
+    sources.name, sources.id, sources.dataset, sources.encoding,
+    current_loads.id,
+    CASE
+        WHEN current_loads.encoding IS NOT NULL
+            OR NOT EXISTS (
+                SELECT FROM load_chunks WHERE load_id = current_loads.id AND coalesce(rejected, 1) > 0
+            )
+        THEN current_loads.sha256
+    END,
+    current_loads.description_sha256, current_loads.encoding, current_loads.row_count
+FROM sources
+JOIN current_loads ON current_loads.source_id = sources.id;
+
+-- name: header_of_load
+-- Returns the columns and the delimiter of a load.
+SELECT columns, delimiter FROM loads WHERE id = %(load)s;
+
+-- name: chunks_of_load
+-- Returns the chunks of a load, in order, each with its number of rejected rows (NULL: not committed yet).
+SELECT number, first_row, row_count, first_line, byte_offset, byte_count, sha256, rejected
+FROM load_chunks
+WHERE load_id = %(load)s
+ORDER BY number;
+
+-- name: missing_chunks
+-- Returns the chunks of current loads that are not committed yet, in order; where these are not NULL only those of some
+-- loads or datasets, only those before a number in their load, and no more than a limit.
+SELECT
+    load_chunks.load_id,
+    sources.name,
+    load_chunks.reopened,
+    load_chunks.number,
+    load_chunks.first_row,
+    load_chunks.row_count,
+    load_chunks.first_line,
+    load_chunks.byte_offset,
+    load_chunks.byte_count,
+    load_chunks.sha256
+FROM load_chunks
+JOIN loads ON loads.id = load_chunks.load_id
+JOIN sources ON sources.id = loads.source_id
+WHERE load_chunks.committed_at IS NULL
+  AND (%(loads)s::bigint[] IS NULL OR load_chunks.load_id = ANY (%(loads)s))
+  AND (%(datasets)s::text[] IS NULL OR sources.dataset = ANY (%(datasets)s))
+  AND (%(before)s::integer IS NULL OR load_chunks.number < %(before)s)
+  -- NOT EXISTS rather than a join with current_loads: few chunks are missing, many loads are there.
+  AND NOT EXISTS (SELECT FROM loads AS newer WHERE newer.source_id = loads.source_id AND newer.id > loads.id)
+ORDER BY load_chunks.load_id, load_chunks.number
+LIMIT %(limit)s;
+
+-- name: all_chunks
+-- Returns every chunk of these sources, of superseded loads too, with the columns of `missing_chunks`.
+SELECT
+    load_chunks.load_id,
+    sources.name,
+    load_chunks.reopened,
+    load_chunks.number,
+    load_chunks.first_row,
+    load_chunks.row_count,
+    load_chunks.first_line,
+    load_chunks.byte_offset,
+    load_chunks.byte_count,
+    load_chunks.sha256
+FROM load_chunks
+JOIN loads ON loads.id = load_chunks.load_id
+JOIN sources ON sources.id = loads.source_id
+WHERE sources.id = ANY (%(source_ids)s);
+
+-- name: current_progress
+-- Returns one row for each current load: how far it is and what became of its rows. Reads no chunk of any other load,
+-- unlike load_progress: the exporter asks several times a second.
+SELECT
+    current_loads.id,
+    sources.name,
+    current_loads.row_count,
+    chunks.committed_rows,
+    chunks.inserted,
+    chunks.updated,
+    chunks.unchanged,
+    chunks.rejected,
+    chunks.deleted,
+    chunks.committed = current_loads.chunk_count AS complete
+FROM current_loads
+JOIN sources ON sources.id = current_loads.source_id
+CROSS JOIN LATERAL (
+    SELECT
+        count(committed_at) AS committed,
+        coalesce(sum(load_chunks.row_count) FILTER (WHERE committed_at IS NOT NULL), 0)::bigint AS committed_rows,
+        coalesce(sum(inserted), 0)::bigint AS inserted,
+        coalesce(sum(updated), 0)::bigint AS updated,
+        coalesce(sum(unchanged), 0)::bigint AS unchanged,
+        coalesce(sum(rejected), 0)::bigint AS rejected,
+        coalesce(sum(deleted), 0)::bigint AS deleted
+    FROM load_chunks
+    WHERE load_id = current_loads.id
+) AS chunks
+ORDER BY sources.name COLLATE "C";
+
+-- name: claim_chunk
+-- Returns the chunk, locked, and whether there is anything to load: it is not committed yet and its load is current.
+-- No row if there is no such chunk. Keeps the current load of the source as it is until the end of the transaction;
+-- many may do so at once. By an advisory lock, because waiters queue: with a row lock the producer could starve
+-- behind busy workers.
+SELECT pg_advisory_xact_lock_shared(hashtext('pipeline source'), source_id) FROM loads WHERE id = %(load)s;
+
+SELECT
+    load_chunks.committed_at IS NULL
+        AND loads.id = (SELECT max(id) FROM loads AS of_source WHERE of_source.source_id = loads.source_id),
+    sources.name,
+    sources.dataset,
+    loads.columns,
+    loads.delimiter,
+    sources.id,
+    load_chunks.first_row,
+    CASE WHEN load_chunks.number < loads.chunk_count
+        THEN load_chunks.first_row + load_chunks.row_count - 1
+    END AS last_row,   -- NULL: the last chunk also owns all rows after it
+    load_chunks.first_line,
+    load_chunks.row_count,
+    load_chunks.sha256,
+    loads.description_sha256
+FROM load_chunks
+JOIN loads ON loads.id = load_chunks.load_id
+JOIN sources ON sources.id = loads.source_id
+WHERE load_chunks.load_id = %(load)s
+  AND load_chunks.number = %(number)s
+FOR UPDATE OF load_chunks;   -- a second delivery waits here, then finds committed_at set
+
+-- name: record_chunk
+-- Marks a chunk as committed, with what became of its rows. The time is the transaction's begin: places that were
+-- sealed after it looked them up must count as later than this chunk, so that its rejected rows come back.
+UPDATE load_chunks
+SET committed_at = now(),
+    inserted = %(inserted)s,
+    updated = %(updated)s,
+    unchanged = %(unchanged)s,
+    rejected = %(rejected)s,
+    deleted = %(deleted)s,
+    worker = %(worker)s,
+    seconds = EXTRACT(epoch FROM clock_timestamp() - now())
+WHERE load_id = %(load)s
+  AND number = %(number)s;
+
+-- name: delete_rejected
+-- Removes the rejected rows in the range of a chunk (last_row NULL: without end).
+DELETE FROM rejected_rows
+WHERE source_id = %(source_id)s
+  AND row_number >= %(first_row)s
+  AND (%(last_row)s::bigint IS NULL OR row_number <= %(last_row)s);
+
+-- name: rejected_kinds
+-- Returns the kinds of faults among the rejected rows, commonest first, each with its number of rows, and with source,
+-- line and reason of the first of them.
+WITH commonest AS (
+    SELECT kind, count(*) AS row_count
+    FROM rejected_rows
+    CROSS JOIN LATERAL (SELECT DISTINCT unnest(kinds) AS kind) AS each
+    GROUP BY kind
+    ORDER BY count(*) DESC, kind COLLATE "C"
+    LIMIT %(limit)s
+)
+SELECT kind, row_count, sources.name, example.line, example.reason
+FROM commonest
+CROSS JOIN LATERAL (
+    SELECT source_id, line, reason
+    FROM rejected_rows
+    WHERE kind = ANY (kinds)
+    ORDER BY source_id, row_number
+    LIMIT 1
+) AS example
+JOIN sources ON sources.id = example.source_id
+ORDER BY row_count DESC, kind COLLATE "C";
+
+-- name: lock_sources
+-- Waits until no transaction is loading a chunk of these sources, and keeps others out until the end of this one.
+SELECT pg_advisory_xact_lock(hashtext('pipeline source'), id)
+FROM (SELECT unnest(%(source_ids)s::integer[]) AS id ORDER BY id) AS in_order;
+
+-- name: forget_source
+-- Removes a source, its rejected rows and its loads.
+-- One statement, so that foreign keys among the tables are checked when all of it is gone.
+WITH removed_rejects AS (
+    DELETE FROM rejected_rows WHERE source_id = %(source_id)s
+), removed_loads AS (
+    DELETE FROM loads WHERE source_id = %(source_id)s
+)
+DELETE FROM sources WHERE id = %(source_id)s;
+
+-- name: installation
+-- Returns the id of this database.
+SELECT id::text FROM installation;
+
+-- name: description
+-- Returns the description of a dataset by its digest.
+SELECT content FROM descriptions WHERE sha256 = %(sha256)s;
+
+-- name: enter_description
+-- Enters the description of a dataset, unless it is there.
+INSERT INTO descriptions (sha256, content)
+VALUES (encode(sha256(convert_to(%(content)s, 'UTF8')), 'hex'), %(content)s)
+ON CONFLICT DO NOTHING;
+
+-- name: may_be_displaced
+-- Returns whether a chunk of the same dataset is missing whose rows come before those of this chunk: of a load that was
+-- sealed before, or before it in the same load. If one of them has a key of this chunk, it displaces the row here.
+SELECT EXISTS (
+    SELECT
+    FROM load_chunks
+    JOIN loads ON loads.id = load_chunks.load_id
+    JOIN sources ON sources.id = loads.source_id
+    WHERE load_chunks.committed_at IS NULL
+      AND sources.dataset = %(dataset)s
+      AND (load_chunks.load_id, load_chunks.number) < (%(load)s, %(number)s)
+      AND NOT EXISTS (SELECT FROM loads AS newer WHERE newer.source_id = loads.source_id AND newer.id > loads.id)
+);
+
+-- name: keep_text
+-- Keeps the text of a chunk, so that its rows can be rejected when an earlier row has their key.
+INSERT INTO chunk_texts (load_id, number, content)
+VALUES (%(load)s, %(number)s, %(content)s)
+ON CONFLICT DO NOTHING;
+
+-- name: drop_texts
+-- Removes the texts of chunks of a dataset that no missing chunk can displace rows of any more, were this chunk committed.
+-- One transaction of a dataset at a time does so and ends; so the last of them finds the others' texts and commits.
+SELECT pg_advisory_xact_lock(hashtext('pipeline texts of ' || %(dataset)s));
+
+DELETE FROM chunk_texts
+USING loads
+JOIN sources ON sources.id = loads.source_id
+WHERE loads.id = chunk_texts.load_id
+  AND sources.dataset = %(dataset)s
+  AND NOT EXISTS (
+      SELECT
+      FROM load_chunks AS earlier
+      JOIN loads AS earlier_load ON earlier_load.id = earlier.load_id
+      JOIN sources AS earlier_source ON earlier_source.id = earlier_load.source_id
+      WHERE earlier.committed_at IS NULL
+        AND earlier_source.dataset = %(dataset)s
+        AND (earlier.load_id, earlier.number) < (chunk_texts.load_id, chunk_texts.number)
+        AND (earlier.load_id, earlier.number) <> (%(load)s, %(number)s)
+        AND NOT EXISTS (
+            SELECT FROM loads AS newer WHERE newer.source_id = earlier_load.source_id AND newer.id > earlier_load.id
+        )
+  );
+
+-- name: kept_text
+-- Returns what claim_chunk returns of a chunk whose text is kept, and the text.
+SELECT
+    true,
+    sources.name,
+    sources.dataset,
+    loads.columns,
+    loads.delimiter,
+    sources.id,
+    load_chunks.first_row,
+    CASE WHEN load_chunks.number < loads.chunk_count
+        THEN load_chunks.first_row + load_chunks.row_count - 1
+    END,
+    load_chunks.first_line,
+    load_chunks.row_count,
+    load_chunks.sha256,
+    loads.description_sha256,
+    chunk_texts.content
+FROM chunk_texts
+JOIN load_chunks USING (load_id, number)
+JOIN loads ON loads.id = chunk_texts.load_id
+JOIN sources ON sources.id = loads.source_id
+WHERE chunk_texts.load_id = %(load)s
+  AND chunk_texts.number = %(number)s;
+
+-- name: reject_committed
+-- Counts rows of a committed chunk as rejected that were counted as inserted, updated or unchanged.
+UPDATE load_chunks
+SET inserted = inserted - %(inserted)s,
+    updated = updated - %(updated)s,
+    unchanged = unchanged - %(unchanged)s,
+    rejected = rejected + %(inserted)s + %(updated)s + %(unchanged)s
+WHERE load_id = %(load)s
+  AND number = %(number)s;
+
+-- name: is_last_missing
+-- Returns whether this chunk is the only one of its load that is not committed. One transaction of a load at a time asks
+-- this and ends; so the last of them finds the others committed.
+SELECT pg_advisory_xact_lock(hashtextextended('pipeline load ' || %(load)s, 0));
+
+SELECT NOT EXISTS (
+    SELECT FROM load_chunks WHERE load_id = %(load)s AND number <> %(number)s AND committed_at IS NULL
+);
+
+-- name: record_kept
+-- Records whether rows stay that a load does not list, because rows of other datasets refer to them.
+UPDATE loads SET keeps_rows = %(is_kept)s WHERE id = %(load)s AND keeps_rows <> %(is_kept)s;
+
+-- name: loads_that_keep_rows
+-- Returns the current loads for which rows stay that they do not list: source, its id, and load.
+SELECT sources.name, sources.id, current_loads.id
+FROM current_loads
+JOIN sources ON sources.id = current_loads.source_id
+WHERE current_loads.keeps_rows;
+
+-- name: free_keys
+-- Records that keys of a dataset have become free, so that rows which were rejected for them are loaded again.
+UPDATE datasets SET keys_freed_at = clock_timestamp() WHERE name = %(dataset)s;
+
+-- name: describe_earlier_loads
+-- Records the description of loads of a dataset that have none.
+INSERT INTO descriptions (sha256, content)
+SELECT %(sha256)s, %(content)s
+WHERE EXISTS (
+    SELECT
+    FROM loads
+    JOIN sources ON sources.id = loads.source_id
+    WHERE dataset = %(dataset)s AND description_sha256 IS NULL
+)
+ON CONFLICT DO NOTHING;
+
+UPDATE loads
+SET description_sha256 = %(sha256)s
+FROM sources
+WHERE sources.id = loads.source_id
+  AND dataset = %(dataset)s
+  AND description_sha256 IS NULL;

@@ -1,0 +1,1 @@
+"""PostgreSQL: the connection, named queries, and the pipeline's own tables."""

@@ -1,0 +1,62 @@
+"""Who holds the lock that a session waits for, looked up while it waits: afterwards PostgreSQL no longer tells."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from pipeline.errors import PipelineError
+from pipeline.watcher import Watcher
+
+if TYPE_CHECKING:
+    from pipeline.postgres.database import Database, Row
+
+LOOK_INTERVAL = 4.0  # seconds between looks; several within the lock_timeout of session.sql
+QUERY = Path(__file__).parent / "sql" / "lock_holders.sql"
+
+
+class LockWatch:
+    """Looks over another connection, every few seconds of the block, which sessions hold up this one.
+
+    Its text is the last that was seen, with the remedy, as the end of an error message; empty without any.
+    """
+
+    def __init__(self, connect: Callable[[], "Database"], pid: int) -> None:
+        """`pid` is that of the session's server process."""
+        self._connect = connect
+        self._pid = pid
+        self._since = time.monotonic()
+        self._seen: list[Row] = []
+
+    def __enter__(self) -> "LockWatch":
+        _watcher.add(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _watcher.remove(self)
+
+    def __str__(self) -> str:
+        if not self._seen:
+            return ""
+        holders = ", ".join(_describe_session(*session) for _, *session in self._seen)
+        pids = [pid for _, pid, *_ in self._seen if pid]
+        remedy = f"; end it, such as with SELECT pg_terminate_backend({pids[0]})" if pids else ""
+        return f": waiting for {self._seen[0][0]}, locked by {holders}{remedy}"
+
+    def look(self) -> None:
+        if time.monotonic() - self._since >= LOOK_INTERVAL:
+            with suppress(PipelineError), closing(self._connect()) as database, database.transaction() as tx:
+                self._seen = tx.rows(QUERY, pid=self._pid) or self._seen
+
+
+_watcher = Watcher(LockWatch.look, LOOK_INTERVAL)
+
+
+def _describe_session(pid: int, application: str | None, user: str | None) -> str:
+    if not pid:
+        return "a prepared transaction (see pg_prepared_xacts)"
+    return f"session {pid} (application '{application or ''}', user '{user or ''}')"

@@ -1,0 +1,42 @@
+-- Which tables of datasets a database has.
+
+-- name: known_tables
+-- Returns the datasets that have tables: name, schema and name of its own table, and what its tables were made from,
+-- or NULL if one of those is gone.
+SELECT
+    name,
+    table_schema,
+    table_name,
+    CASE WHEN NOT EXISTS (
+        SELECT
+        FROM jsonb_array_elements(structure) AS made
+        WHERE NOT EXISTS (
+            SELECT
+            FROM pg_class
+            JOIN pg_namespace ON pg_namespace.oid = relnamespace
+            WHERE nspname = made ->> 'schema'
+              AND relname = made ->> 'name'
+        )
+    ) THEN structure END
+FROM datasets;
+
+-- name: relations
+-- Returns schema and name of everything whose name a new table cannot have.
+SELECT nspname::text, relname::text
+FROM pg_class
+JOIN pg_namespace ON pg_namespace.oid = relnamespace;
+
+-- name: roles
+-- Returns those of the roles that there are.
+SELECT rolname::text FROM pg_roles WHERE rolname = ANY (%(roles)s) ORDER BY rolname;
+
+-- name: tables_without_rights
+-- Returns schema and name of the tables of datasets that the role of a stage cannot read yet.
+SELECT DISTINCT nspname::text, relname::text
+FROM datasets
+CROSS JOIN jsonb_array_elements(structure) AS made
+JOIN pg_namespace ON nspname = made ->> 'schema'
+JOIN pg_class ON relnamespace = pg_namespace.oid AND relname = made ->> 'name'
+JOIN pg_roles ON rolname = ANY (%(roles)s)
+WHERE NOT has_table_privilege(pg_roles.oid, pg_class.oid, 'SELECT')
+   OR NOT has_schema_privilege(pg_roles.oid, pg_namespace.oid, 'USAGE');

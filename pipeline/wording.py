@@ -1,0 +1,27 @@
+"""Numbers and lists in messages."""
+
+from collections.abc import Sequence
+
+NAMED_AT_MOST = 10  # loads or files that a list names
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 chunk`, `8 chunks`, `1,000 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few of many names."""
+    more = f"; and {len(names) - NAMED_AT_MOST:,} more" if len(names) > NAMED_AT_MOST else ""
+    return "; ".join(names[:NAMED_AT_MOST]) + more
+
+
+def duration(seconds: float) -> str:
+    """Such as `0.4 s`, `12 s`, `3 min 5 s` or `2 h 10 min`."""
+    if seconds < 10:
+        return f"{max(seconds, 0):.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
