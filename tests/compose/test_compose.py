@@ -26,7 +26,7 @@ def test_the_foreground_shows_progress_from_the_start_and_at_the_end_the_summary
     texts = ("people.csv: 50,000 of 50,000 rows queued", "summary_output.json", "; 0 deleted", "Ctrl-C stops them")
     places = [shown.index(text) for text in texts]
     assert places == sorted(places)
-    assert "ERROR" not in shown
+    assert '"level": "error"' not in shown
 
 
 def test_no_row_stays_on_the_volume_of_redis(stack: Stack) -> None:

@@ -7,9 +7,7 @@ import shutil
 import socket
 import subprocess
 
-import pytest
-
-from tests.compose.conftest import PASSWORDS, Stack, docker, leftovers, log
+from tests.compose.conftest import COMPOSE, PASSWORDS, Stack, docker, leftovers, log, logged_errors
 from tests.conftest import generate, wait_until
 
 
@@ -51,7 +49,7 @@ def test_a_producer_that_is_killed_ends_the_exporter(stack: Stack) -> None:
     wait_until(lambda: "waiting for the producer" in log(exporter))
     docker("kill", producer)
     assert docker("wait", exporter).strip() == "1"
-    assert "error: the producer failed: its container was killed before it was done" in log(exporter)
+    assert logged_errors(exporter) == ["the producer failed: its container was killed before it was done"]
     stack.run("stop")
 
 
@@ -65,7 +63,7 @@ def test_a_password_that_the_volume_does_not_have_is_explained_and_the_remedy_wo
     stack.run("start", "postgres")
     [postgres] = stack.containers("postgres")
     wait_until(lambda: stack.inspect(postgres)["State"]["Health"]["Status"] == "healthy")
-    command = [*stack.compose, "exec", "-T", "postgres", *remedy.replace("'", "").split()]
+    command = [*COMPOSE, "exec", "-T", "postgres", *remedy.replace("'", "").split()]
     subprocess.run(
         command, cwd=stack.checkout, env=stack.environment, input="another\nanother\n", text=True, check=True
     )
@@ -74,8 +72,6 @@ def test_a_password_that_the_volume_does_not_have_is_explained_and_the_remedy_wo
 
 
 def test_a_data_folder_that_does_not_exist_is_an_error_and_is_not_made(stack: Stack) -> None:
-    if stack.compose != ["docker-compose"]:
-        pytest.skip("compose v2 has the engine make the folder, and the producer refuses it because it holds no file")
     for command in (("up", "-d"), ("run", "--rm", "producer"), ("run", "--rm", "exporter")):
         ended = stack.run(*command, DATA="./missing", POSTGRES_PASSWORD="another")
         assert ended.returncode != 0
