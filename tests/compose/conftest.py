@@ -206,3 +206,10 @@ def _without(what: str) -> NoReturn:
 
 def _state(stack: Stack, service: str) -> list[str]:
     return [stack.inspect(one)["State"]["Status"] for one in stack.containers(service)]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Has one process run all tests of the stack, in their order, while another runs the rest."""
+    for item in items:
+        uses_stack = "stack" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("stack" if uses_stack else "servers"))
