@@ -208,6 +208,7 @@ def _state(stack: Stack, service: str) -> list[str]:
     return [stack.inspect(one)["State"]["Status"] for one in stack.containers(service)]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Has one process run all tests of the stack, in their order, while another runs the rest."""
     for item in items:
