@@ -23,7 +23,7 @@ faults: $(BIN)/pipeline ## kill, stop, cut off and forge whatever there is (FAUL
 	@$(BIN)/pytest tests/faults
 
 test-compose: $(BIN)/pipeline ## run the tests of the containers (needs a Docker Engine; COMPOSE='docker compose' names another compose)
-	@$(BIN)/pytest -n 2 --dist loadgroup tests/compose
+	@$(BIN)/pytest tests/compose
 
 lint: $(BIN)/pipeline ## check style and types
 	@$(BIN)/ruff check .

@@ -22,8 +22,8 @@ from tests.conftest import generate, wait_until
 
 REQUIRED = bool(os.environ.get("COMPOSE_REQUIRED"))  # set where an engine is there for certain: then no test is skipped
 COMPOSE = shlex.split(os.environ.get("COMPOSE", "docker-compose"))
-PEOPLE = 50_000
-CHUNK_ROWS = 500
+PEOPLE = 20_000
+CHUNK_ROWS = 200
 OWNER = 1234  # of the data folder, which is closed to others
 # Whatever a user may choose; nothing of it is escaped.
 PASSWORDS = {
@@ -206,11 +206,3 @@ def _without(what: str) -> NoReturn:
 
 def _state(stack: Stack, service: str) -> list[str]:
     return [stack.inspect(one)["State"]["Status"] for one in stack.containers(service)]
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Has one process run all tests of the stack, in their order, while another runs the rest."""
-    for item in items:
-        uses_stack = "stack" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("stack" if uses_stack else "servers"))

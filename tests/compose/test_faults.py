@@ -85,7 +85,7 @@ def test_a_worker_that_comes_back_after_its_network_was_cut_reports_no_failure_a
 
 def test_servers_that_are_restarted_in_mid_load_lose_nothing(stack: Stack) -> None:
     new_version(stack, seed=7)
-    with running(stack, "producer", CHUNK_ROWS="100") as producer:
+    with running(stack, "producer", CHUNK_ROWS="20") as producer:
         wait_until(lambda: stack.rows(COMMITTED)[0][0] > 0)
         docker("restart", *stack.containers("postgres"), *stack.containers("redis"))
         assert docker("wait", producer).strip() == "0", log(producer)
