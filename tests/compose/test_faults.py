@@ -83,10 +83,18 @@ def test_a_worker_that_comes_back_after_its_network_was_cut_reports_no_failure_a
     assert log(cut).count("worker ready") == starts
 
 
-def test_servers_that_are_restarted_in_mid_load_lose_nothing(stack: Stack) -> None:
+def test_servers_that_restart_and_workers_that_come_and_go_in_mid_load_lose_nothing(stack: Stack) -> None:
     new_version(stack, seed=7)
     with running(stack, "producer", CHUNK_ROWS="20") as producer:
         wait_until(lambda: stack.rows(COMMITTED)[0][0] > 0)
         docker("restart", *stack.containers("postgres"), *stack.containers("redis"))
+        scale_workers(stack, 6)
         assert docker("wait", producer).strip() == "0", log(producer)
+    scale_workers(stack, 4)
     check_completed_by_running_again(stack)
+
+
+def scale_workers(stack: Stack, count: int) -> None:
+    scaled = stack.run("up", "-d", "--no-deps", "--scale", f"worker={count}", "worker")
+    assert scaled.returncode == 0, scaled.stderr
+    assert len(stack.containers("worker")) == count

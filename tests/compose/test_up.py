@@ -54,12 +54,17 @@ def test_a_producer_that_is_killed_ends_the_exporter(stack: Stack) -> None:
 
 
 def test_a_password_that_the_volume_does_not_have_is_explained_and_the_remedy_works(stack: Stack) -> None:
-    ended = stack.up(POSTGRES_PASSWORD="another", START_TIMEOUT="2")
+    ended = stack.up(POSTGRES_PASSWORD="another", START_TIMEOUT="2", LOG_FORMAT="json")
     assert ended.returncode == 2, ended.stdout
     reason, remedy = "password authentication failed", "psql -h /run/postgresql -U pipeline -c '\\password'"
     assert reason in ended.stdout
     assert "keeps the POSTGRES_PASSWORD of the first start" in ended.stdout
-    assert remedy in ended.stdout
+    for service in ("producer", "exporter"):
+        [container] = stack.containers(service)
+        [error] = logged_errors(container)
+        assert error.startswith("the schema failed: ")
+        assert reason in error
+        assert remedy in error
     stack.run("start", "postgres")
     [postgres] = stack.containers("postgres")
     wait_until(lambda: stack.inspect(postgres)["State"]["Health"]["Status"] == "healthy")
