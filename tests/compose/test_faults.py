@@ -18,7 +18,7 @@ from tests.conftest import expected_people, generate, wait_until
 
 FIRST_NAME = "Fiona\x1b[31m"
 ROW_CONTENTS = ("Fiona", "\x1b")
-TAKE_UP_TIMEOUT = 25  # seconds within which others have loaded the chunk of a worker that is cut off
+TAKE_UP_TIMEOUT = 30  # seconds within which others have loaded the chunk of a worker that is cut off
 STAGES = ("schema", "producer", "worker", "exporter")
 COMMITTED = "SELECT committed_chunks, complete FROM load_progress WHERE current AND source = 'people.csv'"
 BLOCKED_WORKERS = (
