@@ -22,7 +22,7 @@ test: $(BIN)/pipeline ## run every test that needs no Docker, but for the faults
 faults: $(BIN)/pipeline ## kill, stop, cut off and forge whatever there is (FAULTS_SEED=... draws the same faults again)
 	@$(BIN)/pytest tests/faults
 
-test-compose: $(BIN)/pipeline ## run the tests of the containers (needs a Docker Engine and docker-compose)
+test-compose: $(BIN)/pipeline ## run the tests of the containers (needs a Docker Engine; COMPOSE='docker compose' names another compose)
 	@$(BIN)/pytest tests/compose
 
 lint: $(BIN)/pipeline ## check style and types

@@ -119,7 +119,12 @@ def _outcome(service: str, *, is_coming: bool, stays: bool) -> Outcome | None:
     One that `is_coming` has START_GRACE to start. If this container `stays`, the other one does so until its end.
     """
     end = time.monotonic() + START_GRACE
-    while (is_coming or _addresses(service)) and time.monotonic() < end:
+    has_come = False
+    while time.monotonic() < end:
+        is_there = bool(_addresses(service))
+        if not is_there and (has_come or not is_coming):
+            return KILLED if has_come else None
+        has_come = is_there
         with suppress(OSError):
             connection = socket.create_connection((service, PORT), CONNECT_TIMEOUT)
             _keep_alive(connection)
@@ -143,11 +148,15 @@ def _keep_alive(connection: socket.socket) -> None:
 
 
 def _fail(message: str, code: int = 1) -> NoReturn:
+    _show_error(message)
+    sys.exit(code)
+
+
+def _show_error(message: str) -> None:
     if os.environ.get("LOG_FORMAT") == "json":
         logger.error(message)
     else:
         echo(f"error: {message}", err=True)
-    sys.exit(code)
 
 
 # Telling ----------------------------------------------------------------------------------------
@@ -200,7 +209,7 @@ def _run_and_tell(service: str, command: list[str]) -> NoReturn:
     schema = _outcome(SCHEMA, is_coming=False, stays=False) if service == PRODUCER else None
     if schema and schema.exit_code:
         outcome = Outcome(schema.exit_code, f"the schema failed: {schema.reason}")
-        echo(f"error: {outcome.reason}", err=True)
+        _show_error(outcome.reason)
     else:
         outcome = _run(service, command)
     teller.tell(outcome)

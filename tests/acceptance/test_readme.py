@@ -20,6 +20,7 @@ ELSEWHERE = {
     "docker-compose run --rm exporter": "tests/compose",
     "docker-compose exec worker rq info": "tests/compose",
     "DATA=./generated docker-compose up --scale worker=4": "tests/compose",
+    "docker-compose up -d --no-deps --scale worker=8 worker": "tests/compose",
     "docker-compose up --build": "tests/compose",
     "docker-compose run --rm producer python -m pipeline check /data/places.csv /data/people.csv": "tests/compose",
     "docker-compose run --rm producer python -m producer --dry-run": "tests/compose",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -20,8 +21,9 @@ from pipeline.postgres.database import Database
 from tests.conftest import generate, wait_until
 
 REQUIRED = bool(os.environ.get("COMPOSE_REQUIRED"))  # set where an engine is there for certain: then no test is skipped
-PEOPLE = 50_000
-CHUNK_ROWS = 500
+COMPOSE = shlex.split(os.environ.get("COMPOSE", "docker-compose"))
+PEOPLE = 20_000
+CHUNK_ROWS = 200
 OWNER = 1234  # of the data folder, which is closed to others
 # Whatever a user may choose; nothing of it is escaped.
 PASSWORDS = {
@@ -36,7 +38,6 @@ class Stack:
     """A checkout of its own, and the compose project that runs in it."""
 
     checkout: Path
-    compose: list[str]
     environment: dict[str, str]
     up_log: Path  # what the foreground of its `up` shows
     shown_while_loading: str  # what it had shown when the exporter began to wait for the producer
@@ -63,7 +64,7 @@ class Stack:
         self, *arguments: str, timeout: float = 300, files: tuple[str, ...] = (), **environment: str
     ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [*self.compose, *(part for file in files for part in ("-f", file)), *arguments],
+            [*COMPOSE, *(part for file in files for part in ("-f", file)), *arguments],
             cwd=self.checkout,
             env={**self.environment, **environment},
             capture_output=True,
@@ -95,8 +96,10 @@ class Stack:
             os.chown(path, owner, owner)
 
     def up(self, *files: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """`up` as cron calls it: ends with the exporter, and stops everything."""
-        return self.run("up", "--exit-code-from", "exporter", files=files, **environment)
+        """`up` as cron calls it: ends with the exporter, and stops everything. What it shows is all in stdout."""
+        ended = self.run("up", "--exit-code-from", "exporter", files=files, **{"LOG_FORMAT": "text", **environment})
+        # Compose v2 shows on stderr what a container writes there.
+        return subprocess.CompletedProcess(ended.args, ended.returncode, ended.stdout + ended.stderr)
 
     def inspect(self, container: str) -> dict:
         return json.loads(docker("inspect", container))[0]
@@ -119,6 +122,12 @@ def log(container: str) -> str:
     return subprocess.run(
         ["docker", "logs", container], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
     ).stdout
+
+
+def logged_errors(container: str) -> list[str]:
+    """The messages of level error or above that a stage has logged under LOG_FORMAT=json."""
+    entries = (json.loads(line) for line in log(container).splitlines() if line.startswith("{"))
+    return [entry["message"] for entry in entries if entry["level"] in ("error", "critical")]
 
 
 def leftovers(project: str) -> str:
@@ -144,9 +153,8 @@ def engine() -> None:
 @pytest.fixture(scope="session")
 def stack(engine: None) -> Iterator[Stack]:  # noqa: ARG001
     """The stack after `up --scale worker=4`, when its exporter has ended."""
-    compose = next((each for each in (["docker-compose"], ["docker", "compose"]) if succeeds(*each, "version")), None)
-    if compose is None:
-        _without("there is neither docker-compose nor `docker compose`")
+    if not succeeds(*COMPOSE, "version"):
+        _without(f"there is no `{shlex.join(COMPOSE)}`; name another command with COMPOSE")
     with tempfile.TemporaryDirectory(prefix="pipeline-compose-") as folder:
         checkout = Path(folder) / "checkout"
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, check=True, capture_output=True, text=True)
@@ -163,14 +171,15 @@ def stack(engine: None) -> Iterator[Stack]:  # noqa: ARG001
             "POSTGRES_PORT": str(free_port()),
             "REDIS_PORT": str(free_port()),
             "CHUNK_ROWS": str(CHUNK_ROWS),
+            "LOG_FORMAT": "json",
         }
         up_log = Path(folder) / "up.log"
-        stack = Stack(checkout, compose, environment, up_log, "")
+        stack = Stack(checkout, environment, up_log, "")
         if os.geteuid() == 0:
             stack.give_data_to(OWNER)
         with up_log.open("w") as output:
             up = subprocess.Popen(
-                [*compose, "up", "--build", "--scale", "worker=4"],
+                [*COMPOSE, "up", "--build", "--scale", "worker=4"],
                 cwd=checkout,
                 env=environment,
                 stdout=output,

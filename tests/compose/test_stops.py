@@ -68,7 +68,7 @@ def test_docker_stop_of_producer_and_workers_in_mid_load_loses_nothing(stack: St
     generate(stack.data, PEOPLE, seed=2)
     workers = stack.containers("worker")
     progress = "SELECT committed_chunks > 0, complete FROM load_progress WHERE current AND source = 'people.csv'"
-    with running(stack, "producer", CHUNK_ROWS="50") as producer:
+    with running(stack, "producer", CHUNK_ROWS="20") as producer:
         wait_until(lambda: stack.rows(progress) == [(True, False)])
         docker("stop", producer, *workers)
         check_ended_in_order(stack, producer, code=143)
