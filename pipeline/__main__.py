@@ -12,7 +12,7 @@ from pipeline.cli.terminal import echo
 from pipeline.limits import RowLimit
 from pipeline.postgres.database import Database
 from pipeline.postgres.schema import apply_schema, let_stages_log_in
-from pipeline.waiting import at_start, retry_transient
+from pipeline.waiting import at_start, retry_transient, start_limit
 
 EXAMPLES = """\b
 Examples:
@@ -58,6 +58,7 @@ def cli(context: click.Context) -> None:
 @settings.redis_url(required=False)
 @settings.queue_name
 @settings.state
+@settings.start_timeout
 @settings.logging_options
 def run(
     data: Path,
@@ -99,6 +100,7 @@ def run(
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "QUEUE_NAME": queue_name,
+        "START_TIMEOUT": start_limit(),
     }
     environment = {name: str(value) for name, value in values.items() if value is not None}
     return whole.run(state, workers, environment, settings.logging_arguments())

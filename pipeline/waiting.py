@@ -46,6 +46,11 @@ def limit_start(seconds: float) -> None:
     _start_limit = seconds
 
 
+def start_limit() -> float:
+    """Seconds that `at_start` waits."""
+    return _start_limit
+
+
 class Deadline:
     """The end of a wait, as a context manager around it.
 

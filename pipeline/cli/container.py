@@ -26,13 +26,14 @@ from typing import NoReturn
 from pipeline.cli import logs
 from pipeline.cli.terminal import echo
 
-SCHEMA, PRODUCER, WORKER, EXPORTER = "schema", "producer", "worker", "exporter"  # services, and their names in DNS
+SCHEMA, PRODUCER, EXPORTER = "schema", "producer", "exporter"  # services, and their names in DNS
+RESTARTED = frozenset({"worker", "monitor"})  # services that the engine starts again when they end
 PORT = 7411  # where outcomes are told, in the network of the containers alone
 START_GRACE = 30.0  # seconds within which the other containers of an `up` have started
 CONNECT_TIMEOUT = 5.0  # seconds
 POLL_INTERVAL = 0.2  # seconds
 END_PAUSE = 1.0  # seconds after the exporter's end, so that compose sees it end first
-RESTART_PAUSE = 10.0  # seconds until a worker without a schema ends, to be started again
+RESTART_PAUSE = 10.0  # seconds until a service without a schema ends, to be started again
 # What ends a connection whose other end is gone without a word, within about ten seconds; in seconds and a count.
 KEEPALIVE = {socket.TCP_KEEPIDLE: 4, socket.TCP_KEEPINTVL: 2, socket.TCP_KEEPCNT: 3}
 # What may be behind a login that PostgreSQL refuses to its owner, whose password the schema's container has.
@@ -95,7 +96,7 @@ def _wait_for(service: str, of_up: bool) -> None:
     stays = service == EXPORTER and of_up
     schema = _outcome(SCHEMA, is_coming=False, stays=stays)
     if schema and schema.exit_code:
-        if service == WORKER:
+        if service in RESTARTED:
             logger.error("the schema failed: %s", schema.reason)
             time.sleep(RESTART_PAUSE)
             sys.exit(schema.exit_code)

@@ -93,6 +93,19 @@ def test_a_run_whose_server_is_not_there_ends_as_its_stages_do(commands: Command
     assert "another one is started" not in ended.stderr
 
 
+def test_a_run_and_its_stages_wait_as_long_as_the_flag_says(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.write(places="city,county,country\n")
+    command = ("pipeline", "run", "--data", str(pipeline.data), "--start-timeout", "0.5")
+    for setting, url in (
+        ("DATABASE_URL", "postgresql://tests@127.0.0.1:1/none"),
+        ("REDIS_URL", "redis://127.0.0.1:1/0"),
+    ):
+        ended = commands.run(*command, **{setting: url})
+        assert ended.returncode == 4
+        assert f"{setting}: cannot " in ended.stderr
+        assert "; retried for 1 s; " in ended.stderr
+
+
 @contextmanager
 def refusing(fields: bytes) -> Iterator[str]:
     """The URL of a PostgreSQL that answers each connection with an error."""

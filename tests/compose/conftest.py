@@ -170,6 +170,7 @@ def stack(engine: None) -> Iterator[Stack]:  # noqa: ARG001
             "DATA": "./generated",
             "POSTGRES_PORT": str(free_port()),
             "REDIS_PORT": str(free_port()),
+            "MONITOR_PORT": str(free_port()),
             "CHUNK_ROWS": str(CHUNK_ROWS),
             "LOG_FORMAT": "json",
         }

@@ -1,9 +1,11 @@
 """The real containers: `docker-compose up --scale worker=4` from a clean checkout, and all that goes with it."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
@@ -32,6 +34,15 @@ def test_the_foreground_shows_progress_from_the_start_and_at_the_end_the_summary
     places = [shown.index(text) for text in texts]
     assert places == sorted(places)
     assert '"level": "error"' not in shown
+
+
+def test_the_monitor_shows_the_load_on_this_machine(stack: Stack) -> None:
+    address = f"http://127.0.0.1:{stack.environment['MONITOR_PORT']}"
+    with urllib.request.urlopen(f"{address}/api/status", timeout=30) as answer:
+        status = json.load(answer)
+    assert (status["state"], len(status["workers"])) == ("idle", 4)
+    assert {load["source"]: load["inserted"] for load in status["loads"]} == {"people.csv": PEOPLE, "places.csv": 113}
+    assert sum(worker["rows"] for worker in status["workers"]) == PEOPLE + 113
 
 
 def test_no_row_stays_on_the_volume_of_redis(stack: Stack) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.compose.conftest import PASSWORDS, PEOPLE, Stack, docker
 from tests.conftest import wait_until
 
-SERVERS_AND_WORKER = ("postgres", "redis", "worker")  # what keeps running
+STAYING = ("postgres", "redis", "worker", "monitor")  # what keeps running
 STAGES_THAT_END = ("schema", "producer", "exporter")
 NOTHING = {"CapInh": 0, "CapPrm": 0, "CapEff": 0, "CapBnd": 0, "CapAmb": 0}
 
@@ -26,7 +26,7 @@ def user(status: str) -> set[str]:
     return set(re.findall(r"^Uid:\t(.*)$", status, re.MULTILINE)[0].split())
 
 
-@pytest.mark.parametrize("service", SERVERS_AND_WORKER)
+@pytest.mark.parametrize("service", STAYING)
 def test_a_running_container_has_neither_root_nor_capabilities_nor_a_way_to_get_them(
     stack: Stack, service: str
 ) -> None:
@@ -36,7 +36,7 @@ def test_a_running_container_has_neither_root_nor_capabilities_nor_a_way_to_get_
     assert "NoNewPrivs:\t1\n" in status
 
 
-@pytest.mark.parametrize("service", SERVERS_AND_WORKER)
+@pytest.mark.parametrize("service", STAYING)
 def test_a_running_container_cannot_write_beside_its_volumes(stack: Stack, service: str) -> None:
     for folder in ("/", "/tmp", "/usr/bin"):
         refused = stack.run("exec", "-T", service, "touch", f"{folder}/written")
@@ -73,7 +73,7 @@ def test_the_exporter_is_the_owner_of_the_data_folder_and_nothing_more(stack: St
 
 
 def test_only_what_becomes_the_owner_of_the_data_folder_starts_with_capabilities(stack: Stack) -> None:
-    for service in (*SERVERS_AND_WORKER, *STAGES_THAT_END):
+    for service in (*STAYING, *STAGES_THAT_END):
         host = stack.inspect(stack.containers(service)[0])["HostConfig"]
         assert host["ReadonlyRootfs"]
         assert host["CapDrop"] == ["ALL"]
@@ -84,7 +84,7 @@ def test_only_what_becomes_the_owner_of_the_data_folder_starts_with_capabilities
 
 
 def test_logs_memory_and_processes_are_limited(stack: Stack) -> None:
-    for service in (*SERVERS_AND_WORKER, *STAGES_THAT_END):
+    for service in (*STAYING, *STAGES_THAT_END):
         inspected = stack.inspect(stack.containers(service)[0])
         host = inspected["HostConfig"]
         assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
@@ -93,7 +93,7 @@ def test_logs_memory_and_processes_are_limited(stack: Stack) -> None:
         assert host["Init"]
         assert inspected["Config"]["StopTimeout"] >= 15
         assert inspected["Config"]["Labels"]["org.opencontainers.image.title"] == "csv-pipeline"
-        assert (host["RestartPolicy"]["Name"] == "unless-stopped") == (service in SERVERS_AND_WORKER)
+        assert (host["RestartPolicy"]["Name"] == "unless-stopped") == (service in STAYING)
         assert all(port["HostIp"] == "127.0.0.1" for ports in host["PortBindings"].values() for port in ports)
 
 
@@ -117,13 +117,13 @@ def test_postgresql_logs_neither_contexts_nor_statements(stack: Stack) -> None:
 
 def test_no_command_line_holds_a_password(stack: Stack) -> None:
     """Neither one that the engine keeps nor one that `ps` shows on the host."""
-    for service in (*SERVERS_AND_WORKER, *STAGES_THAT_END):
+    for service in (*STAYING, *STAGES_THAT_END):
         container = stack.containers(service)[0]
         inspected = stack.inspect(container)
         configured = [inspected["Path"], inspected["Args"]]
         configured += [inspected["Config"].get(name) for name in ("Cmd", "Entrypoint", "Healthcheck")]
         shown = json.dumps(configured)
-        if service in SERVERS_AND_WORKER:
+        if service in STAYING:
             running = docker("top", container, "-eo", "pid,args")
             assert len(running.splitlines()) > 1
             shown += running
@@ -160,7 +160,7 @@ def test_a_compressed_file_is_loaded_and_its_copy_takes_no_memory(stack: Stack) 
 
 
 def test_ports_are_published_on_the_loopback_address_alone(stack: Stack) -> None:
-    for service in SERVERS_AND_WORKER:
+    for service in STAYING:
         for container in stack.containers(service):
             bindings = stack.inspect(container)["NetworkSettings"]["Ports"]
             hosts = {binding["HostIp"] for published in bindings.values() for binding in published or ()}
@@ -168,7 +168,7 @@ def test_ports_are_published_on_the_loopback_address_alone(stack: Stack) -> None
 
 
 def test_images_are_not_roots_and_hold_no_password(stack: Stack) -> None:
-    for service in ("producer", "worker", "exporter"):
+    for service in ("producer", "worker", "exporter", "monitor"):
         image = stack.inspect(stack.inspect(stack.containers(service)[0])["Image"])
         assert image["Config"]["User"] == "10001:10001"
         assert "pipeline@" not in json.dumps(image)
