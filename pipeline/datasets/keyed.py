@@ -55,13 +55,18 @@ class KeyedTable:
         return Stored(inserted, updated, unchanged, deleted=0, rejected=rejected)
 
     def finish(self, tx: Transaction, claimed: Claim) -> int:
-        """If the load is complete with this chunk, removes what it no longer holds; returns how many rows.
+        """With the last missing chunk of the dataset, removes what its sources no longer list.
 
-        Rows that rows of other tables refer to stay, and go with the next run once nothing refers to them.
+        Returns how many rows of this source. Not with the last chunk of each load: whether a row of another source gets
+        a key that goes would depend on the order of chunks. Rows that rows of other tables refer to stay, and go with
+        the next run once nothing refers to them.
         """
-        removed = self._remove_gone(tx, claimed) if ledger.is_last_missing(tx, claimed) else 0
-        ledger.drop_texts(tx, claimed)
-        return removed
+        ledger.drop_texts(tx, self._dataset, claimed)
+        missing = ledger.missing_besides(tx, claimed)
+        if not missing.of_load:
+            has_rows = tx.value(self._queries["has_earlier"], source_id=claimed.source_id, load=claimed.load)
+            ledger.record_kept(tx, claimed, is_kept=bool(has_rows))
+        return 0 if missing.of_dataset else self._remove_gone(tx, claimed.load)
 
     def has_gone(self, tx: Transaction, source_id: int, load: int) -> bool:
         """Whether rows that the current load of a source does not list could be removed."""
@@ -94,13 +99,19 @@ class KeyedTable:
         )  # after it: a row rejected since then was not rejected for one of these keys
         return removed
 
-    def _remove_gone(self, tx: Transaction, claimed: Claim) -> int:
-        queries = self._queries_of_gone(tx)
-        [(removed, is_kept)] = tx.rows(queries["remove_gone"], source_id=claimed.source_id, load=claimed.load)
-        ledger.record_kept(tx, claimed, is_kept=is_kept)
-        if removed:
+    def settle(self, tx: Transaction) -> None:
+        """Does what waited for chunks that were forgotten with their source, as `finish` would have done."""
+        ledger.drop_texts(tx, self._dataset)
+        if not ledger.is_missing(tx, self._dataset):
+            self._remove_gone(tx)
+
+    def _remove_gone(self, tx: Transaction, own_load: int | None = None) -> int:
+        """Returns how many rows of the own load's source; those of others count in the last chunks of their loads."""
+        gone = [ledger.Gone(*row) for row in tx.rows(self._queries_of_gone(tx)["remove_gone"], dataset=self._dataset)]
+        ledger.record_gone(tx, gone, own_load)
+        if any(each.removed for each in gone):
             ledger.free_keys(tx, self._dataset)
-        return int(removed)
+        return sum(each.removed for each in gone if each.load == own_load)
 
     def _queries_of_gone(self, tx: Transaction) -> Queries:
         condition = not_referred_to(tx, self._names["table"], "held")

@@ -130,22 +130,41 @@ WHERE verdict = 'displaces'
   AND committed_at IS NOT NULL
 ORDER BY held_load_id, load_chunks.number, held_row_number;
 
+-- name: has_earlier
+-- Returns whether the table holds rows of a source that its current load does not list.
+SELECT EXISTS (SELECT FROM {table} WHERE source_id = %(source_id)s AND load_id < %(load)s);
+
 -- name: remove_gone
--- Returns how many rows of earlier loads of a source were removed, and whether some were kept: those that rows of other
--- tables name.
-WITH gone AS (
+-- Removes the rows that the current loads of the dataset do not list, but for those that rows of other tables name.
+-- Returns each load for which such rows were there: its id, how many were removed, and whether some were kept.
+WITH keeping AS (
+    SELECT current_loads.id, current_loads.source_id
+    FROM current_loads
+    JOIN sources ON sources.id = current_loads.source_id
+    WHERE keeps_rows
+      AND sources.dataset = %(dataset)s
+), before AS (
+    SELECT keeping.id, count(*) AS row_count
+    FROM keeping
+    JOIN {table} AS held ON held.source_id = keeping.source_id AND held.load_id < keeping.id
+    GROUP BY keeping.id
+), gone AS (
     DELETE FROM {table} AS held
-    WHERE source_id = %(source_id)s
-      AND load_id < %(load)s
+    USING keeping
+    WHERE held.source_id = keeping.source_id
+      AND held.load_id < keeping.id
       AND {is_not_referred_to}
-    RETURNING 1
+    RETURNING keeping.id
+), removed AS (
+    SELECT id, count(*) AS row_count FROM gone GROUP BY id
 )
-SELECT
-    (SELECT count(*) FROM gone),
-    (SELECT count(*) FROM {table} WHERE source_id = %(source_id)s AND load_id < %(load)s) > (SELECT count(*) FROM gone);
+SELECT keeping.id, coalesce(removed.row_count, 0), coalesce(before.row_count, 0) > coalesce(removed.row_count, 0)
+FROM keeping
+LEFT JOIN before USING (id)
+LEFT JOIN removed USING (id);
 
 -- name: has_gone
--- Returns whether `remove_gone` would remove a row.
+-- Returns whether `remove_gone` would remove a row of a source.
 SELECT EXISTS (
     SELECT FROM {table} AS held WHERE source_id = %(source_id)s AND load_id < %(load)s AND {is_not_referred_to}
 );

@@ -86,7 +86,7 @@ class DatasetLoader:
         return self._table.store(tx, claimed, self.resolve(tx, claimed, rows), rows)
 
     def finish(self, tx: Transaction, claimed: Claim) -> int:
-        """With the chunk that completes its load: removes what the load no longer holds; returns how many rows."""
+        """With the last missing chunk: removes what is gone from the files; returns how many rows of this source."""
         return self._table.finish(tx, claimed)
 
     def resolve(self, tx: Transaction, claimed: Claim, rows: SourceRows) -> Resolved:
@@ -117,6 +117,11 @@ class DatasetLoader:
             named = ", ".join(f"{count:,} rows of {source}" for source, count in in_use)
             raise InUseError(f"{named} name its {self.dataset.name}; forget those sources with it, or first")
         return self._table.forget(tx, source_id)
+
+    def settle(self, tx: Transaction) -> None:
+        """Does what waited for chunks of a source that was forgotten."""
+        if isinstance(self._table, KeyedTable):
+            self._table.settle(tx)
 
     def _table_of_kind(
         self, foreign_keys: list[str], own_sql: Path | None

@@ -1,6 +1,6 @@
 """The ledger: what was to be loaded, what is committed, what is missing. The one proof that a load is done."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 from pathlib import Path
@@ -117,6 +117,23 @@ class Counts:
     unchanged: int
     rejected: int
     deleted: int  # rows of an earlier version that are gone; not among the rows read
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Whether chunks are missing besides one that is claimed."""
+
+    of_load: bool
+    of_dataset: bool
+
+
+@dataclass(frozen=True)
+class Gone:
+    """What became of the rows that a load does not list."""
+
+    load: int
+    removed: int
+    is_kept: bool  # whether some stay
 
 
 @dataclass(frozen=True)
@@ -280,9 +297,15 @@ def delete_rejected(tx: Transaction, claimed: Claim) -> None:
     tx.run(SQL["delete_rejected"], source_id=claimed.source_id, **span)
 
 
-def is_last_missing(tx: Transaction, claimed: Claim) -> bool:
-    """Whether the load is complete with this chunk. Other chunks of the load wait for the end of this transaction."""
-    return bool(tx.value(SQL["is_last_missing"], load=claimed.load, number=claimed.number))
+def missing_besides(tx: Transaction, claimed: Claim) -> Missing:
+    """Whether load and dataset are complete with this chunk; to be asked after `drop_texts`."""
+    [row] = tx.rows(SQL["missing_besides"], dataset=claimed.dataset, load=claimed.load, number=claimed.number)
+    return Missing(*row)
+
+
+def is_missing(tx: Transaction, dataset: str) -> bool:
+    """Whether a chunk of a dataset is missing; to be asked after `drop_texts`."""
+    return first_missing(tx, (dataset,)) is not None
 
 
 def may_be_displaced(tx: Transaction, claimed: Claim) -> bool:
@@ -301,14 +324,29 @@ def kept_text(tx: Transaction, load: int, number: int) -> tuple[Claim, bytes]:
     return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest), bytes(content)
 
 
-def drop_texts(tx: Transaction, claimed: Claim) -> None:
-    """Removes the texts that no missing chunk, this one aside, needs any more."""
-    tx.run(SQL["drop_texts"], dataset=claimed.dataset, load=claimed.load, number=claimed.number)
+def drop_texts(tx: Transaction, dataset: str, claimed: Claim | None = None) -> None:
+    """Removes the texts that no missing chunk, this one aside, needs any more.
+
+    Other transactions of the dataset that do so wait for the end of this one.
+    """
+    load, number = (claimed.load, claimed.number) if claimed else (0, 0)
+    tx.run(SQL["drop_texts"], dataset=dataset, load=load, number=number)
 
 
 def record_kept(tx: Transaction, claimed: Claim, *, is_kept: bool) -> None:
     """Records whether rows stay that the load does not list; if so, each run looks whether they may go."""
     tx.run(SQL["record_kept"], load=claimed.load, is_kept=is_kept)
+
+
+def record_gone(tx: Transaction, gone: Sequence[Gone], own_load: int | None) -> None:
+    """Records what became of rows that loads do not list; the chunk in hand counts those of its own load."""
+    tx.run(
+        SQL["record_gone"],
+        loads=[each.load for each in gone],
+        removed=[each.removed for each in gone],
+        kept=[each.is_kept for each in gone],
+        own_load=own_load,
+    )
 
 
 def loads_that_keep_rows(tx: Transaction) -> dict[str, tuple[int, int]]:

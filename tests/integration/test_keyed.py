@@ -53,6 +53,25 @@ def chunks(pipeline: Pipeline) -> list[ChunkText]:
     return [chunk for job in jobs for chunk in job.arguments()]
 
 
+def load_chunks(pipeline: Pipeline, order: tuple[int, ...] | None) -> None:
+    """Loads what is on the queue in this order, or as four workers that take it from its end."""
+    waiting = chunks(pipeline)
+    pipeline.queue.connection.flushdb()
+    if order:
+        for position in order:
+            pipeline.loader.load_chunk(*waiting[position])
+        return
+    loaders = [ChunkLoader(Database(pipeline.services.database_url, "tests")) for _ in range(4)]
+
+    def work() -> None:
+        loader = loaders.pop()
+        with suppress(IndexError):
+            while True:
+                loader.load_chunk(*waiting.pop())
+
+    at_once(work, 4)
+
+
 def table(pipeline: Pipeline) -> list[tuple]:
     """Id, label, price, source and row number of each item, in order."""
     return pipeline.rows(
@@ -195,16 +214,7 @@ def test_chunks_that_are_loaded_at_once_leave_no_text(items: Pipeline) -> None:
     rows = [f"{number % 40},x,1\n" for number in range(60)]
     items.write(**{f"items-{n}": HEADER + "".join(rows[::-1] if n == 2 else rows) for n in (1, 2)})
     items.produce(chunk_rows=5)
-    waiting = chunks(items)
-    loaders = [ChunkLoader(Database(items.services.database_url, "tests")) for _ in range(4)]
-
-    def work() -> None:
-        loader = loaders.pop()
-        with suppress(IndexError):
-            while True:
-                loader.load_chunk(*waiting.pop())
-
-    at_once(work, 4)
+    load_chunks(items, None)
     items.check_reconciliation()
     assert [(row[0], row[3]) for row in table(items)] == [(number, "items-1.csv") for number in range(40)]
     assert len(items.rejected()) == 80
@@ -240,3 +250,66 @@ def test_a_preview_deletes_no_row_that_others_refer_to(pipeline: Pipeline) -> No
     assert foreseen(pipeline)["groups.csv"] == (0, 0, 1, 0, 1)
     pipeline.load()
     assert pipeline.counts("groups.csv")["deleted"] == 1
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), None])
+def test_a_key_that_goes_from_its_file_is_for_the_waiting_row_of_the_earliest_load(
+    items: Pipeline, order: tuple[int, ...] | None
+) -> None:
+    """In any order of chunks, and with several workers (None): an old rejected row before that of a new file."""
+    items.load(**{"items-1": HEADER + "1,a,1\n", "items-2": HEADER + "1,b,2\n2,b,2\n"})
+    items.write(**{"items-1": HEADER + "3,c,3\n", "items-3": HEADER + "1,x,1\n4,d,4\n"})
+    items.produce()
+    load_chunks(items, order)
+    items.check_reconciliation()
+    assert [(row[0], row[3]) for row in table(items)] == [(2, "items-2.csv"), (3, "items-1.csv"), (4, "items-3.csv")]
+    assert {row[3] for row in items.rejected()} == {"id '1' is the key of a row of items-1.csv"}
+    assert items.counts("items-1.csv") == {"inserted": 1, "updated": 0, "unchanged": 0, "rejected": 0, "deleted": 1}
+    items.produce()
+    load_chunks(items, order)
+    items.check_reconciliation()
+    assert [row[:2] for row in table(items)] == [(1, "b"), (2, "b"), (3, "c"), (4, "d")]
+    assert [(row[0], row[3]) for row in items.rejected()] == [
+        ("items-3.csv", "id '1' is the key of a row of items-2.csv")
+    ]
+    assert items.rows("SELECT * FROM chunk_texts") == []
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), None])
+def test_the_keys_of_a_forgotten_file_are_for_the_waiting_row_of_the_earliest_load(
+    items: Pipeline, order: tuple[int, ...] | None
+) -> None:
+    items.load(**{"items-1": HEADER + "1,a,1\n", "items-2": HEADER + "1,b,2\n2,b,2\n"})
+    forget(items.database, items.queue, ["items-1.csv"])
+    (items.data / "items-1.csv").unlink()
+    assert [row[:2] for row in table(items)] == [(2, "b")]
+    items.write(**{"items-3": HEADER + "1,x,1\n4,d,4\n"})
+    items.produce()
+    load_chunks(items, order)
+    items.check_reconciliation()
+    assert [row[:2] for row in table(items)] == [(1, "b"), (2, "b"), (4, "d")]
+    assert [(row[0], row[3]) for row in items.rejected()] == [
+        ("items-3.csv", "id '1' is the key of a row of items-2.csv")
+    ]
+    assert items.rows("SELECT * FROM chunk_texts") == []
+
+
+def test_a_forgotten_file_with_missing_chunks_leaves_no_text_of_others(items: Pipeline) -> None:
+    items.write(**{"items-1": HEADER + "1,a,1\n", "items-2": HEADER + "2,b,2\n"})
+    items.produce()
+    items.loader.load_chunk(*chunks(items)[1])
+    assert len(items.rows("SELECT * FROM chunk_texts")) == 1
+    forget(items.database, items.queue, ["items-1.csv"])
+    assert items.rows("SELECT * FROM chunk_texts") == []
+
+
+def test_keys_that_waited_for_a_chunk_of_a_forgotten_file_go_with_it(items: Pipeline) -> None:
+    items.load(**{"items-1": HEADER + "1,a,1\n2,b,2\n", "items-2": HEADER + "3,c,3\n"})
+    items.write(**{"items-1": HEADER + "2,b,2\n", "items-2": HEADER + "4,d,4\n"})
+    items.produce()
+    items.loader.load_chunk(*chunks(items)[0])
+    assert [row[0] for row in table(items)] == [1, 2, 3]
+    forget(items.database, items.queue, ["items-2.csv"])
+    assert [row[0] for row in table(items)] == [2]
+    assert items.counts("items-1.csv")["deleted"] == 1
+    items.check_reconciliation()
