@@ -83,7 +83,7 @@ class KeyedTable:
             if verdict in (REPEATS, BELONGS_TO_ANOTHER):
                 refused[number] = (self._key, _rule(verdict, held_by))
         tx.run(self._queries["enter_previewed"], **source)
-        deleted = int(tx.value(self._queries_of_gone(tx)["count_gone"], **source)) if claimed.last_row is None else 0
+        deleted = int(tx.value(self._queries_of_gone(tx)["enter_gone"], **source)) if claimed.last_row is None else 0
         rejected = [*resolved.rejected, *rejected_rows(rows, refused)]
         return Stored(verdicts["inserts"], verdicts["updates"], verdicts["changes nothing"], deleted, rejected)
 

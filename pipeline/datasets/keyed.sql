@@ -197,15 +197,21 @@ WHERE NOT EXISTS (SELECT FROM {table} AS held WHERE {held_has_key} AND held.sour
 ORDER BY row_number
 ON CONFLICT ({key}) DO NOTHING;
 
--- name: count_gone
--- Returns how many rows of the source the run would remove: all that it does not list but those that others name.
-SELECT count(*)
-FROM {table} AS held
-WHERE source_id = %(source_id)s
-  AND NOT EXISTS (
-      SELECT FROM {previewed} AS previewed WHERE {held_is_previewed} AND previewed.source = %(source)s
-  )
-  AND {is_not_referred_to};
+-- name: enter_gone
+-- Enters the rows of the source that the run would remove: all that it does not list but those that others name.
+-- Returns how many.
+WITH entered AS (
+    INSERT INTO {gone} ({columns})
+    SELECT {columns}
+    FROM {table} AS held
+    WHERE source_id = %(source_id)s
+      AND NOT EXISTS (
+          SELECT FROM {previewed} AS previewed WHERE {held_is_previewed} AND previewed.source = %(source)s
+      )
+      AND {is_not_referred_to}
+    RETURNING 1
+)
+SELECT count(*) FROM entered;
 
 -- name: loaded_rows
 -- Returns how many rows of a source the table holds.

@@ -30,7 +30,8 @@ ORDER BY number;
 
 -- name: missing_chunks
 -- Returns the chunks of current loads that are not committed yet, in order; where these are not NULL only those of some
--- loads or datasets, only those before a number in their load, and no more than a limit.
+-- loads or datasets, only those before a number in their load, and no more than a limit. With `may_remove` only those of
+-- loads that may remove rows: their source was loaded before, or they were reopened.
 SELECT
     load_chunks.load_id,
     sources.name,
@@ -49,6 +50,11 @@ WHERE load_chunks.committed_at IS NULL
   AND (%(loads)s::bigint[] IS NULL OR load_chunks.load_id = ANY (%(loads)s))
   AND (%(datasets)s::text[] IS NULL OR sources.dataset = ANY (%(datasets)s))
   AND (%(before)s::integer IS NULL OR load_chunks.number < %(before)s)
+  AND (
+      NOT %(may_remove)s
+      OR reopened > 0
+      OR EXISTS (SELECT FROM loads AS older WHERE older.source_id = loads.source_id AND older.id < loads.id)
+  )
   -- NOT EXISTS rather than a join with current_loads: few chunks are missing, many loads are there.
   AND NOT EXISTS (SELECT FROM loads AS newer WHERE newer.source_id = loads.source_id AND newer.id > loads.id)
 ORDER BY load_chunks.load_id, load_chunks.number

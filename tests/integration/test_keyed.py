@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.columns.column import column
 from pipeline.descriptions.package import find_package, read_package
-from pipeline.errors import InUseError
+from pipeline.errors import InUseError, OutOfOrderError
 from pipeline.forgetting import forget
 from pipeline.postgres.database import Database
 from pipeline.queue.job import ChunkJob, ChunkText
@@ -313,3 +313,37 @@ def test_keys_that_waited_for_a_chunk_of_a_forgotten_file_go_with_it(items: Pipe
     assert [row[0] for row in table(items)] == [2]
     assert items.counts("items-1.csv")["deleted"] == 1
     items.check_reconciliation()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("members", [OF_GROUP + "1,a\n2,b\n", OF_GROUP + "1,a\n2,b\n3,a\n"])
+def test_a_preview_foresees_which_keys_go_that_rows_name(
+    pipeline: Pipeline, members: str, order: tuple[int, int]
+) -> None:
+    """Rows of the same run that name them are rejected, in any order; rows of a run before keep them."""
+    described(pipeline, GROUPS, MEMBERS)
+    pipeline.load(groups=NAMES + "a\nb\n", **({"members": OF_GROUP + "1,a\n"} if "3" in members else {}))
+    pipeline.write(groups=NAMES + "b\n", members=members)
+    told = foreseen(pipeline)
+    pipeline.produce()
+    waiting = [chunks(pipeline)[position] for position in order]
+    for chunk in waiting:
+        with suppress(OutOfOrderError):
+            pipeline.loader.load_chunk(*chunk)
+    pipeline.work()
+    pipeline.check_reconciliation()
+    assert told == {name: tuple(pipeline.counts(name).values()) for name in told}
+    names_kept_ones = "3" in members
+    assert told["members.csv"][3] == (0 if names_kept_ones else 1)
+    assert pipeline.rows("SELECT name FROM groups ORDER BY name") == ([("a",)] if names_kept_ones else []) + [("b",)]
+
+
+def test_a_preview_foresees_that_a_row_goes_that_was_kept_for_others(pipeline: Pipeline) -> None:
+    described(pipeline, GROUPS, MEMBERS)
+    pipeline.load(groups=NAMES + "a\nb\n", members=OF_GROUP + "1,a\n")
+    pipeline.load(groups=NAMES + "b\n", members=OF_GROUP + "1,b\n")
+    assert pipeline.rows("SELECT name FROM groups ORDER BY name") == [("a",), ("b",)]
+    pipeline.write(members=OF_GROUP + "1,b\n2,a\n")
+    told = foreseen(pipeline)
+    pipeline.load()
+    assert told["members.csv"] == tuple(pipeline.counts("members.csv").values()) == (0, 0, 1, 1, 0)
