@@ -50,6 +50,8 @@ class KeyedTable:
             refused = {number: (self._key, _rule(*why)) for number, *why in tx.rows(self._queries["refused"])}
             rejected = [*rejected, *rejected_rows(rows, refused)]
             self._reject_displaced(tx, claimed.source)
+            repeated = self._update_repeated(tx, claimed)
+            updated, unchanged = updated + repeated, unchanged - repeated
         if ledger.may_be_displaced(tx, claimed):
             ledger.keep_text(tx, claimed, rows.content)
         return Stored(inserted, updated, unchanged, deleted=0, rejected=rejected)
@@ -83,9 +85,11 @@ class KeyedTable:
             if verdict in (REPEATS, BELONGS_TO_ANOTHER):
                 refused[number] = (self._key, _rule(verdict, held_by))
         tx.run(self._queries["enter_previewed"], **source)
+        repeated = int(tx.value(self._queries["update_previewed"], **source))
         deleted = int(tx.value(self._queries_of_gone(tx)["enter_gone"], **source)) if claimed.last_row is None else 0
         rejected = [*resolved.rejected, *rejected_rows(rows, refused)]
-        return Stored(verdicts["inserts"], verdicts["updates"], verdicts["changes nothing"], deleted, rejected)
+        updated, unchanged = verdicts["updates"] + repeated, verdicts["changes nothing"] - repeated
+        return Stored(verdicts["inserts"], updated, unchanged, deleted, rejected)
 
     def loaded_rows(self, tx: Transaction, source_id: int) -> int:
         """How many rows of a source the table holds."""
@@ -133,6 +137,14 @@ class KeyedTable:
             counts = Counter(outcomes.values())
             counted_before = Counts(counts["i"], counts["u"], counts["="], rejected=0, deleted=0)
             ledger.reject_committed(tx, claimed, counted_before)
+
+    def _update_repeated(self, tx: Transaction, claimed: Claim) -> int:
+        """Returns how many rows of this chunk count as updated, not as unchanged; corrects the counts of others."""
+        counts: dict[int, int] = dict(tx.rows(self._queries["update_repeated"], load=claimed.load))
+        own = counts.pop(claimed.number, 0)
+        for number, count in counts.items():
+            ledger.update_committed(tx, claimed.load, number, count)
+        return own
 
 
 def _rule(verdict: str, source: str) -> str:

@@ -61,11 +61,17 @@ JOIN {table} AS held ON {held_has_key}
 ORDER BY {held_key}, incoming.row_number
 FOR NO KEY UPDATE OF held;
 
--- Of rows of this chunk that meet the same row, the first takes its place.
+-- Of rows of this chunk that meet the same row, the first takes its place; it counts as updated if one of them differs.
 UPDATE met
-SET verdict = 'repeats'
+SET verdict = CASE WHEN met.row_number > first_row_number THEN 'repeats' ELSE verdict END,
+    differs = one_differs
 FROM (
-    SELECT held_source_id, held_load_id, held_row_number, min(row_number) AS first_row_number
+    SELECT
+        held_source_id,
+        held_load_id,
+        held_row_number,
+        min(row_number) AS first_row_number,
+        bool_or(differs) AS one_differs
     FROM met
     WHERE verdict IN ('replaces', 'displaces')
     GROUP BY held_source_id, held_load_id, held_row_number
@@ -74,10 +80,33 @@ FROM (
 WHERE met.held_source_id = same.held_source_id
   AND met.held_load_id = same.held_load_id
   AND met.held_row_number = same.held_row_number
-  AND met.row_number > same.first_row_number
   AND met.verdict IN ('replaces', 'displaces');
 
 SELECT count(*) FROM met;
+
+-- name: update_repeated
+-- Returns how many rows of this load in the table count as updated from now on, by the numbers of their chunks: those that
+-- are as they were before the load, and that a row of this chunk repeats with other values. So a row that has its key
+-- counts as updated if a row of the key differs from what was there, in whichever order they come.
+WITH repeated AS (
+    UPDATE {table} AS held
+    SET outcome = 'u'
+    FROM {incoming} AS incoming
+    JOIN met USING (row_number)
+    WHERE {held_has_key}
+      AND verdict = 'repeats'
+      AND differs
+      AND held.source_id = incoming.source_id
+      AND held.load_id = %(load)s
+      AND held.outcome = '='
+    RETURNING held.row_number
+)
+SELECT load_chunks.number, count(*)
+FROM repeated
+JOIN load_chunks ON repeated.row_number BETWEEN first_row AND first_row + row_count - 1
+WHERE load_chunks.load_id = %(load)s
+GROUP BY load_chunks.number
+ORDER BY load_chunks.number;
 
 -- name: replace
 -- Puts rows in place of those that they replace or displace, and returns how many rows of the chunk are inserted, updated
@@ -212,6 +241,23 @@ WITH entered AS (
     RETURNING 1
 )
 SELECT count(*) FROM entered;
+
+-- name: update_previewed
+-- Returns how many rows of the source that would change nothing count as updated from now on; see `update_repeated`.
+WITH repeated AS (
+    UPDATE {previewed} AS previewed
+    SET is_updated = true
+    FROM {incoming} AS incoming
+    JOIN {table} AS held ON {held_has_key}
+    WHERE {previewed_has_key}
+      AND previewed.source = %(source)s
+      AND is_updated IS NULL
+      AND held.source_id = incoming.source_id
+      AND ROW({held_values}) IS NOT DISTINCT FROM ROW({previewed_values})
+      AND ROW({held_values}) IS DISTINCT FROM ROW({incoming_values})
+    RETURNING 1
+)
+SELECT count(*) FROM repeated;
 
 -- name: loaded_rows
 -- Returns how many rows of a source the table holds.

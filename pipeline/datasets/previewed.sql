@@ -6,9 +6,9 @@ CREATE TEMPORARY TABLE {gone} ON COMMIT DROP AS
     SELECT {columns} FROM {rows} WITH NO DATA;
 
 -- name: prepare_keyed
--- As `prepare_positional`, with one row for each key.
+-- As `prepare_positional`, with one row for each key, and whether another row of the key makes it an update.
 CREATE TEMPORARY TABLE {previewed} ON COMMIT DROP AS
-    SELECT ''::text AS source, {columns} FROM {rows} WITH NO DATA;
+    SELECT ''::text AS source, true AS is_updated, {columns} FROM {rows} WITH NO DATA;
 ALTER TABLE {previewed} ADD UNIQUE ({key});
 CREATE TEMPORARY TABLE {gone} ON COMMIT DROP AS
     SELECT {columns} FROM {rows} WITH NO DATA;

@@ -368,6 +368,11 @@ def reject_committed(tx: Transaction, claimed: Claim, counts: Counts) -> None:
     tx.run(SQL["reject_committed"], load=claimed.load, number=claimed.number, **counted)
 
 
+def update_committed(tx: Transaction, load: int, number: int, count: int) -> None:
+    """Counts so many rows of a committed chunk as updated that were counted as unchanged."""
+    tx.run(SQL["update_committed"], load=load, number=number, count=count)
+
+
 def _chunk(load: int, source: str, reopened: int, *plan: Any) -> MissingChunk:
     return MissingChunk(load, source, reopened, ChunkPlan(*plan))
 

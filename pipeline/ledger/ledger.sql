@@ -289,6 +289,14 @@ SET inserted = inserted - %(inserted)s,
 WHERE load_id = %(load)s
   AND number = %(number)s;
 
+-- name: update_committed
+-- Counts rows of a committed chunk as updated that were counted as unchanged.
+UPDATE load_chunks
+SET updated = updated + %(count)s,
+    unchanged = unchanged - %(count)s
+WHERE load_id = %(load)s
+  AND number = %(number)s;
+
 -- name: missing_besides
 -- Returns whether chunks are missing besides this one: of its load, and of current loads of its dataset.
 SELECT

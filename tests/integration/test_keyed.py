@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from itertools import permutations
+from itertools import permutations, product
 
 import pytest
 
@@ -221,9 +221,9 @@ def test_chunks_that_are_loaded_at_once_leave_no_text(items: Pipeline) -> None:
     assert items.rows("SELECT * FROM chunk_texts") == []
 
 
-def foreseen(pipeline: Pipeline) -> dict[str, tuple[int, int, int, int, int]]:
+def foreseen(pipeline: Pipeline, chunk_rows: int | None = None) -> dict[str, tuple[int, int, int, int, int]]:
     """Rows that a run would insert, update, leave, reject and delete, by source."""
-    outlooks = preview(find_sources(pipeline.data, ()), pipeline.database, chunk_rows=None).outlooks
+    outlooks = preview(find_sources(pipeline.data, ()), pipeline.database, chunk_rows=chunk_rows).outlooks
     return {
         each.source: (each.inserted, each.updated, each.unchanged, each.rejected, each.deleted) for each in outlooks
     }
@@ -347,3 +347,24 @@ def test_a_preview_foresees_that_a_row_goes_that_was_kept_for_others(pipeline: P
     told = foreseen(pipeline)
     pipeline.load()
     assert told["members.csv"] == tuple(pipeline.counts("members.csv").values()) == (0, 0, 1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("chunk_rows", "order"),
+    [(27, order) for order in permutations(range(3))] + [(54, (0, 1)), (54, (1, 0)), (100, (0,))],
+)
+def test_counts_of_repeated_keys_are_the_same_in_any_order(
+    items: Pipeline, chunk_rows: int, order: tuple[int, ...]
+) -> None:
+    """A row that has its key counts as updated if a row of the key says something else than the table."""
+    keys = list(enumerate(product("abc", repeat=3)))  # what the three rows of each key say
+    items.load(items=HEADER + "".join(f"{key},a,1\n" for key, _ in keys))
+    items.write(items=HEADER + "".join(f"{key},{labels[n]},1\n" for n in range(3) for key, labels in keys))
+    told = foreseen(items, chunk_rows)
+    items.produce(chunk_rows)
+    load_chunks(items, order)
+    items.check_reconciliation()
+    assert [row[1] for row in table(items)] == [labels[0] for _, labels in keys]
+    assert told == {"items.csv": (0, 26, 1, 54, 0)}
+    assert tuple(items.counts("items.csv").values()) == told["items.csv"]
+    assert items.rows("SELECT * FROM chunk_texts") == []
