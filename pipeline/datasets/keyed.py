@@ -9,7 +9,7 @@ from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.outcome import Resolved, Stored
 from pipeline.datasets.referrers import not_referred_to
 from pipeline.datasets.rejecting import KeyFields, enter_rejected, rejected_rows
-from pipeline.errors import TransientError
+from pipeline.errors import OutOfOrderError, TransientError
 from pipeline.ledger import ledger
 from pipeline.ledger.ledger import Claim, Counts
 from pipeline.postgres.database import Transaction
@@ -37,7 +37,8 @@ class KeyedTable:
     def store(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
         """Upserts the rows by their keys; rows that another row keeps from their key are rejected.
 
-        Raises TransientError if a row of the same key was removed at this moment.
+        Raises TransientError if a row of the same key was removed at this moment, OutOfOrderError if another source may
+        still displace a row that this chunk would replace.
         """
         self._copy(tx, resolved)
         inserted = int(tx.value(self._queries["insert"], load=claimed.load))
@@ -46,6 +47,7 @@ class KeyedTable:
         if inserted < len(resolved.lines):
             if tx.value(self._queries["meet"], load=claimed.load) != len(resolved.lines):
                 raise TransientError(f"rows of the same keys as in {claimed.source} were removed at this moment")
+            self._check_decided(tx, claimed)
             [(inserted, updated, unchanged)] = tx.rows(self._queries["replace"], load=claimed.load)
             refused = {number: (self._key, _rule(*why)) for number, *why in tx.rows(self._queries["refused"])}
             rejected = [*rejected, *rejected_rows(rows, refused)]
@@ -137,6 +139,12 @@ class KeyedTable:
             counts = Counter(outcomes.values())
             counted_before = Counts(counts["i"], counts["u"], counts["="], rejected=0, deleted=0)
             ledger.reject_committed(tx, claimed, counted_before)
+
+    def _check_decided(self, tx: Transaction, claimed: Claim) -> None:
+        for undecided in tx.rows(self._queries["undecided"]):
+            first = ledger.first_missing(tx, (self._dataset,))
+            if first and (first.load, first.plan.number) < undecided:
+                raise OutOfOrderError(f"{claimed.source} chunk {claimed.number}", first)
 
     def _update_repeated(self, tx: Transaction, claimed: Claim) -> int:
         """Returns how many rows of this chunk count as updated, not as unchanged; corrects the counts of others."""

@@ -84,6 +84,23 @@ WHERE met.held_source_id = same.held_source_id
 
 SELECT count(*) FROM met;
 
+-- name: undecided
+-- Returns the last chunk of an earlier load of the source whose rows this chunk would replace and an earlier chunk may still
+-- displace: load and number. The displacing row must come first, or it would find a row that is there for good.
+SELECT load_id, number
+FROM chunk_texts
+JOIN load_chunks USING (load_id, number)
+WHERE EXISTS (
+    SELECT
+    FROM met
+    WHERE verdict = 'replaces'
+      AND held_outcome = 'i'
+      AND held_load_id = load_id
+      AND held_row_number BETWEEN first_row AND first_row + row_count - 1
+)
+ORDER BY load_id DESC, number DESC
+LIMIT 1;
+
 -- name: update_repeated
 -- Returns how many rows of this load in the table count as updated from now on, by the numbers of their chunks: those that
 -- are as they were before the load, and that a row of this chunk repeats with other values. So a row that has its key

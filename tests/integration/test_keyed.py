@@ -368,3 +368,26 @@ def test_counts_of_repeated_keys_are_the_same_in_any_order(
     assert told == {"items.csv": (0, 26, 1, 54, 0)}
     assert tuple(items.counts("items.csv").values()) == told["items.csv"]
     assert items.rows("SELECT * FROM chunk_texts") == []
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_key_that_an_interrupted_file_may_claim_is_not_settled_by_a_new_version(
+    items: Pipeline, order: tuple[int, int]
+) -> None:
+    """The file that was sealed first has the key, also if the other one has a new version before it is loaded."""
+    items.write(**{"items-1": HEADER + "1,a,1\n", "items-2": HEADER + "1,b,2\n"})
+    items.produce()
+    items.loader.load_chunk(*chunks(items)[1])
+    items.queue.connection.flushdb()
+    items.write(**{"items-2": HEADER + "1,B,2\n2,b,2\n"})
+    items.produce()
+    waiting = [chunks(items)[position] for position in order]
+    while waiting:
+        try:
+            items.loader.load_chunk(*waiting[0])
+            waiting.pop(0)
+        except OutOfOrderError:
+            waiting.reverse()
+    items.check_reconciliation()
+    assert [(row[1], row[3]) for row in table(items)] == [("a", "items-1.csv"), ("b", "items-2.csv")]
+    assert items.rows("SELECT * FROM chunk_texts") == []
