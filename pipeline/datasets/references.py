@@ -53,7 +53,7 @@ class KnownKeys:
         self.positions = tuple(positions)
         # Key -> what the id column holds; 0 if the reference has none.
         self._targets: dict[Key | None, str] = {NULL: NULL}
-        casts = [f"target.{column} = wanted.k{n}::{types[n]}" for n, column in enumerate(columns)]
+        wanted = [f"wanted.k{n}::{types[n]}" for n in range(len(columns))]
         same = " AND ".join(f"gone.{column} = held.{column}" for column in columns)
         left = f"WHERE NOT EXISTS (SELECT FROM {previewed.gone} AS gone WHERE {same})" if previewed else ""
         loaded = f"UNION ALL SELECT {NEW_ROW}, {', '.join(columns)} FROM {previewed.rows}" if previewed else ""
@@ -63,7 +63,9 @@ class KnownKeys:
             "id": "id" if reference.id_column else NEW_ROW,
             "wanted": ", ".join(f"%(k{n})s::text[]" for n in range(len(columns))),
             "wanted_columns": ", ".join(f"k{n}" for n in range(len(columns))),
-            "is_wanted": " AND ".join(casts),
+            "is_wanted": " AND ".join(f"target.{columns[n]} = {key}" for n, key in enumerate(wanted)),
+            "is_found": " AND ".join(f"target.c{n} = {key}" for n, key in enumerate(wanted)),
+            "found_columns": ", ".join(f"c{n}" for n in range(len(columns))),  # one of its own may be called id
             "left": left,
             "loaded": loaded,
         }

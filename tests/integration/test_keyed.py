@@ -17,7 +17,7 @@ from pipeline.tables.plan import Wanted
 from pipeline.tables.registry import make_tables
 from producer.produce import preview
 from producer.sources import find_sources
-from tests.conftest import Pipeline, at_once
+from tests.conftest import Commands, Pipeline, at_once
 from worker.load import ChunkLoader
 
 ITEMS = {
@@ -391,3 +391,72 @@ def test_a_key_that_an_interrupted_file_may_claim_is_not_settled_by_a_new_versio
     items.check_reconciliation()
     assert [(row[1], row[3]) for row in table(items)] == [("a", "items-1.csv"), ("b", "items-2.csv")]
     assert items.rows("SELECT * FROM chunk_texts") == []
+
+
+def test_keys_of_files_that_are_forgotten_as_missing_are_given_to_waiting_rows_in_the_same_run(
+    items: Pipeline, commands: Commands
+) -> None:
+    items.load(**{"items-1": HEADER + "1,a,1\n", "items-2": HEADER + "1,b,2\n"})
+    (items.data / "items-1.csv").unlink()
+    assert commands.run("producer", "--data", str(items.data), "--forget-missing").returncode == 0
+    items.work()
+    assert [(row[1], row[3]) for row in table(items)] == [("b", "items-2.csv")]
+    assert items.rejected() == []
+
+
+ORDERS = {
+    "name": "orders",
+    "path": "orders*.csv",
+    "schema": {
+        "fields": [
+            {"name": "id", "type": "integer"},
+            {"name": "group", "type": "string"},
+            {"name": "member", "type": "integer"},
+        ],
+        "primaryKey": ["id"],
+        "foreignKeys": [
+            {"fields": ["group"], "reference": {"resource": "groups", "fields": ["name"]}},
+            {"fields": ["member"], "reference": {"resource": "members", "fields": ["id"]}},
+        ],
+    },
+}
+
+
+def test_a_key_that_is_called_id_can_be_referred_to(pipeline: Pipeline) -> None:
+    described(pipeline, GROUPS, MEMBERS, ORDERS)
+    pipeline.load(groups=NAMES + "a\n", members=OF_GROUP + "1,a\n", orders="id,group,member\n1,a,1\n2,a,2\n")
+    assert pipeline.rows("SELECT id, member FROM orders") == [(1, 1)]
+    assert reasons(pipeline, "orders.csv") == ["member '2' is not a known id"]
+
+
+NO_GROUP, NO_MEMBER = "group 'a' is not a known name", "member '1' is not a known id"
+
+
+def reasons(pipeline: Pipeline, source: str) -> list[str]:
+    return [row[3] for row in pipeline.rejected() if row[0] == source]
+
+
+def test_the_reasons_of_a_rejected_row_are_those_that_are_left(pipeline: Pipeline) -> None:
+    """Of two references, of a reference and a key, and of the key of a source that another one has taken over."""
+    described(pipeline, GROUPS, MEMBERS, ORDERS)
+    of_order = "id,group,member\n"
+    pipeline.load(**{"orders-1": of_order + "7,,\n", "orders-2": of_order + "7,a,1\n"})
+    assert reasons(pipeline, "orders-2.csv") == [f"{NO_GROUP}; {NO_MEMBER}"]
+    pipeline.load(groups=NAMES + "a\n")
+    assert reasons(pipeline, "orders-2.csv") == [NO_MEMBER]
+    pipeline.load(members=OF_GROUP + "1,a\n")
+    assert reasons(pipeline, "orders-2.csv") == ["id '7' is the key of a row of orders-1.csv"]
+    pipeline.load(**{"orders-0": of_order + "7,,\n", "orders-1": of_order + "8,,\n"})
+    assert reasons(pipeline, "orders-2.csv") == ["id '7' is the key of a row of orders-1.csv"]
+    pipeline.load()
+    assert reasons(pipeline, "orders-0.csv") == ["id '7' is the key of a row of orders-2.csv"]
+    assert reasons(pipeline, "orders-2.csv") == []
+
+
+def test_a_rejected_row_names_the_source_that_has_its_key_now(items: Pipeline) -> None:
+    items.load(**{f"items-{n}": HEADER + f"1,{n},1\n" for n in (1, 2, 3)})
+    assert reasons(items, "items-3.csv") == ["id '1' is the key of a row of items-1.csv"]
+    forget(items.database, items.queue, ["items-1.csv"])
+    (items.data / "items-1.csv").unlink()
+    items.load()
+    assert reasons(items, "items-3.csv") == ["id '1' is the key of a row of items-2.csv"]
