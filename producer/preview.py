@@ -194,7 +194,7 @@ class Preview:
                         dataset=version.dataset.name,
                         columns=header[0],
                         delimiter=header[1],
-                        load=0,
+                        load=known.load if known and version.plan is None else 0,
                         number=chunk.number,
                         source_id=known.id if known else 0,
                         first_row=chunk.first_row,

@@ -87,7 +87,7 @@ class KeyedTable:
             if verdict in (REPEATS, BELONGS_TO_ANOTHER):
                 refused[number] = (self._key, _rule(verdict, held_by))
         tx.run(self._queries["enter_previewed"], **source)
-        repeated = int(tx.value(self._queries["update_previewed"], **source))
+        repeated = int(tx.value(self._queries["update_previewed"], **source, load=claimed.load))
         deleted = int(tx.value(self._queries_of_gone(tx)["enter_gone"], **source)) if claimed.last_row is None else 0
         rejected = [*resolved.rejected, *rejected_rows(rows, refused)]
         updated, unchanged = verdicts["updates"] + repeated, verdicts["changes nothing"] - repeated

@@ -1,3 +1,5 @@
+-- Names that begin with _ cannot be columns of a dataset, which are in snake_case.
+
 -- name: empty_incoming
 -- Makes place for the rows of one chunk on their way into the table, and for those that meet a row of their key there.
 CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} ON COMMIT DELETE ROWS AS
@@ -111,8 +113,8 @@ WITH repeated AS (
     FROM {incoming} AS incoming
     JOIN met USING (row_number)
     WHERE {held_has_key}
-      AND verdict = 'repeats'
-      AND differs
+      AND met.verdict = 'repeats'
+      AND met.differs
       AND held.source_id = incoming.source_id
       AND held.load_id = %(load)s
       AND held.outcome = '='
@@ -134,15 +136,15 @@ WITH taken AS (
         row_number = incoming.row_number,
         load_id = %(load)s,
         outcome = CASE
-            WHEN verdict = 'displaces' AND held_outcome = 'i' THEN 'i'
-            WHEN differs OR verdict = 'displaces' AND held_outcome = 'u' THEN 'u'
+            WHEN met.verdict = 'displaces' AND met.held_outcome = 'i' THEN 'i'
+            WHEN met.differs OR met.verdict = 'displaces' AND met.held_outcome = 'u' THEN 'u'
             ELSE '='
         END::"char"
         {and_incoming_values}
     FROM {incoming} AS incoming
     JOIN met USING (row_number)
     WHERE {held_has_key}
-      AND verdict IN ('replaces', 'displaces')
+      AND met.verdict IN ('replaces', 'displaces')
     RETURNING held.outcome
 ), outcomes AS (
     SELECT outcome FROM taken
@@ -220,15 +222,15 @@ SELECT EXISTS (
 SELECT
     incoming.row_number,
     CASE
-        WHEN incoming.place > 1 OR previewed.source = %(source)s THEN 'repeats'
-        WHEN previewed.source IS NOT NULL OR held.source_id <> incoming.source_id THEN 'belongs to another'
+        WHEN incoming._place > 1 OR previewed._source = %(source)s THEN 'repeats'
+        WHEN previewed._source IS NOT NULL OR held.source_id <> incoming.source_id THEN 'belongs to another'
         WHEN held.source_id IS NULL THEN 'inserts'
         WHEN ROW({held_values}) IS DISTINCT FROM ROW({incoming_values}) THEN 'updates'
         ELSE 'changes nothing'
     END,
-    coalesce(previewed.source, (SELECT name FROM sources WHERE id = held.source_id), %(source)s)
+    coalesce(previewed._source, (SELECT name FROM sources WHERE id = held.source_id), %(source)s)
 FROM (
-    SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY row_number) AS place FROM {incoming}
+    SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY row_number) AS _place FROM {incoming}
 ) AS incoming
 LEFT JOIN {previewed} AS previewed ON {previewed_has_key}
 LEFT JOIN {table} AS held ON {held_has_key}
@@ -236,7 +238,7 @@ ORDER BY incoming.row_number;
 
 -- name: enter_previewed
 -- Enters the rows of the chunk into those that the run would have loaded, but for those whose key another source holds.
-INSERT INTO {previewed} (source, {columns})
+INSERT INTO {previewed} (_source, {columns})
 SELECT %(source)s, {columns}
 FROM {incoming} AS incoming
 WHERE NOT EXISTS (SELECT FROM {table} AS held WHERE {held_has_key} AND held.source_id <> incoming.source_id)
@@ -252,7 +254,7 @@ WITH entered AS (
     FROM {table} AS held
     WHERE source_id = %(source_id)s
       AND NOT EXISTS (
-          SELECT FROM {previewed} AS previewed WHERE {held_is_previewed} AND previewed.source = %(source)s
+          SELECT FROM {previewed} AS previewed WHERE {held_is_previewed} AND previewed._source = %(source)s
       )
       AND {is_not_referred_to}
     RETURNING 1
@@ -263,13 +265,14 @@ SELECT count(*) FROM entered;
 -- Returns how many rows of the source that would change nothing count as updated from now on; see `update_repeated`.
 WITH repeated AS (
     UPDATE {previewed} AS previewed
-    SET is_updated = true
+    SET _is_updated = true
     FROM {incoming} AS incoming
     JOIN {table} AS held ON {held_has_key}
     WHERE {previewed_has_key}
-      AND previewed.source = %(source)s
-      AND is_updated IS NULL
+      AND previewed._source = %(source)s
+      AND _is_updated IS NULL
       AND held.source_id = incoming.source_id
+      AND held.load_id <> %(load)s
       AND ROW({held_values}) IS NOT DISTINCT FROM ROW({previewed_values})
       AND ROW({held_values}) IS DISTINCT FROM ROW({incoming_values})
     RETURNING 1

@@ -460,3 +460,29 @@ def test_a_rejected_row_names_the_source_that_has_its_key_now(items: Pipeline) -
     (items.data / "items-1.csv").unlink()
     items.load()
     assert reasons(items, "items-3.csv") == ["id '1' is the key of a row of items-2.csv"]
+
+
+COLUMNS = [
+    *("id", "source", "place", "verdict", "differs", "is_updated", "is_new", "is_incoming", "number", "position"),
+    *("first_row", "row_count", "held_source_id", "held_load_id", "held_row_number", "held_outcome"),
+    *("first_row_number", "name", "dataset", "deciding"),
+]
+
+
+@pytest.mark.parametrize("kind", ["positional", "keyed", "shared"])
+def test_columns_may_have_the_names_that_the_statements_use(pipeline: Pipeline, kind: str) -> None:
+    fields = [{"name": name, "type": "string"} for name in COLUMNS]
+    key = {} if kind == "positional" else {"primaryKey": COLUMNS[:2]}
+    shared = {"pipeline:sharedKeys": True} if kind == "shared" else {}
+    described(pipeline, {"name": "odd", "path": "odd*.csv", "schema": {"fields": fields, **key}, **shared})
+    header, rows = (
+        ",".join(COLUMNS) + "\n",
+        [",".join([row[0]] * 2 + [row[1]] * 18) + "\n" for row in ("1a", "2b", "2c")],
+    )
+    pipeline.load(1, **{"odd-1": header + rows[0] + rows[1], "odd-2": header + rows[2]})
+    pipeline.write(**{"odd-1": header + rows[2] + rows[1], "odd-2": header + rows[0]})
+    told = foreseen(pipeline, 1)
+    pipeline.load(1)
+    assert told == {name: tuple(pipeline.counts(name).values()) for name in told}
+    forget(pipeline.database, pipeline.queue, ["odd-1.csv", "odd-2.csv"])
+    assert pipeline.rows("SELECT * FROM odd") == []
