@@ -105,7 +105,7 @@ class KeyedTable:
         )  # after it: a row rejected since then was not rejected for one of these keys
         return removed
 
-    def settle(self, tx: Transaction) -> None:
+    def end_forgetting(self, tx: Transaction) -> None:
         """Does what waited for chunks that were forgotten with their source, as `finish` would have done."""
         ledger.drop_texts(tx, self._dataset)
         if not ledger.is_missing(tx, self._dataset):

@@ -126,10 +126,10 @@ class DatasetLoader:
             raise InUseError(f"{named} name its {self.dataset.name}; forget those sources with it, or first")
         return self._table.forget(tx, source_id)
 
-    def settle(self, tx: Transaction) -> None:
-        """Does what waited for chunks of a source that was forgotten."""
+    def end_forgetting(self, tx: Transaction) -> None:
+        """Does what waited for chunks of a source that is forgotten now."""
         if isinstance(self._table, KeyedTable):
-            self._table.settle(tx)
+            self._table.end_forgetting(tx)
 
     def _table_of_kind(
         self, foreign_keys: list[str], own_sql: Path | None
