@@ -474,7 +474,11 @@ class Example:
         assert [row for row in model.kept if row not in named] == [], "kept without a row that refers to it"
 
     def outcome(self) -> dict[str, object]:
-        """What the tables hold, which rows are rejected, and what the counts are."""
+        """What the tables hold, which rows are rejected, and what the counts are where a key belongs to one source.
+
+        Other rows count as unchanged if their chunk is loaded again, for rejected rows that may be good by then.
+        """
+        keyed = {each.name for each in self.datasets if each.key and not each.shared}
         counts = self._pipeline.rows(
             "SELECT source, complete, inserted, updated, unchanged, rejected, deleted FROM load_progress WHERE current"
             " ORDER BY source"
@@ -482,7 +486,7 @@ class Example:
         return {
             **{each.name: Counter(self._table(each)) for each in self.datasets},
             "rejected": sorted((source, number) for source, number, *_ in self._pipeline.rejected()),
-            "counts": [row for row in counts if not self.dataset_of(row[0]).shared],
+            "counts": [row for row in counts if self.dataset_of(row[0]).name in keyed],
         }
 
     def _table(self, dataset: Dataset) -> list[tuple[Values, str | None, int | None]]:
