@@ -220,7 +220,7 @@ COMMENT ON COLUMN sources.encoding IS 'As the user gave it with --encoding; NULL
 COMMENT ON COLUMN loads.encoding IS 'That the file was read in; NULL in loads from before it was recorded.';
 COMMENT ON COLUMN load_chunks.worker IS 'Host name and process id of the worker that committed the chunk; NULL if none had to.';
 COMMENT ON COLUMN load_chunks.seconds IS 'From the begin of the transaction that committed the chunk to its end.';
-COMMENT ON COLUMN loads.keeps_rows IS 'Whether rows stay that the load does not list, because rows of other datasets refer to them.';
+COMMENT ON COLUMN loads.keeps_rows IS 'Whether rows are there that the load does not list: until the last missing chunk of the dataset, or while others refer to them.';
 COMMENT ON COLUMN loads.description_sha256 IS 'Of the description that its rows are checked by; NULL in loads from before it was recorded.';
 
 CREATE TABLE IF NOT EXISTS chunk_texts (
@@ -429,6 +429,8 @@ BEGIN
             INSERT (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256),
             UPDATE (reopened, committed_at, inserted, updated, unchanged, rejected, deleted)
             ON load_chunks TO pipeline_producer;
+        GRANT UPDATE (keeps_rows) ON loads TO pipeline_producer;
+        GRANT SELECT (load_id, number), DELETE ON chunk_texts TO pipeline_producer;
         GRANT SELECT ON installation, current_loads, load_progress TO pipeline_producer;
         GRANT SELECT, UPDATE (keys_freed_at) ON datasets TO pipeline_producer;
         GRANT SELECT, INSERT ON descriptions TO pipeline_producer;

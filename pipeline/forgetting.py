@@ -91,6 +91,7 @@ def _forget(tx: Transaction, name: str, source_id: int, loader: DatasetLoader) -
     except InUseError as error:
         raise InUseError(f"{name} cannot be forgotten: {error}") from error
     ledger.forget(tx, source_id)
+    loader.end_forgetting(tx)
     return Forgotten(name, loader.dataset.name, rows)
 
 

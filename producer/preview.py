@@ -101,6 +101,7 @@ class Preview:
         names = {version.name for version in versions}
         self._loading = {chunk.source for chunk in ledger.missing_chunks(tx)} - names
         self._referred_to = {name for version in versions for name in others_referred_to(version.dataset)}
+        self._keeping = ledger.loads_that_keep_rows(tx).keys()
         self._recorded = recorded_tables(tx)
         self._datasets = {version.dataset.name for version in versions}
         self._loaders = {version.description_sha256: self._loader(version) for version in versions}
@@ -172,8 +173,9 @@ class Preview:
         if version.plan is None:
             chunks = list(chunks_before)
             loaded = {chunk for chunk, rejected in chunks_before.items() if rejected == 0}
-            if version.dataset.primary_key and len(loaded) < len(chunks):
-                loaded = set()  # a row may be rejected for the key of any other
+            may_change = len(loaded) < len(chunks) or version.name in self._keeping
+            if version.dataset.primary_key and may_change:
+                loaded = set()  # a row may be rejected for the key of any other, and rows that were kept may go
         else:
             chunks = list(version.plan.chunks)
             same_form = header == (version.plan.columns, version.plan.delimiter) and (
@@ -192,7 +194,7 @@ class Preview:
                         dataset=version.dataset.name,
                         columns=header[0],
                         delimiter=header[1],
-                        load=0,
+                        load=known.load if known and version.plan is None else 0,
                         number=chunk.number,
                         source_id=known.id if known else 0,
                         first_row=chunk.first_row,

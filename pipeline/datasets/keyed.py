@@ -9,7 +9,7 @@ from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.outcome import Resolved, Stored
 from pipeline.datasets.referrers import not_referred_to
 from pipeline.datasets.rejecting import KeyFields, enter_rejected, rejected_rows
-from pipeline.errors import TransientError
+from pipeline.errors import OutOfOrderError, TransientError
 from pipeline.ledger import ledger
 from pipeline.ledger.ledger import Claim, Counts
 from pipeline.postgres.database import Transaction
@@ -37,7 +37,8 @@ class KeyedTable:
     def store(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
         """Upserts the rows by their keys; rows that another row keeps from their key are rejected.
 
-        Raises TransientError if a row of the same key was removed at this moment.
+        Raises TransientError if a row of the same key was removed at this moment, OutOfOrderError if another source may
+        still displace a row that this chunk would replace.
         """
         self._copy(tx, resolved)
         inserted = int(tx.value(self._queries["insert"], load=claimed.load))
@@ -46,22 +47,30 @@ class KeyedTable:
         if inserted < len(resolved.lines):
             if tx.value(self._queries["meet"], load=claimed.load) != len(resolved.lines):
                 raise TransientError(f"rows of the same keys as in {claimed.source} were removed at this moment")
+            self._check_decided(tx, claimed)
             [(inserted, updated, unchanged)] = tx.rows(self._queries["replace"], load=claimed.load)
             refused = {number: (self._key, _rule(*why)) for number, *why in tx.rows(self._queries["refused"])}
             rejected = [*rejected, *rejected_rows(rows, refused)]
             self._reject_displaced(tx, claimed.source)
+            repeated = self._update_repeated(tx, claimed)
+            updated, unchanged = updated + repeated, unchanged - repeated
         if ledger.may_be_displaced(tx, claimed):
             ledger.keep_text(tx, claimed, rows.content)
         return Stored(inserted, updated, unchanged, deleted=0, rejected=rejected)
 
     def finish(self, tx: Transaction, claimed: Claim) -> int:
-        """If the load is complete with this chunk, removes what it no longer holds; returns how many rows.
+        """With the last missing chunk of the dataset, removes what its sources no longer list.
 
-        Rows that rows of other tables refer to stay, and go with the next run once nothing refers to them.
+        Returns how many rows of this source. Not with the last chunk of each load: whether a row of another source gets
+        a key that goes would depend on the order of chunks. Rows that rows of other tables refer to stay, and go with
+        the next run once nothing refers to them.
         """
-        removed = self._remove_gone(tx, claimed) if ledger.is_last_missing(tx, claimed) else 0
-        ledger.drop_texts(tx, claimed)
-        return removed
+        ledger.drop_texts(tx, self._dataset, claimed)
+        missing = ledger.missing_besides(tx, claimed)
+        if not missing.of_load:
+            has_rows = tx.value(self._queries["has_earlier"], source_id=claimed.source_id, load=claimed.load)
+            ledger.record_kept(tx, claimed, is_kept=bool(has_rows))
+        return 0 if missing.of_dataset else self._remove_gone(tx, claimed.load)
 
     def has_gone(self, tx: Transaction, source_id: int, load: int) -> bool:
         """Whether rows that the current load of a source does not list could be removed."""
@@ -78,9 +87,11 @@ class KeyedTable:
             if verdict in (REPEATS, BELONGS_TO_ANOTHER):
                 refused[number] = (self._key, _rule(verdict, held_by))
         tx.run(self._queries["enter_previewed"], **source)
-        deleted = int(tx.value(self._queries_of_gone(tx)["count_gone"], **source)) if claimed.last_row is None else 0
+        repeated = int(tx.value(self._queries["update_previewed"], **source, load=claimed.load))
+        deleted = int(tx.value(self._queries_of_gone(tx)["enter_gone"], **source)) if claimed.last_row is None else 0
         rejected = [*resolved.rejected, *rejected_rows(rows, refused)]
-        return Stored(verdicts["inserts"], verdicts["updates"], verdicts["changes nothing"], deleted, rejected)
+        updated, unchanged = verdicts["updates"] + repeated, verdicts["changes nothing"] - repeated
+        return Stored(verdicts["inserts"], updated, unchanged, deleted, rejected)
 
     def loaded_rows(self, tx: Transaction, source_id: int) -> int:
         """How many rows of a source the table holds."""
@@ -94,13 +105,19 @@ class KeyedTable:
         )  # after it: a row rejected since then was not rejected for one of these keys
         return removed
 
-    def _remove_gone(self, tx: Transaction, claimed: Claim) -> int:
-        queries = self._queries_of_gone(tx)
-        [(removed, is_kept)] = tx.rows(queries["remove_gone"], source_id=claimed.source_id, load=claimed.load)
-        ledger.record_kept(tx, claimed, is_kept=is_kept)
-        if removed:
+    def end_forgetting(self, tx: Transaction) -> None:
+        """Does what waited for chunks that were forgotten with their source, as `finish` would have done."""
+        ledger.drop_texts(tx, self._dataset)
+        if not ledger.is_missing(tx, self._dataset):
+            self._remove_gone(tx)
+
+    def _remove_gone(self, tx: Transaction, own_load: int | None = None) -> int:
+        """Returns how many rows of the own load's source; those of others count in the last chunks of their loads."""
+        gone = [ledger.Gone(*row) for row in tx.rows(self._queries_of_gone(tx)["remove_gone"], dataset=self._dataset)]
+        ledger.record_gone(tx, gone, own_load)
+        if any(each.removed for each in gone):
             ledger.free_keys(tx, self._dataset)
-        return int(removed)
+        return sum(each.removed for each in gone if each.load == own_load)
 
     def _queries_of_gone(self, tx: Transaction) -> Queries:
         condition = not_referred_to(tx, self._names["table"], "held")
@@ -122,6 +139,20 @@ class KeyedTable:
             counts = Counter(outcomes.values())
             counted_before = Counts(counts["i"], counts["u"], counts["="], rejected=0, deleted=0)
             ledger.reject_committed(tx, claimed, counted_before)
+
+    def _check_decided(self, tx: Transaction, claimed: Claim) -> None:
+        for undecided in tx.rows(self._queries["undecided"]):
+            first = ledger.first_missing(tx, (self._dataset,))
+            if first and (first.load, first.plan.number) < undecided:
+                raise OutOfOrderError(f"{claimed.source} chunk {claimed.number}", first)
+
+    def _update_repeated(self, tx: Transaction, claimed: Claim) -> int:
+        """Returns how many rows of this chunk count as updated, not as unchanged; corrects the counts of others."""
+        counts: dict[int, int] = dict(tx.rows(self._queries["update_repeated"], load=claimed.load))
+        own = counts.pop(claimed.number, 0)
+        for number, count in counts.items():
+            ledger.update_committed(tx, claimed.load, number, count)
+        return own
 
 
 def _rule(verdict: str, source: str) -> str:

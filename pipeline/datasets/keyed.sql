@@ -1,3 +1,5 @@
+-- Names that begin with _ cannot be columns of a dataset, which are in snake_case.
+
 -- name: empty_incoming
 -- Makes place for the rows of one chunk on their way into the table, and for those that meet a row of their key there.
 CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} ON COMMIT DELETE ROWS AS
@@ -61,11 +63,17 @@ JOIN {table} AS held ON {held_has_key}
 ORDER BY {held_key}, incoming.row_number
 FOR NO KEY UPDATE OF held;
 
--- Of rows of this chunk that meet the same row, the first takes its place.
+-- Of rows of this chunk that meet the same row, the first takes its place; it counts as updated if one of them differs.
 UPDATE met
-SET verdict = 'repeats'
+SET verdict = CASE WHEN met.row_number > first_row_number THEN 'repeats' ELSE verdict END,
+    differs = one_differs
 FROM (
-    SELECT held_source_id, held_load_id, held_row_number, min(row_number) AS first_row_number
+    SELECT
+        held_source_id,
+        held_load_id,
+        held_row_number,
+        min(row_number) AS first_row_number,
+        bool_or(differs) AS one_differs
     FROM met
     WHERE verdict IN ('replaces', 'displaces')
     GROUP BY held_source_id, held_load_id, held_row_number
@@ -74,10 +82,50 @@ FROM (
 WHERE met.held_source_id = same.held_source_id
   AND met.held_load_id = same.held_load_id
   AND met.held_row_number = same.held_row_number
-  AND met.row_number > same.first_row_number
   AND met.verdict IN ('replaces', 'displaces');
 
 SELECT count(*) FROM met;
+
+-- name: undecided
+-- Returns the last chunk of an earlier load of the source whose rows this chunk would replace and an earlier chunk may still
+-- displace: load and number. The displacing row must come first, or it would find a row that is there for good.
+SELECT load_id, number
+FROM chunk_texts
+JOIN load_chunks USING (load_id, number)
+WHERE EXISTS (
+    SELECT
+    FROM met
+    WHERE verdict = 'replaces'
+      AND held_outcome = 'i'
+      AND held_load_id = load_id
+      AND held_row_number BETWEEN first_row AND first_row + row_count - 1
+)
+ORDER BY load_id DESC, number DESC
+LIMIT 1;
+
+-- name: update_repeated
+-- Returns how many rows of this load in the table count as updated from now on, by the numbers of their chunks: those that
+-- are as they were before the load, and that a row of this chunk repeats with other values. So a row that has its key
+-- counts as updated if a row of the key differs from what was there, in whichever order they come.
+WITH repeated AS (
+    UPDATE {table} AS held
+    SET outcome = 'u'
+    FROM {incoming} AS incoming
+    JOIN met USING (row_number)
+    WHERE {held_has_key}
+      AND met.verdict = 'repeats'
+      AND met.differs
+      AND held.source_id = incoming.source_id
+      AND held.load_id = %(load)s
+      AND held.outcome = '='
+    RETURNING held.row_number
+)
+SELECT load_chunks.number, count(*)
+FROM repeated
+JOIN load_chunks ON repeated.row_number BETWEEN first_row AND first_row + row_count - 1
+WHERE load_chunks.load_id = %(load)s
+GROUP BY load_chunks.number
+ORDER BY load_chunks.number;
 
 -- name: replace
 -- Puts rows in place of those that they replace or displace, and returns how many rows of the chunk are inserted, updated
@@ -88,15 +136,15 @@ WITH taken AS (
         row_number = incoming.row_number,
         load_id = %(load)s,
         outcome = CASE
-            WHEN verdict = 'displaces' AND held_outcome = 'i' THEN 'i'
-            WHEN differs OR verdict = 'displaces' AND held_outcome = 'u' THEN 'u'
+            WHEN met.verdict = 'displaces' AND met.held_outcome = 'i' THEN 'i'
+            WHEN met.differs OR met.verdict = 'displaces' AND met.held_outcome = 'u' THEN 'u'
             ELSE '='
         END::"char"
         {and_incoming_values}
     FROM {incoming} AS incoming
     JOIN met USING (row_number)
     WHERE {held_has_key}
-      AND verdict IN ('replaces', 'displaces')
+      AND met.verdict IN ('replaces', 'displaces')
     RETURNING held.outcome
 ), outcomes AS (
     SELECT outcome FROM taken
@@ -130,22 +178,41 @@ WHERE verdict = 'displaces'
   AND committed_at IS NOT NULL
 ORDER BY held_load_id, load_chunks.number, held_row_number;
 
+-- name: has_earlier
+-- Returns whether the table holds rows of a source that its current load does not list.
+SELECT EXISTS (SELECT FROM {table} WHERE source_id = %(source_id)s AND load_id < %(load)s);
+
 -- name: remove_gone
--- Returns how many rows of earlier loads of a source were removed, and whether some were kept: those that rows of other
--- tables name.
-WITH gone AS (
+-- Removes the rows that the current loads of the dataset do not list, but for those that rows of other tables name.
+-- Returns each load for which such rows were there: its id, how many were removed, and whether some were kept.
+WITH keeping AS (
+    SELECT current_loads.id, current_loads.source_id
+    FROM current_loads
+    JOIN sources ON sources.id = current_loads.source_id
+    WHERE keeps_rows
+      AND sources.dataset = %(dataset)s
+), before AS (
+    SELECT keeping.id, count(*) AS row_count
+    FROM keeping
+    JOIN {table} AS held ON held.source_id = keeping.source_id AND held.load_id < keeping.id
+    GROUP BY keeping.id
+), gone AS (
     DELETE FROM {table} AS held
-    WHERE source_id = %(source_id)s
-      AND load_id < %(load)s
+    USING keeping
+    WHERE held.source_id = keeping.source_id
+      AND held.load_id < keeping.id
       AND {is_not_referred_to}
-    RETURNING 1
+    RETURNING keeping.id
+), removed AS (
+    SELECT id, count(*) AS row_count FROM gone GROUP BY id
 )
-SELECT
-    (SELECT count(*) FROM gone),
-    (SELECT count(*) FROM {table} WHERE source_id = %(source_id)s AND load_id < %(load)s) > (SELECT count(*) FROM gone);
+SELECT keeping.id, coalesce(removed.row_count, 0), coalesce(before.row_count, 0) > coalesce(removed.row_count, 0)
+FROM keeping
+LEFT JOIN before USING (id)
+LEFT JOIN removed USING (id);
 
 -- name: has_gone
--- Returns whether `remove_gone` would remove a row.
+-- Returns whether `remove_gone` would remove a row of a source.
 SELECT EXISTS (
     SELECT FROM {table} AS held WHERE source_id = %(source_id)s AND load_id < %(load)s AND {is_not_referred_to}
 );
@@ -155,15 +222,15 @@ SELECT EXISTS (
 SELECT
     incoming.row_number,
     CASE
-        WHEN incoming.place > 1 OR previewed.source = %(source)s THEN 'repeats'
-        WHEN previewed.source IS NOT NULL OR held.source_id <> incoming.source_id THEN 'belongs to another'
+        WHEN incoming._place > 1 OR previewed._source = %(source)s THEN 'repeats'
+        WHEN previewed._source IS NOT NULL OR held.source_id <> incoming.source_id THEN 'belongs to another'
         WHEN held.source_id IS NULL THEN 'inserts'
         WHEN ROW({held_values}) IS DISTINCT FROM ROW({incoming_values}) THEN 'updates'
         ELSE 'changes nothing'
     END,
-    coalesce(previewed.source, (SELECT name FROM sources WHERE id = held.source_id), %(source)s)
+    coalesce(previewed._source, (SELECT name FROM sources WHERE id = held.source_id), %(source)s)
 FROM (
-    SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY row_number) AS place FROM {incoming}
+    SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY row_number) AS _place FROM {incoming}
 ) AS incoming
 LEFT JOIN {previewed} AS previewed ON {previewed_has_key}
 LEFT JOIN {table} AS held ON {held_has_key}
@@ -171,22 +238,46 @@ ORDER BY incoming.row_number;
 
 -- name: enter_previewed
 -- Enters the rows of the chunk into those that the run would have loaded, but for those whose key another source holds.
-INSERT INTO {previewed} (source, {columns})
+INSERT INTO {previewed} (_source, {columns})
 SELECT %(source)s, {columns}
 FROM {incoming} AS incoming
 WHERE NOT EXISTS (SELECT FROM {table} AS held WHERE {held_has_key} AND held.source_id <> incoming.source_id)
 ORDER BY row_number
 ON CONFLICT ({key}) DO NOTHING;
 
--- name: count_gone
--- Returns how many rows of the source the run would remove: all that it does not list but those that others name.
-SELECT count(*)
-FROM {table} AS held
-WHERE source_id = %(source_id)s
-  AND NOT EXISTS (
-      SELECT FROM {previewed} AS previewed WHERE {held_is_previewed} AND previewed.source = %(source)s
-  )
-  AND {is_not_referred_to};
+-- name: enter_gone
+-- Enters the rows of the source that the run would remove: all that it does not list but those that others name.
+-- Returns how many.
+WITH entered AS (
+    INSERT INTO {gone} ({columns})
+    SELECT {columns}
+    FROM {table} AS held
+    WHERE source_id = %(source_id)s
+      AND NOT EXISTS (
+          SELECT FROM {previewed} AS previewed WHERE {held_is_previewed} AND previewed._source = %(source)s
+      )
+      AND {is_not_referred_to}
+    RETURNING 1
+)
+SELECT count(*) FROM entered;
+
+-- name: update_previewed
+-- Returns how many rows of the source that would change nothing count as updated from now on; see `update_repeated`.
+WITH repeated AS (
+    UPDATE {previewed} AS previewed
+    SET _is_updated = true
+    FROM {incoming} AS incoming
+    JOIN {table} AS held ON {held_has_key}
+    WHERE {previewed_has_key}
+      AND previewed._source = %(source)s
+      AND _is_updated IS NULL
+      AND held.source_id = incoming.source_id
+      AND held.load_id <> %(load)s
+      AND ROW({held_values}) IS NOT DISTINCT FROM ROW({previewed_values})
+      AND ROW({held_values}) IS DISTINCT FROM ROW({incoming_values})
+    RETURNING 1
+)
+SELECT count(*) FROM repeated;
 
 -- name: loaded_rows
 -- Returns how many rows of a source the table holds.

@@ -8,17 +8,18 @@ from pathlib import Path
 from pipeline.columns.column import column
 from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.keyed import KeyedTable
-from pipeline.datasets.names import previewed_name, statement_names
+from pipeline.datasets.names import statement_names
 from pipeline.datasets.outcome import Resolved, Stored
 from pipeline.datasets.positional import PositionalTable
-from pipeline.datasets.references import KnownKeys
+from pipeline.datasets.references import KnownKeys, Previewed
 from pipeline.datasets.referrers import rows_that_refer
 from pipeline.datasets.rejecting import KeyFields
 from pipeline.datasets.resolving import RowResolver
 from pipeline.datasets.shared import SharedTable
-from pipeline.descriptions.description import Dataset
+from pipeline.descriptions.description import Dataset, others_referred_to
 from pipeline.descriptions.header import field_positions
-from pipeline.errors import InUseError, PipelineError
+from pipeline.errors import InUseError, OutOfOrderError, PipelineError
+from pipeline.ledger import ledger
 from pipeline.ledger.ledger import Claim
 from pipeline.postgres.database import Transaction, quote_identifier
 from pipeline.postgres.queries import Queries
@@ -53,6 +54,8 @@ class DatasetLoader:
             dataset, digest, table=quote_identifier(own.schema, own.table), listings=own.tables[0].quoted
         )
         self._columns = [column(field) for field in dataset.fields]
+        others = sorted(others_referred_to(dataset))
+        self._removable = tuple(name for name in others if not recorded[name].has_shared_keys)
         references = [self._known_keys(number, recorded, previewed) for number in range(len(dataset.references))]
         self._resolver = RowResolver(
             dataset,
@@ -81,12 +84,17 @@ class DatasetLoader:
         )
 
     def store(self, tx: Transaction, claimed: Claim, content: bytes) -> Stored:
-        """Makes the table hold exactly the good rows of the claimed chunk in place of what it held of them."""
+        """Makes the table hold exactly the good rows of the claimed chunk in place of what it held of them.
+
+        Raises OutOfOrderError while rows that it may name can be removed: whether they stay would depend on the order.
+        """
+        if self._removable and (waits_for := ledger.first_missing(tx, self._removable, may_remove=True)):
+            raise OutOfOrderError(f"{claimed.source} chunk {claimed.number}", waits_for)
         rows = self.rows(claimed, content)
         return self._table.store(tx, claimed, self.resolve(tx, claimed, rows), rows)
 
     def finish(self, tx: Transaction, claimed: Claim) -> int:
-        """With the chunk that completes its load: removes what the load no longer holds; returns how many rows."""
+        """With the last missing chunk: removes what is gone from the files; returns how many rows of this source."""
         return self._table.finish(tx, claimed)
 
     def resolve(self, tx: Transaction, claimed: Claim, rows: SourceRows) -> Resolved:
@@ -118,6 +126,11 @@ class DatasetLoader:
             raise InUseError(f"{named} name its {self.dataset.name}; forget those sources with it, or first")
         return self._table.forget(tx, source_id)
 
+    def end_forgetting(self, tx: Transaction) -> None:
+        """Does what waited for chunks of a source that is forgotten now."""
+        if isinstance(self._table, KeyedTable):
+            self._table.end_forgetting(tx)
+
     def _table_of_kind(
         self, foreign_keys: list[str], own_sql: Path | None
     ) -> PositionalTable | KeyedTable | SharedTable:
@@ -144,5 +157,5 @@ class DatasetLoader:
             [self._columns[position].postgresql_type for position in positions],
             quote_identifier(target.schema, target.table),
             [quote_identifier(target.home.columns[key]) for key in reference.keys],
-            quote_identifier(previewed_name(target.table)) if reference.dataset in (previewed or ()) else None,
+            Previewed.of(target.table) if reference.dataset in (previewed or ()) else None,
         )

@@ -37,6 +37,7 @@ def statement_names(dataset: Dataset, digest: str, table: str, listings: str) ->
             "deciding": quoted(f"deciding_{digest[:16]}"),
             "unlisted": quoted(f"unlisted_{digest[:16]}"),
             "previewed": quoted(previewed_name(dataset.table)),
+            "gone": quoted(gone_name(dataset.table)),
             "columns": ", ".join(columns),
             "assignments": ", ".join(f"{name} = excluded.{name}" for name in others),
             "and_excluded_values": "".join(f", {name} = excluded.{name}" for name in others),
@@ -59,3 +60,8 @@ def statement_names(dataset: Dataset, digest: str, table: str, listings: str) ->
 def previewed_name(table: str) -> str:
     """The temporary table of the rows that a run would have loaded by now; at most 63 bytes, as names are."""
     return f"previewed_{table}".encode()[:63].decode(errors="ignore")
+
+
+def gone_name(table: str) -> str:
+    """The temporary table of the rows that a run would have removed by now."""
+    return f"gone_{table}".encode()[:63].decode(errors="ignore")

@@ -20,7 +20,7 @@ ORDER BY countries.id, county
 ON CONFLICT (country_id, name) DO NOTHING;
 
 WITH decided AS (
-    SELECT city, counties.id AS county_id, load_id, is_incoming
+    SELECT city, counties.id AS county_id, load_id, _is_incoming
     FROM {deciding}
     JOIN countries ON countries.name = country
     JOIN counties ON counties.country_id = countries.id AND counties.name = county
@@ -39,7 +39,7 @@ SELECT
 FROM decided
 JOIN written USING (city)
 LEFT JOIN places AS before USING (city)   -- as they were before this statement
-WHERE is_incoming;
+WHERE _is_incoming;
 
 -- name: remove_unlisted
 -- Removes the places that no source lists any more, counties without a place, and countries without a county; returns how

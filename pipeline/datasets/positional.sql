@@ -96,7 +96,7 @@ FULL JOIN (
 
 -- name: enter_previewed
 -- Enters the rows of the chunk into those that the run would have loaded.
-INSERT INTO {previewed} (source, {columns}) SELECT %(source)s, {columns} FROM {incoming};
+INSERT INTO {previewed} (_source, {columns}) SELECT %(source)s, {columns} FROM {incoming};
 
 -- name: loaded_rows
 -- Returns how many rows of a source the table holds.

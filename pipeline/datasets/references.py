@@ -1,18 +1,32 @@
 """References: which rows of other datasets the rows of a chunk name."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.columns.column import NULL
 from pipeline.datasets.checking import Key, keys_in
+from pipeline.datasets.names import gone_name, previewed_name
 from pipeline.descriptions.description import Reference
-from pipeline.postgres.database import ForeignKeyError, Transaction, uncopied
+from pipeline.postgres.database import ForeignKeyError, Transaction, quote_identifier, uncopied
 from pipeline.postgres.queries import Queries
 
 SQL = Path(__file__).with_suffix(".sql")
 KNOWN_KEYS = 100_000  # keys of one reference that are remembered
 LONGEST_KNOWN = 50  # characters of a key that is remembered; memory must not grow with the width of a field
 NEW_ROW = "0"  # in a preview, the id of a row that is not in its table yet
+
+
+@dataclass(frozen=True)
+class Previewed:
+    """Quoted names of the tables of what a run would have done with a table before, in a preview."""
+
+    rows: str  # that it would have loaded
+    gone: str  # that it would have removed
+
+    @classmethod
+    def of(cls, table: str) -> "Previewed":
+        return cls(quote_identifier(previewed_name(table)), quote_identifier(gone_name(table)))
 
 
 class KnownKeys:
@@ -28,27 +42,32 @@ class KnownKeys:
         types: Sequence[str],
         table: str,
         columns: Sequence[str],
-        previewed: str | None = None,
+        previewed: Previewed | None = None,
     ) -> None:
         """`positions` are those of the reference's fields, `types` their PostgreSQL types.
 
-        `table` and `columns` are what the fields refer to; `previewed`, in a preview, is the table of the rows that the
-        same run would load before. All names are quoted.
+        `table` and `columns` are what the fields refer to, quoted; `previewed`, in a preview, is what the same run
+        would do with that table before.
         """
         self.reference = reference
         self.positions = tuple(positions)
         # Key -> what the id column holds; 0 if the reference has none.
         self._targets: dict[Key | None, str] = {NULL: NULL}
-        casts = [f"target.{column} = wanted.k{n}::{types[n]}" for n, column in enumerate(columns)]
-        previewed_rows = f"UNION ALL SELECT {NEW_ROW}, {', '.join(columns)} FROM {previewed}" if previewed else ""
+        wanted = [f"wanted.k{n}::{types[n]}" for n in range(len(columns))]
+        same = " AND ".join(f"gone.{column} = held.{column}" for column in columns)
+        left = f"WHERE NOT EXISTS (SELECT FROM {previewed.gone} AS gone WHERE {same})" if previewed else ""
+        loaded = f"UNION ALL SELECT {NEW_ROW}, {', '.join(columns)} FROM {previewed.rows}" if previewed else ""
         names = {
             "table": table,
             "columns": ", ".join(columns),
             "id": "id" if reference.id_column else NEW_ROW,
             "wanted": ", ".join(f"%(k{n})s::text[]" for n in range(len(columns))),
             "wanted_columns": ", ".join(f"k{n}" for n in range(len(columns))),
-            "is_wanted": " AND ".join(casts),
-            "previewed": previewed_rows,
+            "is_wanted": " AND ".join(f"target.{columns[n]} = {key}" for n, key in enumerate(wanted)),
+            "is_found": " AND ".join(f"target.c{n} = {key}" for n, key in enumerate(wanted)),
+            "found_columns": ", ".join(f"c{n}" for n in range(len(columns))),  # one of its own may be called id
+            "left": left,
+            "loaded": loaded,
         }
         self._queries = Queries(SQL, names)
 

@@ -3,7 +3,7 @@
 CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} ON COMMIT DELETE ROWS AS
     SELECT source_id, row_number, {columns} FROM {listings} WITH NO DATA;
 CREATE TEMPORARY TABLE IF NOT EXISTS {deciding} ON COMMIT DELETE ROWS AS
-    SELECT {columns}, load_id, false AS is_incoming FROM {listings} WITH NO DATA;
+    SELECT {columns}, load_id, false AS _is_incoming FROM {listings} WITH NO DATA;
 DELETE FROM {incoming};   -- a preview compares many chunks in one transaction
 
 -- name: repeats
@@ -17,21 +17,21 @@ WITH repeating AS (
             ELSE ROW({incoming_values}) IS DISTINCT FROM ROW({first_values})
         END AS differs
     FROM (
-        SELECT *, min(row_number) OVER (PARTITION BY {key}) AS first_row_number FROM {incoming}
+        SELECT *, min(row_number) OVER (PARTITION BY {key}) AS _first_row_number FROM {incoming}
     ) AS incoming
-    JOIN {incoming} AS first ON first.row_number = first_row_number
+    JOIN {incoming} AS first ON first.row_number = _first_row_number
     LEFT JOIN {listings} AS listed
         ON {listed_has_key}
         AND listed.source_id = %(source_id)s
         AND listed.load_id = %(load)s
         AND listed.row_number < incoming.row_number
     WHERE listed.load_id IS NOT NULL
-       OR incoming.row_number > first_row_number
+       OR incoming.row_number > _first_row_number
 )
 DELETE FROM {incoming} AS incoming
 USING repeating
 WHERE incoming.row_number = repeating.row_number
-RETURNING incoming.row_number, differs;
+RETURNING incoming.row_number, repeating.differs;
 
 -- name: list
 -- Enters the incoming rows into the listings of their source.
@@ -53,9 +53,9 @@ SELECT pg_advisory_xact_lock(hashtext('pipeline dataset ' || %(dataset)s));
 SELECT pg_advisory_xact_lock(hashtext('pipeline dataset ' || %(dataset)s));
 
 INSERT INTO {deciding}
-SELECT DISTINCT ON ({listing_key}) {listing_columns}, listing.load_id, touched.is_incoming
+SELECT DISTINCT ON ({listing_key}) {listing_columns}, listing.load_id, touched._is_incoming
 FROM (
-    SELECT {key}, true AS is_incoming FROM {incoming}
+    SELECT {key}, true AS _is_incoming FROM {incoming}
     UNION ALL
     SELECT {key}, false
     FROM {listings} AS dropped
@@ -77,15 +77,15 @@ WITH written AS (
         listed_by_load = excluded.listed_by_load
         {and_excluded_values}
     WHERE ROW(held.listed_by_load, {held_values}) IS DISTINCT FROM ROW(excluded.listed_by_load, {excluded_values})
-    RETURNING {key}, xmax = 0 AS is_new   -- xmax is 0 in a row version that replaced none
+    RETURNING {key}, xmax = 0 AS _is_new   -- xmax is 0 in a row version that replaced none
 )
 SELECT
-    count(*) FILTER (WHERE is_new),
-    count(*) FILTER (WHERE NOT is_new AND ROW({before_values}) IS DISTINCT FROM ROW({deciding_values}))
+    count(*) FILTER (WHERE _is_new),
+    count(*) FILTER (WHERE NOT _is_new AND ROW({before_values}) IS DISTINCT FROM ROW({deciding_values}))
 FROM {deciding} AS deciding
 JOIN written USING ({key})
 LEFT JOIN {table} AS before USING ({key})   -- as they were before this statement
-WHERE deciding.is_incoming;
+WHERE deciding._is_incoming;
 
 -- name: loaded_rows
 -- Returns how many keys the current load of a source lists.
@@ -105,7 +105,7 @@ AND NOT EXISTS (SELECT FROM {listings} AS listed WHERE {listed_has_referred_key}
 CREATE TEMPORARY TABLE IF NOT EXISTS {unlisted} ON COMMIT DELETE ROWS AS
     SELECT {key} FROM {listings} WITH NO DATA;
 CREATE TEMPORARY TABLE IF NOT EXISTS {deciding} ON COMMIT DELETE ROWS AS
-    SELECT {columns}, load_id, false AS is_incoming FROM {listings} WITH NO DATA;
+    SELECT {columns}, load_id, false AS _is_incoming FROM {listings} WITH NO DATA;
 DELETE FROM {unlisted};   -- several sources may be forgotten in one transaction
 DELETE FROM {deciding};
 
@@ -135,22 +135,22 @@ SELECT count(*) FROM removed;
 WITH repeating AS (
     SELECT
         incoming.row_number,
-        CASE WHEN previewed.source IS NOT NULL
+        CASE WHEN previewed._source IS NOT NULL
             THEN ROW({incoming_values}) IS DISTINCT FROM ROW({previewed_values})
             ELSE ROW({incoming_values}) IS DISTINCT FROM ROW({first_values})
         END AS differs
     FROM (
-        SELECT *, min(row_number) OVER (PARTITION BY {key}) AS first_row_number FROM {incoming}
+        SELECT *, min(row_number) OVER (PARTITION BY {key}) AS _first_row_number FROM {incoming}
     ) AS incoming
-    JOIN {incoming} AS first ON first.row_number = first_row_number
-    LEFT JOIN {previewed} AS previewed ON {previewed_has_key} AND previewed.source = %(source)s
-    WHERE previewed.source IS NOT NULL
-       OR incoming.row_number > first_row_number
+    JOIN {incoming} AS first ON first.row_number = _first_row_number
+    LEFT JOIN {previewed} AS previewed ON {previewed_has_key} AND previewed._source = %(source)s
+    WHERE previewed._source IS NOT NULL
+       OR incoming.row_number > _first_row_number
 )
 DELETE FROM {incoming} AS incoming
 USING repeating
 WHERE incoming.row_number = repeating.row_number
-RETURNING incoming.row_number, differs;
+RETURNING incoming.row_number, repeating.differs;
 
 -- name: compare
 -- Returns how many of the incoming keys would be new to the table, and of how many it would say something else.
@@ -175,8 +175,8 @@ LEFT JOIN before USING ({key});
 
 -- name: enter_previewed
 -- Enters the incoming rows into those that the run would have loaded; the last source that lists a key decides.
-INSERT INTO {previewed} (source, {columns})
+INSERT INTO {previewed} (_source, {columns})
 SELECT %(source)s, {columns} FROM {incoming}
 ON CONFLICT ({key}) DO UPDATE SET
-    source = excluded.source
+    _source = excluded._source
     {and_excluded_values};

@@ -1,6 +1,6 @@
 """The ledger: what was to be loaded, what is committed, what is missing. The one proof that a load is done."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 from pathlib import Path
@@ -121,6 +121,23 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Missing:
+    """Whether chunks are missing besides one that is claimed."""
+
+    of_load: bool
+    of_dataset: bool
+
+
+@dataclass(frozen=True)
+class Gone:
+    """What became of the rows that a load does not list."""
+
+    load: int
+    removed: int
+    is_kept: bool  # whether some stay
+
+
+@dataclass(frozen=True)
 class LoadProgress:
     """How far a current load is, and what became of its rows."""
 
@@ -228,9 +245,12 @@ def claim(tx: Transaction, load: int, number: int) -> Claim | None:
     return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest) if is_to_load else None
 
 
-def first_missing(tx: Transaction, datasets: tuple[str, ...]) -> MissingChunk | None:
-    """The first chunk of the current loads of these datasets that is not committed yet; None: all are complete."""
-    return next(iter(_missing(tx, datasets=list(datasets), limit=1)), None)
+def first_missing(tx: Transaction, datasets: tuple[str, ...], *, may_remove: bool = False) -> MissingChunk | None:
+    """The first chunk of the current loads of these datasets that is not committed yet; None: all are complete.
+
+    With `may_remove` only chunks of loads with which rows may be removed.
+    """
+    return next(iter(_missing(tx, datasets=list(datasets), limit=1, may_remove=may_remove)), None)
 
 
 def first_missing_before(tx: Transaction, claimed: Claim) -> MissingChunk | None:
@@ -282,9 +302,15 @@ def delete_rejected(tx: Transaction, claimed: Claim) -> None:
     tx.run(SQL["delete_rejected"], source_id=claimed.source_id, **span)
 
 
-def is_last_missing(tx: Transaction, claimed: Claim) -> bool:
-    """Whether the load is complete with this chunk. Other chunks of the load wait for the end of this transaction."""
-    return bool(tx.value(SQL["is_last_missing"], load=claimed.load, number=claimed.number))
+def missing_besides(tx: Transaction, claimed: Claim) -> Missing:
+    """Whether load and dataset are complete with this chunk; to be asked after `drop_texts`."""
+    [row] = tx.rows(SQL["missing_besides"], dataset=claimed.dataset, load=claimed.load, number=claimed.number)
+    return Missing(*row)
+
+
+def is_missing(tx: Transaction, dataset: str) -> bool:
+    """Whether a chunk of a dataset is missing; to be asked after `drop_texts`."""
+    return first_missing(tx, (dataset,)) is not None
 
 
 def may_be_displaced(tx: Transaction, claimed: Claim) -> bool:
@@ -303,14 +329,29 @@ def kept_text(tx: Transaction, load: int, number: int) -> tuple[Claim, bytes]:
     return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest), bytes(content)
 
 
-def drop_texts(tx: Transaction, claimed: Claim) -> None:
-    """Removes the texts that no missing chunk, this one aside, needs any more."""
-    tx.run(SQL["drop_texts"], dataset=claimed.dataset, load=claimed.load, number=claimed.number)
+def drop_texts(tx: Transaction, dataset: str, claimed: Claim | None = None) -> None:
+    """Removes the texts that no missing chunk, this one aside, needs any more.
+
+    Other transactions of the dataset that do so wait for the end of this one.
+    """
+    load, number = (claimed.load, claimed.number) if claimed else (0, 0)
+    tx.run(SQL["drop_texts"], dataset=dataset, load=load, number=number)
 
 
 def record_kept(tx: Transaction, claimed: Claim, *, is_kept: bool) -> None:
     """Records whether rows stay that the load does not list; if so, each run looks whether they may go."""
     tx.run(SQL["record_kept"], load=claimed.load, is_kept=is_kept)
+
+
+def record_gone(tx: Transaction, gone: Sequence[Gone], own_load: int | None) -> None:
+    """Records what became of rows that loads do not list; the chunk in hand counts those of its own load."""
+    tx.run(
+        SQL["record_gone"],
+        loads=[each.load for each in gone],
+        removed=[each.removed for each in gone],
+        kept=[each.is_kept for each in gone],
+        own_load=own_load,
+    )
 
 
 def loads_that_keep_rows(tx: Transaction) -> dict[str, tuple[int, int]]:
@@ -329,6 +370,11 @@ def reject_committed(tx: Transaction, claimed: Claim, counts: Counts) -> None:
     tx.run(SQL["reject_committed"], load=claimed.load, number=claimed.number, **counted)
 
 
+def update_committed(tx: Transaction, load: int, number: int, count: int) -> None:
+    """Counts so many rows of a committed chunk as updated that were counted as unchanged."""
+    tx.run(SQL["update_committed"], load=load, number=number, count=count)
+
+
 def _chunk(load: int, source: str, reopened: int, *plan: Any) -> MissingChunk:
     return MissingChunk(load, source, reopened, ChunkPlan(*plan))
 
@@ -339,6 +385,8 @@ def _missing(
     datasets: list[str] | None = None,
     before: int | None = None,
     limit: int | None = None,
+    *,
+    may_remove: bool = False,
 ) -> list[MissingChunk]:
-    conditions = {"loads": loads, "datasets": datasets, "before": before, "limit": limit}
+    conditions = {"loads": loads, "datasets": datasets, "before": before, "limit": limit, "may_remove": may_remove}
     return list(starmap(_chunk, tx.rows(SQL["missing_chunks"], **conditions)))

@@ -30,7 +30,8 @@ ORDER BY number;
 
 -- name: missing_chunks
 -- Returns the chunks of current loads that are not committed yet, in order; where these are not NULL only those of some
--- loads or datasets, only those before a number in their load, and no more than a limit.
+-- loads or datasets, only those before a number in their load, and no more than a limit. With `may_remove` only those of
+-- loads that may remove rows: their source was loaded before, or they were reopened.
 SELECT
     load_chunks.load_id,
     sources.name,
@@ -49,6 +50,11 @@ WHERE load_chunks.committed_at IS NULL
   AND (%(loads)s::bigint[] IS NULL OR load_chunks.load_id = ANY (%(loads)s))
   AND (%(datasets)s::text[] IS NULL OR sources.dataset = ANY (%(datasets)s))
   AND (%(before)s::integer IS NULL OR load_chunks.number < %(before)s)
+  AND (
+      NOT %(may_remove)s
+      OR reopened > 0
+      OR EXISTS (SELECT FROM loads AS older WHERE older.source_id = loads.source_id AND older.id < loads.id)
+  )
   -- NOT EXISTS rather than a join with current_loads: few chunks are missing, many loads are there.
   AND NOT EXISTS (SELECT FROM loads AS newer WHERE newer.source_id = loads.source_id AND newer.id > loads.id)
 ORDER BY load_chunks.load_id, load_chunks.number
@@ -229,7 +235,7 @@ ON CONFLICT DO NOTHING;
 -- name: drop_texts
 -- Removes the texts of chunks of a dataset that no missing chunk can displace rows of any more, were this chunk committed.
 -- One transaction of a dataset at a time does so and ends; so the last of them finds the others' texts and commits.
-SELECT pg_advisory_xact_lock(hashtext('pipeline texts of ' || %(dataset)s));
+SELECT pg_advisory_xact_lock(hashtext('pipeline end in ' || %(dataset)s));
 
 DELETE FROM chunk_texts
 USING loads
@@ -285,17 +291,48 @@ SET inserted = inserted - %(inserted)s,
 WHERE load_id = %(load)s
   AND number = %(number)s;
 
--- name: is_last_missing
--- Returns whether this chunk is the only one of its load that is not committed. One transaction of a load at a time asks
--- this and ends; so the last of them finds the others committed.
-SELECT pg_advisory_xact_lock(hashtextextended('pipeline load ' || %(load)s, 0));
+-- name: update_committed
+-- Counts rows of a committed chunk as updated that were counted as unchanged.
+UPDATE load_chunks
+SET updated = updated + %(count)s,
+    unchanged = unchanged - %(count)s
+WHERE load_id = %(load)s
+  AND number = %(number)s;
 
-SELECT NOT EXISTS (
-    SELECT FROM load_chunks WHERE load_id = %(load)s AND number <> %(number)s AND committed_at IS NULL
-);
+-- name: missing_besides
+-- Returns whether chunks are missing besides this one: of its load, and of current loads of its dataset.
+SELECT
+    EXISTS (SELECT FROM load_chunks WHERE load_id = %(load)s AND number <> %(number)s AND committed_at IS NULL),
+    EXISTS (
+        SELECT
+        FROM load_chunks
+        JOIN loads ON loads.id = load_chunks.load_id
+        JOIN sources ON sources.id = loads.source_id
+        WHERE load_chunks.committed_at IS NULL
+          AND sources.dataset = %(dataset)s
+          AND (load_chunks.load_id, load_chunks.number) <> (%(load)s, %(number)s)
+          AND NOT EXISTS (SELECT FROM loads AS newer WHERE newer.source_id = loads.source_id AND newer.id > loads.id)
+    );
+
+-- name: record_gone
+-- Records of loads whether rows stay that they do not list, and counts those that were removed in their last chunks.
+UPDATE loads
+SET keeps_rows = is_kept
+FROM unnest(%(loads)s::bigint[], %(kept)s::boolean[]) AS gone (load_id, is_kept)
+WHERE loads.id = gone.load_id
+  AND keeps_rows <> is_kept;
+
+UPDATE load_chunks
+SET deleted = deleted + removed
+FROM unnest(%(loads)s::bigint[], %(removed)s::integer[]) AS gone (load_id, removed)
+JOIN loads ON loads.id = gone.load_id
+WHERE load_chunks.load_id = gone.load_id
+  AND load_chunks.number = loads.chunk_count
+  AND gone.removed > 0
+  AND gone.load_id IS DISTINCT FROM %(own_load)s::bigint;
 
 -- name: record_kept
--- Records whether rows stay that a load does not list, because rows of other datasets refer to them.
+-- Records whether rows are there that a load does not list.
 UPDATE loads SET keeps_rows = %(is_kept)s WHERE id = %(load)s AND keeps_rows <> %(is_kept)s;
 
 -- name: loads_that_keep_rows

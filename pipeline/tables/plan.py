@@ -35,6 +35,11 @@ class Recorded:
         return self.tables[-1].shape == "listings"
 
     @property
+    def has_shared_keys(self) -> bool:
+        """Whether several sources may list a key, and rows are never removed."""
+        return self.tables[0].shape == "listings"
+
+    @property
     def home(self) -> Home:
         columns = {field: column.name for column in self.tables[-1].columns for field in column.fields}
         return Home(self.schema, self.table, columns)

@@ -2,13 +2,13 @@
 
 import json
 from contextlib import suppress
-from itertools import permutations
+from itertools import permutations, product
 
 import pytest
 
 from pipeline.columns.column import column
 from pipeline.descriptions.package import find_package, read_package
-from pipeline.errors import InUseError
+from pipeline.errors import InUseError, OutOfOrderError
 from pipeline.forgetting import forget
 from pipeline.postgres.database import Database
 from pipeline.queue.job import ChunkJob, ChunkText
@@ -17,7 +17,7 @@ from pipeline.tables.plan import Wanted
 from pipeline.tables.registry import make_tables
 from producer.produce import preview
 from producer.sources import find_sources
-from tests.conftest import Pipeline, at_once
+from tests.conftest import Commands, Pipeline, at_once
 from worker.load import ChunkLoader
 
 ITEMS = {
@@ -51,6 +51,25 @@ def chunks(pipeline: Pipeline) -> list[ChunkText]:
     jobs = RqChunkQueue("chunks", connection=pipeline.queue.connection).get_jobs()
     assert all(isinstance(job, ChunkJob) for job in jobs)
     return [chunk for job in jobs for chunk in job.arguments()]
+
+
+def load_chunks(pipeline: Pipeline, order: tuple[int, ...] | None) -> None:
+    """Loads what is on the queue in this order, or as four workers that take it from its end."""
+    waiting = chunks(pipeline)
+    pipeline.queue.connection.flushdb()
+    if order:
+        for position in order:
+            pipeline.loader.load_chunk(*waiting[position])
+        return
+    loaders = [ChunkLoader(Database(pipeline.services.database_url, "tests")) for _ in range(4)]
+
+    def work() -> None:
+        loader = loaders.pop()
+        with suppress(IndexError):
+            while True:
+                loader.load_chunk(*waiting.pop())
+
+    at_once(work, 4)
 
 
 def table(pipeline: Pipeline) -> list[tuple]:
@@ -195,25 +214,16 @@ def test_chunks_that_are_loaded_at_once_leave_no_text(items: Pipeline) -> None:
     rows = [f"{number % 40},x,1\n" for number in range(60)]
     items.write(**{f"items-{n}": HEADER + "".join(rows[::-1] if n == 2 else rows) for n in (1, 2)})
     items.produce(chunk_rows=5)
-    waiting = chunks(items)
-    loaders = [ChunkLoader(Database(items.services.database_url, "tests")) for _ in range(4)]
-
-    def work() -> None:
-        loader = loaders.pop()
-        with suppress(IndexError):
-            while True:
-                loader.load_chunk(*waiting.pop())
-
-    at_once(work, 4)
+    load_chunks(items, None)
     items.check_reconciliation()
     assert [(row[0], row[3]) for row in table(items)] == [(number, "items-1.csv") for number in range(40)]
     assert len(items.rejected()) == 80
     assert items.rows("SELECT * FROM chunk_texts") == []
 
 
-def foreseen(pipeline: Pipeline) -> dict[str, tuple[int, int, int, int, int]]:
+def foreseen(pipeline: Pipeline, chunk_rows: int | None = None) -> dict[str, tuple[int, int, int, int, int]]:
     """Rows that a run would insert, update, leave, reject and delete, by source."""
-    outlooks = preview(find_sources(pipeline.data, ()), pipeline.database, chunk_rows=None).outlooks
+    outlooks = preview(find_sources(pipeline.data, ()), pipeline.database, chunk_rows=chunk_rows).outlooks
     return {
         each.source: (each.inserted, each.updated, each.unchanged, each.rejected, each.deleted) for each in outlooks
     }
@@ -240,3 +250,239 @@ def test_a_preview_deletes_no_row_that_others_refer_to(pipeline: Pipeline) -> No
     assert foreseen(pipeline)["groups.csv"] == (0, 0, 1, 0, 1)
     pipeline.load()
     assert pipeline.counts("groups.csv")["deleted"] == 1
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), None])
+def test_a_key_that_goes_from_its_file_is_for_the_waiting_row_of_the_earliest_load(
+    items: Pipeline, order: tuple[int, ...] | None
+) -> None:
+    """In any order of chunks, and with several workers (None): an old rejected row before that of a new file."""
+    items.load(**{"items-1": HEADER + "1,a,1\n", "items-2": HEADER + "1,b,2\n2,b,2\n"})
+    items.write(**{"items-1": HEADER + "3,c,3\n", "items-3": HEADER + "1,x,1\n4,d,4\n"})
+    items.produce()
+    load_chunks(items, order)
+    items.check_reconciliation()
+    assert [(row[0], row[3]) for row in table(items)] == [(2, "items-2.csv"), (3, "items-1.csv"), (4, "items-3.csv")]
+    assert {row[3] for row in items.rejected()} == {"id '1' is the key of a row of items-1.csv"}
+    assert items.counts("items-1.csv") == {"inserted": 1, "updated": 0, "unchanged": 0, "rejected": 0, "deleted": 1}
+    items.produce()
+    load_chunks(items, order)
+    items.check_reconciliation()
+    assert [row[:2] for row in table(items)] == [(1, "b"), (2, "b"), (3, "c"), (4, "d")]
+    assert [(row[0], row[3]) for row in items.rejected()] == [
+        ("items-3.csv", "id '1' is the key of a row of items-2.csv")
+    ]
+    assert items.rows("SELECT * FROM chunk_texts") == []
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), None])
+def test_the_keys_of_a_forgotten_file_are_for_the_waiting_row_of_the_earliest_load(
+    items: Pipeline, order: tuple[int, ...] | None
+) -> None:
+    items.load(**{"items-1": HEADER + "1,a,1\n", "items-2": HEADER + "1,b,2\n2,b,2\n"})
+    forget(items.database, items.queue, ["items-1.csv"])
+    (items.data / "items-1.csv").unlink()
+    assert [row[:2] for row in table(items)] == [(2, "b")]
+    items.write(**{"items-3": HEADER + "1,x,1\n4,d,4\n"})
+    items.produce()
+    load_chunks(items, order)
+    items.check_reconciliation()
+    assert [row[:2] for row in table(items)] == [(1, "b"), (2, "b"), (4, "d")]
+    assert [(row[0], row[3]) for row in items.rejected()] == [
+        ("items-3.csv", "id '1' is the key of a row of items-2.csv")
+    ]
+    assert items.rows("SELECT * FROM chunk_texts") == []
+
+
+def test_a_forgotten_file_with_missing_chunks_leaves_no_text_of_others(items: Pipeline) -> None:
+    items.write(**{"items-1": HEADER + "1,a,1\n", "items-2": HEADER + "2,b,2\n"})
+    items.produce()
+    items.loader.load_chunk(*chunks(items)[1])
+    assert len(items.rows("SELECT * FROM chunk_texts")) == 1
+    forget(items.database, items.queue, ["items-1.csv"])
+    assert items.rows("SELECT * FROM chunk_texts") == []
+
+
+def test_keys_that_waited_for_a_chunk_of_a_forgotten_file_go_with_it(items: Pipeline) -> None:
+    items.load(**{"items-1": HEADER + "1,a,1\n2,b,2\n", "items-2": HEADER + "3,c,3\n"})
+    items.write(**{"items-1": HEADER + "2,b,2\n", "items-2": HEADER + "4,d,4\n"})
+    items.produce()
+    items.loader.load_chunk(*chunks(items)[0])
+    assert [row[0] for row in table(items)] == [1, 2, 3]
+    forget(items.database, items.queue, ["items-2.csv"])
+    assert [row[0] for row in table(items)] == [2]
+    assert items.counts("items-1.csv")["deleted"] == 1
+    items.check_reconciliation()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("members", [OF_GROUP + "1,a\n2,b\n", OF_GROUP + "1,a\n2,b\n3,a\n"])
+def test_a_preview_foresees_which_keys_go_that_rows_name(
+    pipeline: Pipeline, members: str, order: tuple[int, int]
+) -> None:
+    """Rows of the same run that name them are rejected, in any order; rows of a run before keep them."""
+    described(pipeline, GROUPS, MEMBERS)
+    pipeline.load(groups=NAMES + "a\nb\n", **({"members": OF_GROUP + "1,a\n"} if "3" in members else {}))
+    pipeline.write(groups=NAMES + "b\n", members=members)
+    told = foreseen(pipeline)
+    pipeline.produce()
+    waiting = [chunks(pipeline)[position] for position in order]
+    for chunk in waiting:
+        with suppress(OutOfOrderError):
+            pipeline.loader.load_chunk(*chunk)
+    pipeline.work()
+    pipeline.check_reconciliation()
+    assert told == {name: tuple(pipeline.counts(name).values()) for name in told}
+    names_kept_ones = "3" in members
+    assert told["members.csv"][3] == (0 if names_kept_ones else 1)
+    assert pipeline.rows("SELECT name FROM groups ORDER BY name") == ([("a",)] if names_kept_ones else []) + [("b",)]
+
+
+def test_a_preview_foresees_that_a_row_goes_that_was_kept_for_others(pipeline: Pipeline) -> None:
+    described(pipeline, GROUPS, MEMBERS)
+    pipeline.load(groups=NAMES + "a\nb\n", members=OF_GROUP + "1,a\n")
+    pipeline.load(groups=NAMES + "b\n", members=OF_GROUP + "1,b\n")
+    assert pipeline.rows("SELECT name FROM groups ORDER BY name") == [("a",), ("b",)]
+    pipeline.write(members=OF_GROUP + "1,b\n2,a\n")
+    told = foreseen(pipeline)
+    pipeline.load()
+    assert told["members.csv"] == tuple(pipeline.counts("members.csv").values()) == (0, 0, 1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("chunk_rows", "order"),
+    [(27, order) for order in permutations(range(3))] + [(54, (0, 1)), (54, (1, 0)), (100, (0,))],
+)
+def test_counts_of_repeated_keys_are_the_same_in_any_order(
+    items: Pipeline, chunk_rows: int, order: tuple[int, ...]
+) -> None:
+    """A row that has its key counts as updated if a row of the key says something else than the table."""
+    keys = list(enumerate(product("abc", repeat=3)))  # what the three rows of each key say
+    items.load(items=HEADER + "".join(f"{key},a,1\n" for key, _ in keys))
+    items.write(items=HEADER + "".join(f"{key},{labels[n]},1\n" for n in range(3) for key, labels in keys))
+    told = foreseen(items, chunk_rows)
+    items.produce(chunk_rows)
+    load_chunks(items, order)
+    items.check_reconciliation()
+    assert [row[1] for row in table(items)] == [labels[0] for _, labels in keys]
+    assert told == {"items.csv": (0, 26, 1, 54, 0)}
+    assert tuple(items.counts("items.csv").values()) == told["items.csv"]
+    assert items.rows("SELECT * FROM chunk_texts") == []
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_key_that_an_interrupted_file_may_claim_is_not_settled_by_a_new_version(
+    items: Pipeline, order: tuple[int, int]
+) -> None:
+    """The file that was sealed first has the key, also if the other one has a new version before it is loaded."""
+    items.write(**{"items-1": HEADER + "1,a,1\n", "items-2": HEADER + "1,b,2\n"})
+    items.produce()
+    items.loader.load_chunk(*chunks(items)[1])
+    items.queue.connection.flushdb()
+    items.write(**{"items-2": HEADER + "1,B,2\n2,b,2\n"})
+    items.produce()
+    waiting = [chunks(items)[position] for position in order]
+    while waiting:
+        try:
+            items.loader.load_chunk(*waiting[0])
+            waiting.pop(0)
+        except OutOfOrderError:
+            waiting.reverse()
+    items.check_reconciliation()
+    assert [(row[1], row[3]) for row in table(items)] == [("a", "items-1.csv"), ("b", "items-2.csv")]
+    assert items.rows("SELECT * FROM chunk_texts") == []
+
+
+def test_keys_of_files_that_are_forgotten_as_missing_are_given_to_waiting_rows_in_the_same_run(
+    items: Pipeline, commands: Commands
+) -> None:
+    items.load(**{"items-1": HEADER + "1,a,1\n", "items-2": HEADER + "1,b,2\n"})
+    (items.data / "items-1.csv").unlink()
+    assert commands.run("producer", "--data", str(items.data), "--forget-missing").returncode == 0
+    items.work()
+    assert [(row[1], row[3]) for row in table(items)] == [("b", "items-2.csv")]
+    assert items.rejected() == []
+
+
+ORDERS = {
+    "name": "orders",
+    "path": "orders*.csv",
+    "schema": {
+        "fields": [
+            {"name": "id", "type": "integer"},
+            {"name": "group", "type": "string"},
+            {"name": "member", "type": "integer"},
+        ],
+        "primaryKey": ["id"],
+        "foreignKeys": [
+            {"fields": ["group"], "reference": {"resource": "groups", "fields": ["name"]}},
+            {"fields": ["member"], "reference": {"resource": "members", "fields": ["id"]}},
+        ],
+    },
+}
+
+
+def test_a_key_that_is_called_id_can_be_referred_to(pipeline: Pipeline) -> None:
+    described(pipeline, GROUPS, MEMBERS, ORDERS)
+    pipeline.load(groups=NAMES + "a\n", members=OF_GROUP + "1,a\n", orders="id,group,member\n1,a,1\n2,a,2\n")
+    assert pipeline.rows("SELECT id, member FROM orders") == [(1, 1)]
+    assert reasons(pipeline, "orders.csv") == ["member '2' is not a known id"]
+
+
+NO_GROUP, NO_MEMBER = "group 'a' is not a known name", "member '1' is not a known id"
+
+
+def reasons(pipeline: Pipeline, source: str) -> list[str]:
+    return [row[3] for row in pipeline.rejected() if row[0] == source]
+
+
+def test_the_reasons_of_a_rejected_row_are_those_that_are_left(pipeline: Pipeline) -> None:
+    """Of two references, of a reference and a key, and of the key of a source that another one has taken over."""
+    described(pipeline, GROUPS, MEMBERS, ORDERS)
+    of_order = "id,group,member\n"
+    pipeline.load(**{"orders-1": of_order + "7,,\n", "orders-2": of_order + "7,a,1\n"})
+    assert reasons(pipeline, "orders-2.csv") == [f"{NO_GROUP}; {NO_MEMBER}"]
+    pipeline.load(groups=NAMES + "a\n")
+    assert reasons(pipeline, "orders-2.csv") == [NO_MEMBER]
+    pipeline.load(members=OF_GROUP + "1,a\n")
+    assert reasons(pipeline, "orders-2.csv") == ["id '7' is the key of a row of orders-1.csv"]
+    pipeline.load(**{"orders-0": of_order + "7,,\n", "orders-1": of_order + "8,,\n"})
+    assert reasons(pipeline, "orders-2.csv") == ["id '7' is the key of a row of orders-1.csv"]
+    pipeline.load()
+    assert reasons(pipeline, "orders-0.csv") == ["id '7' is the key of a row of orders-2.csv"]
+    assert reasons(pipeline, "orders-2.csv") == []
+
+
+def test_a_rejected_row_names_the_source_that_has_its_key_now(items: Pipeline) -> None:
+    items.load(**{f"items-{n}": HEADER + f"1,{n},1\n" for n in (1, 2, 3)})
+    assert reasons(items, "items-3.csv") == ["id '1' is the key of a row of items-1.csv"]
+    forget(items.database, items.queue, ["items-1.csv"])
+    (items.data / "items-1.csv").unlink()
+    items.load()
+    assert reasons(items, "items-3.csv") == ["id '1' is the key of a row of items-2.csv"]
+
+
+COLUMNS = [
+    *("id", "source", "place", "verdict", "differs", "is_updated", "is_new", "is_incoming", "number", "position"),
+    *("first_row", "row_count", "held_source_id", "held_load_id", "held_row_number", "held_outcome"),
+    *("first_row_number", "name", "dataset", "deciding"),
+]
+
+
+@pytest.mark.parametrize("kind", ["positional", "keyed", "shared"])
+def test_columns_may_have_the_names_that_the_statements_use(pipeline: Pipeline, kind: str) -> None:
+    fields = [{"name": name, "type": "string"} for name in COLUMNS]
+    key = {} if kind == "positional" else {"primaryKey": COLUMNS[:2]}
+    shared = {"pipeline:sharedKeys": True} if kind == "shared" else {}
+    described(pipeline, {"name": "odd", "path": "odd*.csv", "schema": {"fields": fields, **key}, **shared})
+    header, rows = (
+        ",".join(COLUMNS) + "\n",
+        [",".join([row[0]] * 2 + [row[1]] * 18) + "\n" for row in ("1a", "2b", "2c")],
+    )
+    pipeline.load(1, **{"odd-1": header + rows[0] + rows[1], "odd-2": header + rows[2]})
+    pipeline.write(**{"odd-1": header + rows[2] + rows[1], "odd-2": header + rows[0]})
+    told = foreseen(pipeline, 1)
+    pipeline.load(1)
+    assert told == {name: tuple(pipeline.counts(name).values()) for name in told}
+    forget(pipeline.database, pipeline.queue, ["odd-1.csv", "odd-2.csv"])
+    assert pipeline.rows("SELECT * FROM odd") == []
