@@ -425,7 +425,11 @@ BEGIN
         GRANT SELECT, INSERT ON descriptions TO pipeline_producer;
         GRANT SELECT, DELETE ON people, places_listings, places, counties, countries TO pipeline_producer;
         GRANT SELECT (source_id), DELETE ON rejected_rows TO pipeline_producer;
-        GRANT UPDATE (county_id, listed_by_load) ON places TO pipeline_producer;
+        -- Of what several sources list, the others decide when one is forgotten.
+        GRANT INSERT (name) ON countries TO pipeline_producer;
+        GRANT INSERT (country_id, name) ON counties TO pipeline_producer;
+        GRANT INSERT (city, county_id, listed_by_load), UPDATE (county_id, listed_by_load)
+            ON places TO pipeline_producer;
         EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO pipeline_producer', current_database());
     END IF;
 

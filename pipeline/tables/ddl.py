@@ -51,7 +51,7 @@ def rights(table: Table, roles: Sequence[str]) -> list[str]:
     update = f"UPDATE ({listed(changeable)})"
     privileges = {
         # Decides again what applies when a source is forgotten.
-        "pipeline_producer": f"SELECT, DELETE, {update}" if table.shape == "decided" else "SELECT, DELETE",
+        "pipeline_producer": f"SELECT, INSERT, DELETE, {update}" if table.shape == "decided" else "SELECT, DELETE",
         "pipeline_worker": f"SELECT, INSERT, DELETE, {update}",
         "pipeline_exporter": "SELECT",
     }

@@ -113,7 +113,7 @@ def test_the_producer_and_the_worker_cannot_change_what_a_row_is_known_by() -> N
         'GRANT SELECT ON "public"."shops_listings" TO "pipeline_exporter"',
     ]
     assert ddl.rights(decided, roles[:1]) == [
-        'GRANT SELECT, DELETE, UPDATE ("name", "head_office", "listed_by_load")'
+        'GRANT SELECT, INSERT, DELETE, UPDATE ("name", "head_office", "listed_by_load")'
         ' ON "public"."shops" TO "pipeline_producer"'
     ]
 
