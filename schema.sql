@@ -111,12 +111,14 @@ CREATE TABLE IF NOT EXISTS datasets (
     table_name   text NOT NULL,
     structure    jsonb NOT NULL,
     keys_freed_at timestamptz,
+    own_sql      jsonb,
     CONSTRAINT datasets_pkey PRIMARY KEY (name)
 );
 COMMENT ON TABLE datasets IS 'Datasets that `pipeline schema` has made or adopted the tables of.';
 COMMENT ON COLUMN datasets.name IS 'Of the resource in datapackage.json.';
 COMMENT ON COLUMN datasets.table_name IS 'Its own table, which reports read; structure names all that were made for it.';
 COMMENT ON COLUMN datasets.keys_freed_at IS 'When a key of it last became free: rows that were rejected for it are loaded again.';
+COMMENT ON COLUMN datasets.own_sql IS 'SHA-256 of the SQL of its own that it was made with, and the tables that this made; NULL without any.';
 COMMENT ON COLUMN datasets.structure IS 'What the tables were made from; a new description is compared with it.';
 
 CREATE TABLE IF NOT EXISTS loads (

@@ -15,13 +15,14 @@ from typing import IO
 from exporter import manifest
 from exporter.formula_escape import csv_rows
 from exporter.output import replace, temporary_folder
-from exporter.report import Report, check_sources, unterminated
+from exporter.report import Report, check_sources
 from pipeline.cli.terminal import printable
 from pipeline.errors import PipelineError, QueryError, TransientError
 from pipeline.ledger import ledger
 from pipeline.ledger.ledger import LoadProgress, RejectedKind
 from pipeline.limits import RowLimit
 from pipeline.postgres.database import Database, Transaction
+from pipeline.postgres.sql_text import unterminated
 from pipeline.rejects import check_rejects
 
 CONNECTIONS = 4  # that make reports at the same time

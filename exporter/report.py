@@ -1,7 +1,7 @@
 """A report: a file `NAME.json.sql` or `NAME.csv.sql`, whose query makes `NAME.json` or `NAME.csv`."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,17 +9,11 @@ from pipeline.descriptions.matching import dataset_of
 from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import SettingsError
 from pipeline.postgres.database import Transaction
+from pipeline.postgres.sql_text import statement_starts
 
 REPORTS = Path(__file__).parent / "reports"
 NAME = re.compile(r"[^.].*\.(csv|json)", re.DOTALL)  # hidden files of the output folder are the exporter's own
 STATEMENT_WORDS = frozenset({"select", "with", "values", "table", "("})  # that a SELECT can begin with
-# White space, comments and semicolons, or else a part of SQL in which none of them can begin.
-# https://www.postgresql.org/docs/current/sql-syntax-lexical.html
-TOKEN = re.compile(
-    r"""(?P<blank>\s|--[^\n]*|/\*.*?\*/)|(?P<end>;)"""
-    r"""|[eE]'(?:\\.|[^'\\])*'|'[^']*'|"[^"]*"|(?P<quote>\$\w*\$).*?(?P=quote)|[\w$]+|.""",
-    re.DOTALL,
-)
 
 
 @dataclass(frozen=True)
@@ -69,31 +63,16 @@ def check_sources(tx: Transaction, reports: Iterable[Report]) -> None:
                 )
 
 
-def unterminated(query: str) -> str:
-    """The query without semicolon and comments at its end, so that it can be part of another one."""
-    return query[: max((token.end() for token in _tokens(query) if token.lastgroup != "end"), default=0)]
-
-
-def _tokens(query: str) -> Iterator[re.Match[str]]:
-    """The parts of a query that are neither white space nor comments."""
-    return (token for token in TOKEN.finditer(query) if token.lastgroup != "blank")
-
-
 def _check_statement(path: Path, query: str) -> None:
     """Raises SettingsError unless the query is one SELECT: a second statement would run too, such as a COMMIT."""
-    first = None
-    is_over = False
-    for token in _tokens(query):
-        if token.lastgroup == "end":
-            is_over = True
-        elif is_over and first:
-            line = query.count("\n", 0, token.start()) + 1
-            raise SettingsError(
-                f"report {path.name} line {line}: a second statement begins here; a report is one SELECT, so write"
-                " another report for it"
-            )
-        else:
-            first = first or token[0]
+    starts = list(statement_starts(query))
+    if len(starts) > 1:
+        line = query.count("\n", 0, starts[1].start()) + 1
+        raise SettingsError(
+            f"report {path.name} line {line}: a second statement begins here; a report is one SELECT, so write"
+            " another report for it"
+        )
+    first = starts[0][0] if starts else None
     if first is None or first.lower() not in STATEMENT_WORDS:
         found = f"begins with '{first}'" if first else "holds no query"
         raise SettingsError(f"report {path.name}: a report is one SELECT, and this one {found}; correct the file")

@@ -43,6 +43,7 @@ def cli(context: click.Context) -> None:
 
 @cli.command(epilog=EXAMPLES)
 @settings.data_dir
+@settings.datasets_dir(expose=True)
 @settings.folder(
     "--output", "OUTPUT_DIR", None, "Folder that the reports are written into.  [default: the data folder]"
 )
@@ -70,6 +71,7 @@ def cli(context: click.Context) -> None:
 @settings.logging_options
 def run(
     data: Path,
+    datasets: Path | None,
     output: Path | None,
     workers: int,
     encoding: tuple[str, ...],
@@ -95,6 +97,7 @@ def run(
 
     values = {
         "DATA_DIR": data,
+        "DATASETS_DIR": datasets,
         "OUTPUT_DIR": output or data,
         "ENCODING": " ".join(encoding) or None,
         "CHUNK_ROWS": chunk_rows,
@@ -115,6 +118,7 @@ def run(
 
 @cli.command()
 @click.argument("sources", nargs=-1, required=True, metavar="NAME...")
+@settings.datasets_dir()
 @settings.database_url(required=False)
 @settings.redis_url(required=False)
 @settings.queue_name
@@ -216,6 +220,7 @@ def describe(files: tuple[Path, ...], data: Path, output: Path | None, force: bo
 
 @cli.command()
 @settings.data_dir
+@settings.datasets_dir()
 @settings.setting(
     "--table-schema",
     "TABLE_SCHEMA",

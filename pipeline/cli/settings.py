@@ -11,6 +11,7 @@ import click
 
 from pipeline import __version__, credentials
 from pipeline.cli import logs
+from pipeline.descriptions import own_sql
 from pipeline.errors import SettingsError
 from pipeline.limits import RowLimit
 from pipeline.waiting import START_TIMEOUT, limit_start, limit_waits
@@ -114,6 +115,26 @@ def folder(flag: str, variable: str, default: str | None, text: str) -> Callable
 
 
 data_dir = folder("--data", "DATA_DIR", "data", "Folder of the CSV files.")
+
+
+def _use_datasets_dir(context: click.Context, parameter: click.Parameter, folder: Path | None) -> Path | None:  # noqa: ARG001
+    own_sql.use(folder)
+    return folder
+
+
+def datasets_dir(*, expose: bool = False) -> Callable[[F], F]:
+    """The folder of SQL of datasets' own, which is read before the command runs."""
+    return setting(
+        "--datasets",
+        "DATASETS_DIR",
+        type=click.Path(path_type=Path),
+        callback=_use_datasets_dir,
+        expose_value=expose,
+        metavar="DIR",
+        help="Folder of SQL of datasets' own, NAME.sql; not in the data folder.",
+    )
+
+
 encoding = setting(
     "--encoding",
     "ENCODING",

@@ -98,7 +98,7 @@ def test_the_stages_by_hand_run_as_the_readme_has_them(services: Services, tmp_p
 
 def test_every_setting_of_the_readme_is_a_setting_of_its_commands(services: Services) -> None:
     table = re.findall(r"^\| `(\w+)` \| (?:`(--[\w-]+)`)? *\| ([\w, ]+) \|", README, re.MULTILINE)
-    assert len(table) == 24
+    assert len(table) == 25
     for variable, flag, commands in table:
         names = ["producer", "worker", "exporter", "run"] if commands == "all" else commands.split(", ")
         for name in names:

@@ -98,9 +98,7 @@ def test_a_dataset_whose_keys_are_shared_has_what_each_source_says_and_what_appl
 
 
 def test_of_a_dataset_with_a_table_of_its_own_only_the_listings_are_made() -> None:
-    assert [table.name for table in tables_of(PLACES, "public", {}, column_type, has_own_table=True)] == [
-        "places_listings"
-    ]
+    assert [table.name for table in tables_of(PLACES, "public", {}, column_type)] == ["places_listings"]
 
 
 def test_the_producer_and_the_worker_cannot_change_what_a_row_is_known_by() -> None:
