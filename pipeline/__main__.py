@@ -47,6 +47,7 @@ def cli(context: click.Context) -> None:
 @settings.folder(
     "--output", "OUTPUT_DIR", None, "Folder that the reports are written into.  [default: the data folder]"
 )
+@settings.reports_dir
 @settings.setting(
     "--workers",
     "WORKERS",
@@ -73,6 +74,7 @@ def run(
     data: Path,
     datasets: Path | None,
     output: Path | None,
+    reports: Path | None,
     workers: int,
     encoding: tuple[str, ...],
     chunk_rows: int | None,
@@ -99,6 +101,7 @@ def run(
         "DATA_DIR": data,
         "DATASETS_DIR": datasets,
         "OUTPUT_DIR": output or data,
+        "REPORTS_DIR": reports,
         "ENCODING": " ".join(encoding) or None,
         "CHUNK_ROWS": chunk_rows,
         "QUEUE_LIMIT": queue_limit,

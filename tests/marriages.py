@@ -7,8 +7,8 @@ from pipeline import PROJECT
 
 TEXT = (PROJECT / "docs" / "extending.md").read_text(encoding="utf-8")
 [MARRIAGES] = re.findall(r"```csv\n(.*?)```", TEXT, re.DOTALL)
-[_, PACKAGE] = re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
-SQL = next(block for block in re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL) if "-- name: decide" in block)
+[EXAMPLES, PACKAGE] = re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
+[SQL, REPORT] = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
 HEADER = MARRIAGES.splitlines()[0] + "\n"
 
 

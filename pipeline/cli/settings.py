@@ -135,6 +135,13 @@ def datasets_dir(*, expose: bool = False) -> Callable[[F], F]:
     )
 
 
+reports_dir = setting(
+    "--reports",
+    "REPORTS_DIR",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of reports of your own, NAME.csv.sql or NAME.json.sql.",
+)
 encoding = setting(
     "--encoding",
     "ENCODING",

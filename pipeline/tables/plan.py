@@ -79,7 +79,7 @@ class Wanted:
     own_tables: Mapping[str, Mapping[str, Section]] = field(
         default_factory=dict
     )  # what makes them, by dataset and name
-    # For the tables, but not for those of datasets with SQL of their own, which names tables without a schema.
+    # For the tables, but not for those that schema.sql or SQL of a dataset's own makes where the pipeline's are.
     table_schema: str | None = None  # None: where they are, or else where the pipeline's are
 
 
@@ -114,7 +114,7 @@ class _Planning:
     def _plan_dataset(self, dataset: Dataset) -> None:
         recorded = self._recorded.get(dataset.name) or self._adopted(dataset.name)
         schema = self._wanted.table_schema or (recorded.schema if recorded else self._known.schema)
-        if dataset.sql_sha256:
+        if dataset.sql_sha256 or (dataset.name in MADE_BY_SCHEMA_SQL and dataset in self._wanted.project):
             schema = self._known.schema
         tables = self._tables(dataset, schema)
         if recorded is None:

@@ -319,7 +319,7 @@ def test_places_stay_where_they_are_if_other_tables_go_elsewhere(pipeline: Pipel
     bring_up_to_date(pipeline.database, wanted_tables(pipeline.data, "mine"))
     assert pipeline.rows("SELECT name, table_schema FROM datasets ORDER BY 1") == [
         ("examples", "mine"),
-        ("people", "mine"),
+        ("people", "public"),
         ("places", "public"),
     ]
 
