@@ -118,7 +118,6 @@ COMMENT ON TABLE datasets IS 'Datasets that `pipeline schema` has made or adopte
 COMMENT ON COLUMN datasets.name IS 'Of the resource in datapackage.json.';
 COMMENT ON COLUMN datasets.table_name IS 'Its own table, which reports read; structure names all that were made for it.';
 COMMENT ON COLUMN datasets.keys_freed_at IS 'When a key of it last became free: rows that were rejected for it are loaded again.';
-COMMENT ON COLUMN datasets.own_sql IS 'SHA-256 of the SQL of its own that it was made with, and the tables that this made; NULL without any.';
 COMMENT ON COLUMN datasets.structure IS 'What the tables were made from; a new description is compared with it.';
 
 CREATE TABLE IF NOT EXISTS loads (
@@ -207,6 +206,9 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'loads'::regclass AND attname = 'keeps_rows') THEN
         ALTER TABLE loads ADD COLUMN keeps_rows boolean NOT NULL DEFAULT false;
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'datasets'::regclass AND attname = 'own_sql') THEN
+        ALTER TABLE datasets ADD COLUMN own_sql jsonb;
+    END IF;
     IF to_regclass('load_chunks_missing') IS NULL THEN
         CREATE INDEX load_chunks_missing ON load_chunks (load_id, number) WHERE committed_at IS NULL;
     END IF;
@@ -214,6 +216,7 @@ END
 $$;
 COMMENT ON INDEX load_chunks_missing IS 'Serves the drain and the query missing_chunks: only missing chunks stand in it.';
 COMMENT ON COLUMN sources.encoding IS 'As the user gave it with --encoding; NULL: UTF-8, or UTF-16 if the file begins with its mark.';
+COMMENT ON COLUMN datasets.own_sql IS 'SHA-256 of the SQL of its own, and the tables that this made; NULL without any.';
 COMMENT ON COLUMN loads.encoding IS 'That the file was read in; NULL in loads from before it was recorded.';
 COMMENT ON COLUMN loads.keeps_rows IS 'Whether rows stay that the load does not list, because rows of other datasets refer to them.';
 COMMENT ON COLUMN loads.description_sha256 IS 'Of the description that its rows are checked by; NULL in loads from before it was recorded.';
