@@ -163,6 +163,8 @@ CREATE TABLE IF NOT EXISTS load_chunks (
     unchanged    integer,
     rejected     integer,
     deleted      integer,
+    worker       text,
+    seconds      real,
     CONSTRAINT load_chunks_pkey PRIMARY KEY (load_id, number),
     CONSTRAINT load_chunks_load_id_fkey FOREIGN KEY (load_id) REFERENCES loads (id) ON DELETE CASCADE,
     CONSTRAINT load_chunks_position CHECK (number >= 1 AND first_row >= 1 AND row_count >= 0 AND first_line >= 1),
@@ -209,6 +211,9 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'datasets'::regclass AND attname = 'own_sql') THEN
         ALTER TABLE datasets ADD COLUMN own_sql jsonb;
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'load_chunks'::regclass AND attname = 'seconds') THEN
+        ALTER TABLE load_chunks ADD COLUMN worker text, ADD COLUMN seconds real;
+    END IF;
     IF to_regclass('load_chunks_missing') IS NULL THEN
         CREATE INDEX load_chunks_missing ON load_chunks (load_id, number) WHERE committed_at IS NULL;
     END IF;
@@ -218,6 +223,8 @@ COMMENT ON INDEX load_chunks_missing IS 'Serves the drain and the query missing_
 COMMENT ON COLUMN sources.encoding IS 'As the user gave it with --encoding; NULL: UTF-8, or UTF-16 if the file begins with its mark.';
 COMMENT ON COLUMN datasets.own_sql IS 'SHA-256 of the SQL of its own, and the tables that this made; NULL without any.';
 COMMENT ON COLUMN loads.encoding IS 'That the file was read in; NULL in loads from before it was recorded.';
+COMMENT ON COLUMN load_chunks.worker IS 'Host name and process id of the worker that committed the chunk; NULL if none had to.';
+COMMENT ON COLUMN load_chunks.seconds IS 'From the begin of the transaction that committed the chunk to its end.';
 COMMENT ON COLUMN loads.keeps_rows IS 'Whether rows stay that the load does not list, because rows of other datasets refer to them.';
 COMMENT ON COLUMN loads.description_sha256 IS 'Of the description that its rows are checked by; NULL in loads from before it was recorded.';
 
@@ -444,7 +451,7 @@ BEGIN
         GRANT SELECT, INSERT, DELETE ON chunk_texts TO pipeline_worker;
         GRANT UPDATE (keys_freed_at) ON datasets TO pipeline_worker;
         GRANT UPDATE (keeps_rows) ON loads TO pipeline_worker;
-        GRANT SELECT, UPDATE (committed_at, inserted, updated, unchanged, rejected, deleted)
+        GRANT SELECT, UPDATE (committed_at, inserted, updated, unchanged, rejected, deleted, worker, seconds)
             ON load_chunks TO pipeline_worker;
         GRANT SELECT, INSERT (name) ON countries TO pipeline_worker;
         GRANT SELECT, INSERT (country_id, name) ON counties TO pipeline_worker;

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline import credentials
-from pipeline.cli import command, settings
+from pipeline.cli import command, look, settings
 from pipeline.cli.terminal import echo
 from pipeline.limits import RowLimit
 from pipeline.postgres.database import Database
@@ -20,15 +20,6 @@ Examples:
   pipeline run --data exports --output reports --workers 4
   DATABASE_URL=postgresql://... REDIS_URL=redis://... pipeline run
 """
-
-
-def state_option(function: settings.F) -> settings.F:
-    return settings.folder(
-        "--state",
-        "PIPELINE_STATE",
-        None,
-        "Folder of the embedded servers' state.  [default: .pipeline of the checkout, else the user's]",
-    )(function)
 
 
 @click.group(cls=command.Commands, invoke_without_command=True)
@@ -68,7 +59,7 @@ def cli(context: click.Context) -> None:
 @settings.database_url(required=False)
 @settings.redis_url(required=False)
 @settings.queue_name
-@state_option
+@settings.state
 @settings.logging_options
 def run(
     data: Path,
@@ -125,7 +116,7 @@ def run(
 @settings.database_url(required=False)
 @settings.redis_url(required=False)
 @settings.queue_name
-@state_option
+@settings.state
 @settings.logging_options
 def forget(
     sources: tuple[str, ...], database_url: str | None, redis_url: str | None, queue_name: str, state: Path | None
@@ -144,7 +135,7 @@ def forget(
 
 
 @cli.command()
-@state_option
+@settings.state
 @settings.logging_options
 def reset(state: Path | None) -> None:
     """Forget the embedded state: database, queue and all that was loaded."""
@@ -259,6 +250,10 @@ def schema(data: Path, table_schema: str | None, only_print: bool, database_url:
     names = ", ".join(dataset.name for dataset in wanted.datasets)
     state = "has the tables of schema.sql and of" if changed else "is up to date with schema.sql and"
     logging.getLogger("pipeline").info("%s %s %s", database.address, state, names)
+
+
+cli.add_command(look.status)
+cli.add_command(look.psql)
 
 
 def main() -> None:

@@ -114,6 +114,12 @@ def folder(flag: str, variable: str, default: str | None, text: str) -> Callable
     return setting(flag, variable, default=default, type=click.Path(path_type=Path), metavar="DIR", help=text)
 
 
+state = folder(
+    "--state",
+    "PIPELINE_STATE",
+    None,
+    "Folder of the embedded servers' state.  [default: .pipeline of the checkout, else the user's]",
+)
 data_dir = folder("--data", "DATA_DIR", "data", "Folder of the CSV files.")
 
 

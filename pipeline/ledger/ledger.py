@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.errors import PipelineError, UnknownChunkError
 from pipeline.postgres.database import Transaction, binary
 from pipeline.postgres.queries import Queries
+from pipeline.process_name import process_name
 from pipeline.wording import counted
 
 SQL = Queries(Path(__file__).with_suffix(".sql"))
@@ -253,6 +254,7 @@ def record(tx: Transaction, claimed: Claim, counts: Counts) -> None:
         unchanged=counts.unchanged,
         rejected=counts.rejected,
         deleted=counts.deleted,
+        worker=process_name(),
     )
 
 

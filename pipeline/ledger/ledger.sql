@@ -141,7 +141,9 @@ SET committed_at = now(),
     updated = %(updated)s,
     unchanged = %(unchanged)s,
     rejected = %(rejected)s,
-    deleted = %(deleted)s
+    deleted = %(deleted)s,
+    worker = %(worker)s,
+    seconds = EXTRACT(epoch FROM clock_timestamp() - now())
 WHERE load_id = %(load)s
   AND number = %(number)s;
 

@@ -5,4 +5,6 @@ from pipeline.queue.job import LoadChunk
 from pipeline.queue.rq_queue import RqChunkQueue
 from pipeline.queue.server import is_reachable
 
-__all__ = ["ChunkQueue", "LoadChunk", "QueueState", "RqChunkQueue", "is_reachable"]
+Chunks = RqChunkQueue  # its earlier name, which RQ_QUEUE_CLASS of users may hold
+
+__all__ = ["ChunkQueue", "Chunks", "LoadChunk", "QueueState", "RqChunkQueue", "is_reachable"]

@@ -27,6 +27,7 @@ from pipeline.ledger.ledger import MissingChunk
 from pipeline.queue.job import CHUNK_TIMEOUT, INSTALLATION, RETRIES, LoadChunk, call
 from pipeline.queue.rq_queue import RqChunkQueue
 from pipeline.queue.server import connected, memory_shortage, translating, warn_about_eviction
+from pipeline.queue.view import QueueView, failed_jobs, oldest_enqueued_at, worker_views
 from pipeline.queue.worker import ChunkWorker
 from pipeline.waiting import Seldom
 
@@ -145,6 +146,35 @@ class ChunkQueue:
             producing=producing > 0,
             workers=int(self.connection.exists(*worker_keys)) if worker_keys else 0,
         )
+
+    @translating()
+    def view(self) -> QueueView:
+        """The queue and its workers, for people to look at. Changes nothing; not one moment, unlike `state`."""
+        queue, state = self._chunks, self.state()
+        return QueueView(
+            waiting=self.length(),
+            running=int(self.connection.zcard(queue.started_job_registry.key)),
+            producing=state.producing,
+            oldest_enqueued_at=oldest_enqueued_at(queue),
+            workers=worker_views(queue),
+            failed_jobs=failed_jobs(self.connection, sorted(set(state.failed.values()))),
+            failed_chunks=state.failed,
+            under_way=state.under_way,
+        )
+
+    @property
+    def address(self) -> str:
+        """Host, port and database number of the server, without its password."""
+        options = self.connection.get_connection_kwargs()
+        place = options.get("path") or f"{options.get('host')}:{options.get('port')}"
+        return f"{place}/{options.get('db', 0)}"
+
+    @translating()
+    def server_version(self) -> str:
+        """The version of the server, with its name if that is not Redis."""
+        server: Any = self.connection.info("server")
+        name = server.get("server_name", "redis")
+        return f"{name} {server.get('valkey_version') or server['redis_version']}"
 
     @translating()
     def shortage(self) -> str | None:

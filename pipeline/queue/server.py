@@ -99,7 +99,7 @@ def memory_shortage(connection: "Redis") -> str | None:
 
 
 def is_reachable(url: str) -> bool:
-    """Whether a server at `url` is_reachable now, for its password."""
+    """Whether a server at `url` answers now, for its password."""
     try:
         with Redis.from_url(url, socket_connect_timeout=1, socket_timeout=CONNECT_TIMEOUT, retry=None) as connection:
             return bool(connection.ping())

@@ -1,9 +1,7 @@
 """RQ's worker, made to go on whatever happens and to let others take up quickly what it leaves behind."""
 
 import logging
-import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +19,7 @@ from rq.serializers import JSONSerializer
 from rq.utils import now
 
 from pipeline.errors import BlockedError, RefusedJobError, RequeueError
+from pipeline.process_name import process_name
 from pipeline.queue.job import ChunkJob, LoadChunk
 from pipeline.queue.rq_queue import RqChunkQueue
 
@@ -44,7 +43,7 @@ class ChunkWorker(SimpleWorker):
     def __init__(self, queue: RqChunkQueue, load_chunk: LoadChunk) -> None:
         super().__init__(
             [queue],
-            name=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}",
+            name=f"{process_name()}-{uuid4().hex[:6]}",
             connection=queue.connection,
             serializer=JSONSerializer,
             job_class=ChunkJob,

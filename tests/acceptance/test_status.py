@@ -1,0 +1,97 @@
+"""`pipeline status` and `pipeline psql` as commands."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg2
+
+from tests.acceptance.embedded_runs import names_in, run
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, start_process
+
+
+def test_the_exit_code_tells_the_state(commands: Commands, pipeline: Pipeline) -> None:
+    assert commands.run("pipeline", "status", "--exit-code").returncode == 0
+    pipeline.write(places=PLACES, people=PEOPLE)
+    pipeline.produce()
+    running = commands.run("pipeline", "status", "--exit-code")
+    assert running.returncode == 5
+    assert "no worker is running" in running.stdout
+    assert commands.run("pipeline", "status").returncode == 0
+    pipeline.queue.connection.flushdb()
+    failed = commands.run("pipeline", "status", "--exit-code")
+    assert failed.returncode == 1
+    assert "run the producer again" in failed.stdout
+
+
+def test_json_is_one_object(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    shown = commands.run("pipeline", "status", "--json")
+    assert shown.returncode == 0, shown.stderr
+    assert {load["source"]: load["inserted"] for load in json.loads(shown.stdout)["loads"]} == {
+        "people.csv": 4,
+        "places.csv": 3,
+    }
+
+
+def test_a_watch_ends_with_ctrl_c(commands: Commands) -> None:
+    watch = commands.start("pipeline", "status", "--watch", "--json")
+    assert watch.stdout is not None
+    first, second = watch.stdout.readline(), watch.stdout.readline()
+    assert json.loads(first)["at"] < json.loads(second)["at"]
+    watch.send_signal(signal.SIGINT)
+    _, err = watch.communicate(timeout=30)
+    assert (watch.returncode, err) == (0, "")
+
+
+def test_hostile_names_steer_no_terminal(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES)
+    (pipeline.data / "people-\x1b[31m.csv").write_text(PEOPLE, encoding="utf-8")
+    pipeline.produce()
+    assert "\x1b" not in commands.run("pipeline", "status").stdout
+    assert "\x1b" not in commands.run("pipeline", "status", "--json").stdout
+
+
+def looked(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+    arguments = [sys.executable, "-m", "pipeline", *command]
+    environment = {"PATH": os.environ["PATH"], "PIPELINE_STATE": str(folder / "state")}
+    return subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def test_what_a_run_has_loaded_can_be_looked_at_when_it_has_ended(pipeline: Pipeline, folder: Path) -> None:
+    pipeline.write(places=PLACES, people=PEOPLE)
+    run(pipeline.data, folder / "state")
+    shown = looked(folder, "status")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith("idle: 2 files loaded, 7 rows\n")
+    counted = looked(folder, "psql", "--", "--csv", "--tuples-only", "--command", "SELECT count(*) FROM people")
+    assert (counted.returncode, counted.stdout) == (0, "4\n"), counted.stderr
+    wrong = looked(folder, "psql", "--", "--command", "SELECT nothing")
+    assert wrong.returncode == 1
+    assert names_in(folder) == set()
+
+
+def test_the_url_of_the_embedded_database_is_served_until_ctrl_c(pipeline: Pipeline, folder: Path) -> None:
+    pipeline.write(places=PLACES, people=PEOPLE)
+    run(pipeline.data, folder / "state")
+    command = [sys.executable, "-m", "pipeline", "psql", "--url", "--state", str(folder / "state")]
+    serving = start_process(command, {"PATH": os.environ["PATH"]})
+    assert serving.stdout is not None
+    with psycopg2.connect(serving.stdout.readline().strip()) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM people")
+        assert cursor.fetchone() == (4,)
+    connection.close()
+    serving.send_signal(signal.SIGINT)
+    _, err = serving.communicate(timeout=30)
+    assert (serving.returncode, err) == (0, "the server runs until Ctrl-C\n")
+    assert names_in(folder) == set()
+
+
+def test_without_a_state_there_is_nothing_to_look_at(folder: Path) -> None:
+    for command in ("status", "psql"):
+        ended = looked(folder, command)
+        assert ended.returncode == 2
+        assert "nothing is loaded there" in ended.stderr

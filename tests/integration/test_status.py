@@ -1,0 +1,129 @@
+"""The status: what the ledger and Redis show of loads, workers, the queue, failed chunks and rejected rows."""
+
+import json
+import re
+from dataclasses import fields
+
+import pytest
+
+from pipeline import PROJECT
+from pipeline.status.as_json import to_json
+from pipeline.status.lines import lines
+from pipeline.status.status import (
+    FailedChunk,
+    LoadStatus,
+    QueueStatus,
+    RejectedRule,
+    ServerStatus,
+    Status,
+    TableStatus,
+    WorkerStatus,
+    read,
+)
+from tests.conftest import PEOPLE, PLACES, Pipeline
+
+BAD = PEOPLE + "Ann,Bell,not a date,Ayr\n"
+
+
+def status(pipeline: Pipeline) -> Status:
+    return read(pipeline.database, pipeline.queue, 32)
+
+
+def test_an_empty_database_is_idle(pipeline: Pipeline) -> None:
+    shown = status(pipeline)
+    assert (shown.state, shown.loads, shown.workers, shown.queue.waiting) == ("idle", [], [], 0)
+    assert next(lines(shown)) == "idle: nothing is loaded yet"
+
+
+def test_a_complete_load_shows_what_became_of_its_rows(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=BAD)
+    shown = status(pipeline)
+    [people, places] = shown.loads
+    assert (people.source, people.dataset, people.state) == ("people.csv", "people", "complete")
+    assert (people.rows, people.committed_rows, people.inserted, people.rejected) == (5, 5, 4, 1)
+    assert people.seconds is not None
+    assert people.seconds > 0
+    assert people.rows_per_second == pytest.approx(5 / people.seconds)
+    assert places.rows == len(PLACES.splitlines()) - 1
+    assert shown.state == "idle"
+    [rule] = shown.rejected_rules
+    assert (rule.source, rule.rows, rule.line) == ("people.csv", 1, 6)
+    assert "not a date" in rule.example
+    assert {table.dataset for table in shown.tables} == {"places", "people", "examples"}
+
+
+def test_a_load_under_way_is_running_and_shows_the_queue(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE)
+    pipeline.produce(chunk_rows=2)
+    shown = status(pipeline)
+    assert (shown.state, shown.queue.waiting, shown.queue.limit) == ("running", 2, 32)
+    assert shown.loads[0].state == "loading"
+    assert (shown.loads[0].chunks, shown.loads[0].committed_chunks) == (2, 0)
+    assert shown.queue.oldest_wait_seconds is not None
+    assert 0 <= shown.queue.oldest_wait_seconds < 60
+    pipeline.work()
+    shown = status(pipeline)
+    assert shown.state == "idle"
+    assert shown.rows_per_second > 0
+
+
+def test_an_earlier_version_is_history(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    pipeline.load(people=PEOPLE.replace("Tadhg", "Eve"))
+    shown = status(pipeline)
+    assert [(load.source, load.state) for load in shown.history] == [("people.csv", "superseded")]
+    assert len(shown.loads) == 2
+
+
+def test_a_failed_chunk_is_shown_with_its_error(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE)
+    pipeline.produce(chunk_rows=2)
+    for job in pipeline.queue.connection.keys("rq:job:*"):
+        content = pipeline.queue.connection.hget(job, "data").replace(b"Tadhg", b"Fadhg")
+        pipeline.queue.connection.hset(job, "data", content)
+    pipeline.work()
+    shown = status(pipeline)
+    assert (shown.state, shown.queue.failed) == ("failed", 1)
+    [failed] = shown.failed_chunks
+    assert (failed.source, failed.rows) == ("people.csv", 2)
+    assert failed.error.endswith("the job does not hold the text that the ledger knows")
+    assert failed.attempts >= 1
+    assert failed.failed_at is not None
+    assert any(line.startswith("failed: people.csv chunk ") for line in lines(shown))
+
+
+def test_chunks_that_are_nowhere_are_lost(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE)
+    pipeline.produce(chunk_rows=2)
+    pipeline.queue.connection.flushdb()
+    shown = status(pipeline)
+    assert (shown.state, shown.lost_chunks) == ("failed", 2)
+    assert "2 chunks not on the queue: run the producer again" in next(lines(shown))
+
+
+def test_the_json_has_every_field(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=BAD)
+    shown = status(pipeline)
+    parsed = json.loads(to_json(shown))
+    assert parsed.keys() == {field.name for field in fields(Status)}
+    assert parsed["loads"][0]["source"] == "people.csv"
+    assert parsed["at"].endswith("+00:00")
+
+
+def test_the_worker_that_committed_a_chunk_is_in_the_ledger(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    [(worker, seconds)] = pipeline.rows(
+        "SELECT worker, seconds FROM load_chunks JOIN load_progress USING (load_id) WHERE source = 'people.csv'"
+    )
+    assert worker
+    assert seconds > 0
+
+
+def test_the_documentation_names_every_field_of_the_json() -> None:
+    text = (PROJECT / "docs" / "status.md").read_text(encoding="utf-8")
+    shapes = (Status, LoadStatus, WorkerStatus, QueueStatus, FailedChunk, RejectedRule, TableStatus, ServerStatus)
+    names = {field.name for shape in shapes for field in fields(shape)}
+    assert {name for name in names if not re.search(rf"`{name}(\[\])?`", text)} == set()
