@@ -111,6 +111,8 @@ class SharedTable:
         except ForeignKeyError as error:
             raise ForeignKeyError(f"{section.place()}: {error}") from error
         except QueryError as error:
+            if own_sql.is_of_project:
+                raise PipelineError(str(error)) from error
             raise _broken(section.place(error.position), str(error)) from error
         counts = [value for row in found for value in row]
         if len(found) != 1 or len(counts) != count or not all(isinstance(each, int) and each >= 0 for each in counts):

@@ -47,6 +47,11 @@ class OwnSql:
     statements: Mapping[str, Section]
     tables: Mapping[str, Section]  # by name of the table that they make, in the order of their making
 
+    @property
+    def is_of_project(self) -> bool:
+        """Then an error in it is not the user's to correct in the file."""
+        return self.path.parent == OWN_PACKAGE.parent
+
 
 _installed: dict[str, OwnSql] = {}  # of DATASETS_DIR, by dataset
 
