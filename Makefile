@@ -38,7 +38,7 @@ audit: $(BIN)/pipeline ## look for weaknesses in the code, and for known vulnera
 		-r requirements.txt -r requirements-dev.txt \
 		|| { echo 'audit: not passed: a vulnerability is named above, or what could not be looked up' >&2; exit 1; }
 
-bench: $(BIN)/pipeline ## measure the pipeline beside COPY and other tools (OPTIONS='--people 100000 --rounds 1')
+bench: $(BIN)/pipeline ## measure the pipeline next to COPY and other tools (OPTIONS='--people 100000 --rounds 1')
 	@$(BIN)/python -m bench $(OPTIONS)
 
 bench-peers: $(BIN)/pipeline ## install pgloader, csvkit and dlt for the benchmark

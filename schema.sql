@@ -402,7 +402,9 @@ DO $$
 DECLARE
     stage text;
 BEGIN
-    FOREACH stage IN ARRAY ARRAY['pipeline_producer', 'pipeline_worker', 'pipeline_exporter'] LOOP
+    FOREACH stage IN ARRAY ARRAY[
+        'pipeline_producer', 'pipeline_worker', 'pipeline_exporter', 'pipeline_monitor'
+    ] LOOP
         BEGIN
             EXECUTE format('CREATE ROLE %I', stage);
             IF stage = 'pipeline_worker' THEN
@@ -474,6 +476,13 @@ BEGIN
             ON installation, datasets, countries, counties, places, places_listings, people, rejected_rows,
                 sources, descriptions, loads, load_chunks, current_loads, load_progress
             TO pipeline_exporter;
+    END IF;
+
+    IF to_regrole('pipeline_monitor') IS NOT NULL THEN
+        -- Reads the ledger and the rejected rows, but no rows of datasets.
+        GRANT SELECT
+            ON installation, datasets, sources, loads, load_chunks, current_loads, load_progress, rejected_rows
+            TO pipeline_monitor;
     END IF;
 END
 $$;

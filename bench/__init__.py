@@ -1,1 +1,1 @@
-"""What the pipeline costs, beside the least that PostgreSQL takes for the same rows and beside other tools."""
+"""What the pipeline costs, next to the least that PostgreSQL takes for the same rows and next to other tools."""

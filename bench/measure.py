@@ -24,7 +24,7 @@ LONGEST_REASON = 300  # characters of what a failed command said
 
 
 class FailedError(Exception):
-    """A contestant did not do what it was to do; the message says why."""
+    """A case did not do what it was to do; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Command:
 
 @dataclass
 class Measured:
-    """What one contestant cost, once. CPU in seconds, memory in bytes at its peak (PSS)."""
+    """What one outcome of a case cost, once. CPU in seconds, memory in bytes at its peak (PSS)."""
 
     seconds: float
     cpu: dict[str, float]

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.arena import EMPTY, SQL, Arena, People
+from bench.harness import EMPTY, SQL, Harness, People
 from bench.measure import Command, Measured
 from pipeline import PROJECT
 
@@ -24,18 +24,18 @@ class Peer:
     name: str
     find: Callable[[], Path | None]
     outcome: str
-    measure: Callable[[Arena, People], Measured]
+    measure: Callable[[Harness, People], Measured]
     table: str
 
     def missing(self) -> str | None:
         return None if self.find() else "not installed, `make bench-peers` installs it"
 
-    def run(self, arena: Arena, people: People) -> Iterator[tuple[str, Measured]]:
-        arena.fresh_database(EMPTY)
-        with arena.cursor() as cursor:
+    def run(self, harness: Harness, people: People) -> Iterator[tuple[str, Measured]]:
+        harness.fresh_database(EMPTY)
+        with harness.cursor() as cursor:
             cursor.execute((SQL / "bare.sql").read_text())
-        measured = self.measure(arena, people)
-        yield self.outcome, replace(measured, verified_rows=arena.verify_count(self.table, people))
+        measured = self.measure(harness, people)
+        yield self.outcome, replace(measured, verified_rows=harness.verify_count(self.table, people.count))
 
 
 def in_environment(name: str) -> Path | None:
@@ -48,32 +48,32 @@ def pgloader() -> Path | None:
     return Path(found) if found else None
 
 
-def with_pgloader(arena: Arena, people: People) -> Measured:
-    variables = {"DATABASE_URL": arena.url(), "PEOPLE_CSV": str(people.folder / "people.csv")}
-    line = ["pgloader", "--on-error-stop", "--root-dir", f"{arena.scratch}/pgloader/", SQL / "pgloader.load"]
-    return arena.measure(Command(line, {**arena.client_environment(), **variables}, people.folder))
+def with_pgloader(harness: Harness, people: People) -> Measured:
+    variables = {"DATABASE_URL": harness.url(), "PEOPLE_CSV": str(people.folder / "people.csv")}
+    line = ["pgloader", "--on-error-stop", "--root-dir", f"{harness.scratch}/pgloader/", SQL / "pgloader.load"]
+    return harness.measure(Command(line, {**harness.client_environment(), **variables}, people.folder))
 
 
-def with_csvsql(arena: Arena, people: People) -> Measured:
+def with_csvsql(harness: Harness, people: People) -> Measured:
     """Without inferring types, which the table knows, and with inserts of many rows."""
-    parts = urlsplit(arena.url())
+    parts = urlsplit(harness.url())
     address = f"{parts.hostname}:{parts.port or 5432}"
     options = ["--insert", "--no-create", "--no-inference", "--snifflimit", "0", "--chunk-size", "10000"]
     target = ["--db", f"postgresql+psycopg2://{parts.username}@{address}{parts.path}", "--tables", "people_bare"]
     line = [ENVIRONMENT / "bin/csvsql", *target, *options, people.folder / "people.csv"]
-    return arena.measure(Command(line, arena.client_environment(), people.folder))
+    return harness.measure(Command(line, harness.client_environment(), people.folder))
 
 
-def with_dlt(arena: Arena, people: People) -> Measured:
-    state = arena.scratch / "dlt"
+def with_dlt(harness: Harness, people: People) -> Measured:
+    state = harness.scratch / "dlt"
     shutil.rmtree(state, ignore_errors=True)
     settings = {
-        "DESTINATION__POSTGRES__CREDENTIALS": arena.url(),
+        "DESTINATION__POSTGRES__CREDENTIALS": harness.url(),
         "RUNTIME__DLTHUB_TELEMETRY": "false",
         "DLT_DATA_DIR": str(state),
     }
     line = [ENVIRONMENT / "bin/python", SQL.parent / "dlt_merge.py", people.folder / "people.csv", state]
-    return arena.measure(Command(line, {**arena.client_environment(), **settings}, arena.scratch))
+    return harness.measure(Command(line, {**harness.client_environment(), **settings}, harness.scratch))
 
 
 PEERS = (

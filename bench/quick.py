@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.arena import SCHEMA, Arena, generate
-from bench.contestants import run_pipeline
+from bench.cases import run_pipeline
+from bench.harness import SCHEMA, Harness, generate_people
 from pipeline import PROJECT
 
 PEOPLE = 200_000
@@ -20,12 +20,12 @@ TOLERANCE = 0.25  # by which the ratio may be higher than the stored one
 FILE = "quick.json"
 
 
-def guard(arena: Arena, count: int, rounds: int, folder: Path, *, store: bool) -> int:
+def guard(harness: Harness, count: int, rounds: int, folder: Path, *, store: bool) -> int:
     """Prints the ratio now and the stored one; returns 1 if it is worse by more than the tolerance. Or stores it."""
     path = folder / FILE
     if not store and not path.exists():
         raise SystemExit(f"{path} is missing; --quick --store makes it")
-    now = _ratio(arena, count, rounds)
+    now = _ratio(harness, count, rounds)
     if store:
         path.write_text(json.dumps({"people": count, "ratio": round(now, 3)}) + "\n")
         print(f"{now:.2f} stored in {path}")
@@ -41,14 +41,14 @@ def guard(arena: Arena, count: int, rounds: int, folder: Path, *, store: bool) -
     return 1 if is_worse else 0
 
 
-def _ratio(arena: Arena, count: int, rounds: int) -> float:
-    people = generate(arena.scratch / "data", count)
-    arena.make_templates(people)
+def _ratio(harness: Harness, count: int, rounds: int) -> float:
+    people = generate_people(harness.scratch / "data", count)
+    harness.make_templates(people)
     pipeline, calibration = [], []
     for _ in range(rounds):
         calibration.append(_calibration_cpu())
-        arena.fresh_database(SCHEMA)
-        pipeline.append(run_pipeline(arena, people, WORKERS).total_cpu * 1_000_000 / count)
+        harness.fresh_database(SCHEMA)
+        pipeline.append(run_pipeline(harness, people, WORKERS).total_cpu * 1_000_000 / count)
         print(f"{pipeline[-1]:.2f} s of CPU a million rows, calibration {calibration[-1]:.2f} s", flush=True)
     return min(pipeline) / min(calibration)
 

@@ -1,4 +1,4 @@
-"""results.md and results.json: what each contestant took and used."""
+"""results.md and results.json: what each case took and used."""
 
 import json
 import os
@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.arena import Arena
-from bench.contestants import PIPELINE, QUEUEING
+from bench.cases import PIPELINE, QUEUEING
+from bench.harness import Harness
 from bench.measure import Measured
 from bench.processes import PROC
 
@@ -20,10 +20,11 @@ NOTES = Path(__file__).parent / "notes.md"
 
 @dataclass
 class Outcome:
-    """What one contestant cost in each round."""
+    """What was measured under one name, in each round."""
 
     name: str
-    people: int  # rows
+    rows: int  # of the largest table
+    baseline: str  # name of the outcome that it is compared with
     runs: list[Measured] = field(default_factory=list)
 
     @property
@@ -48,21 +49,21 @@ class Outcome:
         return max(seen) if seen else None
 
 
-def about(arena: Arena, people: int, rounds: int) -> dict[str, Any]:
+def about(harness: Harness, rows: int, rounds: int) -> dict[str, Any]:
     """What was measured where, as it is before the first run."""
     models = [line.partition(":")[2].strip() for line in _lines("cpuinfo") if line.startswith("model name")]
     memory = next(int(line.split()[1]) * 1024 for line in _lines("meminfo") if line.startswith("MemTotal"))
     return {
-        "people": people,
+        "rows": rows,
         "rounds": rounds,
         "cpu": models[0] if models else platform.machine(),
         "cores": os.cpu_count(),
         "memory": memory,
         "kernel": platform.release(),
-        "file system": _file_system(arena.scratch),
+        "file system": _file_system(harness.scratch),
         "Python": platform.python_version(),
-        **arena.versions(),
-        "settings": arena.settings(SETTINGS),
+        **harness.versions(),
+        "settings": harness.settings(SETTINGS),
         "load average before": os.getloadavg(),
     }
 
@@ -82,7 +83,7 @@ def write(
     }
     (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     sections = [
-        f"# {about['people']:,} people, {about['rounds']} {'round' if about['rounds'] == 1 else 'rounds'}",
+        f"# {about['rows']:,} rows, {about['rounds']} {'round' if about['rounds'] == 1 else 'rounds'}",
         _where(about, outcomes),
         _times(outcomes),
         _cpu(outcomes),
@@ -98,9 +99,15 @@ def write(
 
 
 def ratio(outcome: Outcome, outcomes: list[Outcome]) -> float | None:
-    """The seconds as a multiple of what the limit took for as many rows in the same run."""
-    limits = [each for each in outcomes if each.name.startswith("limit") and each.people == outcome.people]
-    return outcome.seconds / limits[0].seconds if limits else None
+    """The seconds as a multiple of what the baseline took in the same run."""
+    baseline = _baseline(outcome, outcomes)
+    return outcome.seconds / baseline.seconds if baseline else None
+
+
+def cpu_ratio(outcome: Outcome, outcomes: list[Outcome]) -> float | None:
+    """As `ratio`, of CPU seconds."""
+    baseline = _baseline(outcome, outcomes)
+    return outcome.total_cpu / baseline.total_cpu if baseline else None
 
 
 def queueing_share(outcomes: list[Outcome]) -> float | None:
@@ -109,13 +116,19 @@ def queueing_share(outcomes: list[Outcome]) -> float | None:
     return totals[QUEUEING] / totals[PIPELINE] if {QUEUEING, PIPELINE} <= totals.keys() else None
 
 
+def _baseline(outcome: Outcome, outcomes: list[Outcome]) -> Outcome | None:
+    return next((each for each in outcomes if each.name == outcome.baseline), None)
+
+
 def _as_json(outcome: Outcome, outcomes: list[Outcome]) -> dict[str, Any]:
     lowest, highest = outcome.spread()
     return {
-        "people": outcome.people,
+        "rows": outcome.rows,
         "seconds": {"median": outcome.seconds, "min": lowest, "max": highest},
-        "rows_per_second": outcome.people / outcome.seconds,
-        "ratio_to_limit": ratio(outcome, outcomes),
+        "rows_per_second": outcome.rows / outcome.seconds,
+        "baseline": outcome.baseline,
+        "ratio_to_baseline": ratio(outcome, outcomes),
+        "cpu_ratio_to_baseline": cpu_ratio(outcome, outcomes),
         "runs": [asdict(run) for run in outcome.runs],
     }
 
@@ -142,11 +155,11 @@ def _times(outcomes: list[Outcome]) -> str:
                 outcome.name,
                 f"{outcome.seconds:.2f}",
                 f"{lowest:.2f}–{highest:.2f}",
-                f"{outcome.people / outcome.seconds:,.0f}",
+                f"{outcome.rows / outcome.seconds:,.0f}",
                 _number(ratio(outcome, outcomes), 2),
             ]
         )
-    return _table(["", "seconds", "min–max", "rows/s", "× limit"], rows)
+    return _table(["", "seconds", "min–max", "rows/s", "× baseline"], rows)
 
 
 def _cpu(outcomes: list[Outcome]) -> str:
@@ -155,11 +168,12 @@ def _cpu(outcomes: list[Outcome]) -> str:
             outcome.name,
             *(_number(outcome.cpu(kind), 2) for kind in KINDS),
             f"{outcome.total_cpu:.2f}",
+            _number(cpu_ratio(outcome, outcomes), 2),
             f"{median(run.other_cpu for run in outcome.runs):.2f}",
         ]
         for outcome in outcomes
     ]
-    return _table(["CPU seconds", *KINDS, "sum", "others on the machine"], rows)
+    return _table(["CPU seconds", *KINDS, "sum", "× baseline", "others on the machine"], rows)
 
 
 def _memory(outcomes: list[Outcome]) -> str:

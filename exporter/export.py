@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import IO
 
 from exporter import manifest
-from exporter.formula_escape import csv_rows
 from exporter.output import replace, temporary_folder
 from exporter.report import Report, check_sources, of_present_datasets
 from pipeline.cli.terminal import printable
+from pipeline.csv_text.formula_escape import csv_rows
 from pipeline.errors import PipelineError, QueryError, TransientError
 from pipeline.ledger import ledger
 from pipeline.ledger.ledger import LoadProgress, RejectedKind

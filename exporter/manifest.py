@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from exporter.report import Report
+from pipeline.csv_text import formula_escape
 from pipeline.postgres import database, sql_text
 from pipeline.postgres.database import Transaction
 
 NAME = ".reports.json"
 HERE = Path(__file__).parent
-OTHERS = (Path(database.__file__), Path(sql_text.__file__))
+OTHERS = (Path(database.__file__), Path(formula_escape.__file__), Path(sql_text.__file__))
 CODE = (*sorted(HERE.glob("*.py")), *sorted(HERE.glob("*.sql")), *OTHERS)  # what turns rows into files
 LONGEST = 1 << 20  # bytes of a manifest
 

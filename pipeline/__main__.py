@@ -233,7 +233,8 @@ def schema(data: Path, table_schema: str | None, only_print: bool, database_url:
     as it is.
 
     If the environment variable STAGE_PASSWORD is set, or else STAGE_PASSWORD_FILE names a file, the roles
-    pipeline_producer, pipeline_worker and pipeline_exporter may log in with the password that it holds.
+    pipeline_producer, pipeline_worker, pipeline_exporter and pipeline_monitor may log in with the password that it
+    holds.
     """
     password = credentials.from_environment("STAGE_PASSWORD")  # without a flag: those stand in lists of processes
     from pipeline.tables import described  # reads what no other command needs

@@ -25,3 +25,13 @@ def duration(seconds: float) -> str:
         return f"{rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def size(number: int) -> str:
+    """Bytes, such as `512 B`, `1.4 MiB` or `3.0 GiB`."""
+    units = ["B", "KiB", "MiB", "GiB", "TiB"]
+    amount = float(number)
+    while amount >= 1024 and len(units) > 1:
+        amount /= 1024
+        units.pop(0)
+    return f"{amount:.0f} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"

@@ -1,4 +1,4 @@
--- The table of the contestants that know nothing of keys: the file's columns, without any rule.
+-- The table of the tools that know nothing of keys: the file's columns, without any rule.
 CREATE TABLE people_bare (
     given_name     text,
     family_name    text,

@@ -6,7 +6,7 @@ import signal
 import sys
 import traceback
 from itertools import pairwise
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -16,8 +16,10 @@ from pipeline.cli.terminal import echo
 from pipeline.errors import PipelineError
 from pipeline.ledger import ledger
 from pipeline.postgres.database import Database, cut_connections
-from pipeline.queue import ChunkQueue
 from pipeline.waiting import at_start, retry_transient
+
+if TYPE_CHECKING:
+    from pipeline.queue import ChunkQueue
 
 FAILED = 1  # exit code
 INTERRUPTED = 130  # exit code
@@ -40,11 +42,12 @@ class Commands(click.Group):
             raise click.UsageError(f"{error.message} Commands: {names}.", ctx) from error
 
 
-def queue_of(database: Database, redis_url: str, name: str) -> ChunkQueue:
+def queue_of(database: Database, redis_url: str, name: str) -> "ChunkQueue":
     """The queue of a database's chunks.
 
     Raises SettingsError if one of the servers cannot be used, DrainTimeoutError if it does not serve in time.
     """
+    from pipeline.queue import ChunkQueue  # reads the modules of Redis and RQ, which few commands need
 
     def installation() -> str:
         with database.transaction() as tx:

@@ -52,7 +52,7 @@ def configure(log_format: str, *, debug: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(handlers=[handler], level=logging.DEBUG if debug else logging.WARNING, force=True)
-    for name in ("pipeline", "producer", "worker", "exporter"):
+    for name in ("pipeline", "producer", "worker", "exporter", "monitor"):
         logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.INFO)
     for name in ("rq.worker", "rq.job", "rq.queue", "rq.registry"):
         logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.CRITICAL)  # the worker says it in a line

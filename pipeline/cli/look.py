@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import click
@@ -20,13 +20,12 @@ from pipeline.cli import command, settings
 from pipeline.cli.run import with_servers
 from pipeline.cli.terminal import echo
 from pipeline.postgres.database import Database
-from pipeline.status.as_json import to_json
-from pipeline.status.lines import lines
-from pipeline.status.status import Status, read
-from pipeline.waiting import retry_transient
+
+if TYPE_CHECKING:
+    from pipeline.status.status import Status
 
 WATCH_INTERVAL = 1.0  # seconds
-EXIT_CODES = {"idle": 0, "failed": 1, "running": 5}  # with --exit-code, by state
+EXIT_CODES = {"idle": 0, "failed": 1, "unreachable": 1, "running": 5}  # with --exit-code, by state
 
 STATUS_EXAMPLES = """\b
 Examples:
@@ -67,10 +66,12 @@ def status(
     state: Path | None,
 ) -> int:
     """Show loads, workers, queue, failed chunks and rejected rows, also while nothing runs."""
+    from pipeline.status.status import StatusReader  # reads the modules of Redis and RQ, which few commands need
+
     with with_servers(_urls(database_url, redis_url), state, must_exist=True) as environment:
         database = Database(environment["DATABASE_URL"], "status", read_only=True)
         queue = command.queue_of(database, environment["REDIS_URL"], queue_name)
-        read_status = partial(retry_transient, partial(read, database, queue, queue_limit))
+        read_status = StatusReader(database, queue, queue_limit).read
         if not is_watched:
             shown = read_status()
             _show(shown, as_json=as_json)
@@ -102,7 +103,10 @@ def _urls(database_url: str | None, redis_url: str | None) -> dict[str, str]:
     return {name: url for name, url in urls.items() if url}
 
 
-def _show(status: Status, *, as_json: bool) -> None:
+def _show(status: "Status", *, as_json: bool) -> None:
+    from pipeline.status.as_json import to_json
+    from pipeline.status.lines import lines
+
     if as_json:
         echo(to_json(status))
     elif sys.stdout.isatty():
@@ -113,7 +117,7 @@ def _show(status: Status, *, as_json: bool) -> None:
         echo(*lines(status))
 
 
-def _watch(read_status: Callable[[], Status], *, as_json: bool) -> NoReturn:
+def _watch(read_status: Callable[[], "Status"], *, as_json: bool) -> NoReturn:
     if sys.stdout.isatty() and not as_json:
         from pipeline.cli.status_screen import watch
 

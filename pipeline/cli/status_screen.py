@@ -9,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.cli.terminal import printable
-from pipeline.status.lines import headline, queue_line, shown_loads
+from pipeline.status.lines import headline, queue_line, server_line, shown_loads
 from pipeline.status.status import LoadStatus, Status
 from pipeline.wording import NAMED_AT_MOST, duration
 
-COLOURS = {"idle": "bold green", "running": "bold cyan", "failed": "bold red"}
+COLOURS = {"idle": "bold green", "running": "bold cyan", "failed": "bold red", "unreachable": "bold red"}
 BAR_WIDTH = 16  # characters
 
 
@@ -42,7 +42,7 @@ def _screen(status: Status) -> Group:
     if status.rejected_rules:
         parts.append(_rejected(status))
     for name, server in (("PostgreSQL", status.postgresql), ("Redis", status.redis)):
-        parts.append(_text(f"{name} {server.version} at {server.address}", "dim"))
+        parts.append(_text(f"{name}: {server_line(server)}", "red" if server.error else "dim"))
     return Group(*parts)
 
 

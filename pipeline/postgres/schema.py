@@ -9,7 +9,8 @@ from pipeline.postgres.database import Database, Transaction
 
 HERE = Path(__file__).parent
 SCHEMA = HERE / "schema.sql"  # in a checkout a link to the file at the top
-ROLES = ("pipeline_producer", "pipeline_worker", "pipeline_exporter")
+TABLE_ROLES = ("pipeline_producer", "pipeline_worker", "pipeline_exporter")  # those that use the tables of datasets
+ROLES = (*TABLE_ROLES, "pipeline_monitor")
 LOCK = "SELECT pg_advisory_xact_lock(hashtext('pipeline schema'))"  # one changes tables at a time; as schema.sql
 
 

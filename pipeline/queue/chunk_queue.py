@@ -16,7 +16,7 @@ import redis
 from redis import Redis
 from rq import Retry
 from rq.defaults import RQ_KEY_PREFIX
-from rq.exceptions import DuplicateJobError, StopRequested
+from rq.exceptions import DuplicateJobError, InvalidJobOperation, StopRequested
 from rq.job import Job
 from rq.results import Result
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
@@ -157,7 +157,9 @@ class ChunkQueue:
             producing=state.producing,
             oldest_enqueued_at=oldest_enqueued_at(queue),
             workers=worker_views(queue),
-            failed_jobs=failed_jobs(self.connection, sorted(set(state.failed.values()))),
+            failed_jobs=failed_jobs(
+                self.connection, {job_id: self.failure(job_id) for job_id in state.failed.values()}
+            ),
             failed_chunks=state.failed,
             under_way=state.under_way,
         )
@@ -196,6 +198,19 @@ class ChunkQueue:
             return reason.decode(errors="replace").strip().splitlines()[-1][:LONGEST_SHOWN]
         except (redis.ResponseError, ValueError, KeyError, IndexError, zlib.error):
             return "no reason recorded"
+
+    @translating()
+    def retry(self, job_ids: Iterable[str]) -> int:
+        """Puts failed jobs back on the queue, with all their retries; returns how many of them there were."""
+        registry, retried = self._chunks.failed_job_registry, 0
+        for job_id in set(job_ids) & set(self.state().failed.values()):
+            job = self._chunks.fetch_job(job_id)
+            if job is not None:
+                job.retries_left = RETRIES
+                with suppress(InvalidJobOperation):  # somebody else did so just now
+                    registry.requeue(job)
+                    retried += 1
+        return retried
 
     def discard(self, chunks: Iterable[MissingChunk]) -> None:
         """Removes the jobs of chunks that the ledger does not have any more, with their rows, wherever they are.

@@ -40,6 +40,7 @@ class FailedJob:
     """A job in the FailedJobRegistry."""
 
     id: str
+    error: str
     attempts: int
     failed_at: datetime | None
 
@@ -91,13 +92,14 @@ def _jobs_in_hand(queue: RqChunkQueue) -> dict[str, str]:
     return {fields.get("worker_name", ""): fields.get("description", "") for fields in described}
 
 
-def failed_jobs(connection: "Redis", job_ids: Sequence[str]) -> dict[str, FailedJob]:
-    """The failed jobs with these ids."""
-    keys = [Job.key_for(job_id) for job_id in job_ids]
-    entries = _fields(connection, keys, ("retries_left", "ended_at"))
+def failed_jobs(connection: "Redis", errors: Mapping[str, str]) -> dict[str, FailedJob]:
+    """The failed jobs with these ids, of which the errors are known."""
+    entries = _fields(connection, list(map(Job.key_for, errors)), ("retries_left", "ended_at"))
     return {
-        job_id: FailedJob(job_id, RETRIES + 1 - _number(fields.get("retries_left")), _time(fields.get("ended_at")))
-        for job_id, fields in zip(job_ids, entries, strict=True)
+        job_id: FailedJob(
+            job_id, errors[job_id], RETRIES + 1 - _number(fields.get("retries_left")), _time(fields.get("ended_at"))
+        )
+        for job_id, fields in zip(errors, entries, strict=True)
     }
 
 

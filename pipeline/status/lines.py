@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline.status.status import LoadStatus, Status
+from pipeline.status.status import LoadStatus, ServerStatus, Status
 from pipeline.wording import NAMED_AT_MOST, counted, duration
 
 
@@ -28,13 +28,15 @@ def lines(status: Status) -> Iterator[str]:
     if (more := len(status.rejected_rules) - NAMED_AT_MOST) > 0:
         yield f"rejected: {more:,} more rules of files; --json lists them"
     for name, server in (("PostgreSQL", status.postgresql), ("Redis", status.redis)):
-        yield f"{name}: {server.version} at {server.address}"
+        yield f"{name}: {server_line(server)}"
 
 
 def headline(status: Status) -> str:
     """Such as: running: 40,000 of 120,000 rows, 80,000 rows/s, 1 s left."""
     rows = sum(load.rows for load in status.loads)
     done = sum(load.committed_rows for load in status.loads)
+    if status.state == "unreachable":
+        return f"unreachable: {' and '.join(filter(None, (status.postgresql.error, status.redis.error)))}"
     if not status.loads:
         return f"{status.state}: nothing is loaded yet"
     if status.state == "idle":
@@ -75,6 +77,8 @@ def load_line(load: LoadStatus) -> str:
 def queue_line(status: Status) -> str:
     """Such as: 12 of 32 waiting, 4 running, 0 failed; the oldest waits for 3 s; a producer is queueing."""
     queue = status.queue
+    if queue is None:
+        return "not known"
     parts = [f"{queue.waiting} of {queue.limit} waiting, {queue.running} running, {queue.failed} failed"]
     if queue.oldest_wait_seconds is not None:
         parts.append(f"the oldest waits for {duration(queue.oldest_wait_seconds)}")
@@ -83,3 +87,8 @@ def queue_line(status: Status) -> str:
     if not status.workers:
         parts.append("no worker is running")
     return "; ".join(parts)
+
+
+def server_line(server: ServerStatus) -> str:
+    """Such as: 18.6 at 127.0.0.1:5432/postgres."""
+    return server.error or f"{server.version} at {server.address}"

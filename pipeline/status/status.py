@@ -1,18 +1,20 @@
 """The state of the pipeline at one moment, from the ledger and from Redis."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline.errors import TransientError
 from pipeline.ledger import ledger
 from pipeline.ledger.ledger import MissingChunk
-from pipeline.postgres.database import Database, Row
+from pipeline.postgres.database import Database, Row, Transaction
 from pipeline.postgres.queries import Queries
 from pipeline.queue import ChunkQueue
 from pipeline.queue.view import QueueView
 
 RATE_WINDOW = 10.0  # seconds of commits that the current rate is taken from
+HISTORY_SHOWN = 100  # superseded loads, the newest
 RULES_SHOWN = 100  # of sources and rules with rejected rows, the commonest
 
 RECENT_ROWS = -1  # column of the query `loads`
@@ -108,11 +110,12 @@ class TableStatus:
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """A server that answered."""
+    """A server, and whether it answered."""
 
     address: str
-    version: str
-    bytes: int | None  # of the database; None for Redis
+    error: str | None  # why it did not answer
+    version: str | None = None
+    bytes: int | None = None  # of the database; None for Redis
 
 
 @dataclass(frozen=True)
@@ -120,13 +123,13 @@ class Status:
     """Everything that is shown."""
 
     at: datetime
-    state: str  # idle, running or failed
+    state: str  # idle, running, failed or unreachable
     rows_per_second: float  # of all workers, over the last seconds
     seconds_left: float | None
     loads: Sequence[LoadStatus]  # current ones, newest first
     history: Sequence[LoadStatus]  # superseded ones, newest first
     workers: Sequence[WorkerStatus]
-    queue: QueueStatus
+    queue: QueueStatus | None  # None: Redis does not answer
     failed_chunks: Sequence[FailedChunk]
     lost_chunks: int  # missing, but neither queued nor being loaded nor failed: the producer has to run again
     rejected_rules: Sequence[RejectedRule]  # the commonest first
@@ -135,45 +138,107 @@ class Status:
     redis: ServerStatus
 
 
-def read(database: Database, queue: ChunkQueue, queue_limit: int) -> Status:
-    """Raises TransientError or PipelineError if a server does not answer."""
-    view = queue.view()
-    redis = ServerStatus(queue.address, queue.server_version(), None)
-    with database.transaction(snapshot=True) as tx:
-        now = tx.value("SELECT clock_timestamp()")
-        rows = tx.rows(SQL["loads"], window=RATE_WINDOW)
-        rules = [RejectedRule(*row) for row in tx.rows(SQL["rejected_rules"], limit=RULES_SHOWN)]
-        tables = [TableStatus(*row) for row in tx.rows(SQL["tables"])]
-        committed = {worker: (chunks, count) for worker, chunks, count in tx.rows(SQL["workers"])}
-        missing = ledger.missing_chunks(tx)
-        postgresql = ServerStatus(database.address, *tx.rows(SQL["server"])[0])
-    rate = sum(row[RECENT_ROWS] for row in rows) / RATE_WINDOW
-    loads = _loads(rows, rate)
-    failed = _failed_chunks(queue, view, missing)
-    lost = _lost_chunks(queue, view, missing)
-    return Status(
+class StatusReader:
+    """Reads the status again and again; what the ledger has not changed since is not read twice."""
+
+    def __init__(self, database: Database, queue: ChunkQueue, queue_limit: int) -> None:
+        self._database = database
+        self._queue = queue
+        self._queue_limit = queue_limit
+        self._recorded: _Recorded | None = None
+
+    def read(self) -> Status:
+        """What both servers show; one that does not answer is named, and what it would show is empty."""
+        view, redis = _read_queue(self._queue)  # first: a chunk that it shows nowhere is committed since, or lost
+        processes = tuple(worker.process for worker in view.workers) if view else ()
+        recorded, postgresql = self._read_ledger(processes)
+        rate = recorded.recent_rows / RATE_WINDOW
+        loads = _loads(recorded.loads, rate)
+        failed = _failed_chunks(view, recorded.missing) if view else []
+        lost = _lost_chunks(self._queue, view, recorded.missing) if view else 0
+        if postgresql.error or redis.error:
+            state = "unreachable"
+        elif failed or lost:
+            state = "failed"
+        else:
+            state = "running" if recorded.missing or (view and view.producing) else "idle"
+        return Status(
+            at=recorded.at,
+            state=state,
+            rows_per_second=rate,
+            seconds_left=max((load.seconds_left for load in loads if load.seconds_left is not None), default=None),
+            loads=[load for load in loads if load.state != "superseded"],
+            history=[load for load in loads if load.state == "superseded"],
+            workers=_workers(view, recorded.committed) if view else [],
+            queue=_queue(view, recorded.at, self._queue_limit) if view else None,
+            failed_chunks=failed,
+            lost_chunks=lost,
+            rejected_rules=recorded.rules,
+            tables=recorded.tables,
+            postgresql=postgresql,
+            redis=redis,
+        )
+
+    def _read_ledger(self, processes: tuple[str, ...]) -> tuple["_Recorded", ServerStatus]:
+        try:
+            with self._database.transaction(snapshot=True) as tx:
+                self._recorded = _recorded(tx, processes, self._recorded)
+                return self._recorded, ServerStatus(self._database.address, None, *tx.rows(SQL["server"])[0])
+        except TransientError as error:
+            return _Recorded(datetime.now(UTC)), ServerStatus(self._database.address, str(error))
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """What the ledger holds at one moment."""
+
+    at: datetime
+    snapshot: str = ""  # which transactions were committed then
+    processes: tuple[str, ...] = ()  # that `committed` was asked for
+    loads: Sequence[Row] = ()
+    rules: Sequence[RejectedRule] = ()
+    tables: Sequence[TableStatus] = ()
+    committed: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # worker -> chunks and rows
+    missing: Sequence[MissingChunk] = ()
+
+    @property
+    def recent_rows(self) -> int:
+        return sum(row[RECENT_ROWS] for row in self.loads)
+
+
+def _recorded(tx: Transaction, processes: tuple[str, ...], before: _Recorded | None) -> _Recorded:
+    """What the ledger holds now: what it held before, if nothing was committed since and the rate is 0."""
+    [(now, snapshot)] = tx.rows("SELECT clock_timestamp(), pg_current_snapshot()::text")
+    if before and (before.snapshot, before.processes) == (snapshot, processes) and not before.recent_rows:
+        return replace(before, at=now)
+    return _Recorded(
         at=now,
-        state="failed" if failed or lost else "running" if missing or view.producing else "idle",
-        rows_per_second=rate,
-        seconds_left=max((load.seconds_left for load in loads if load.seconds_left is not None), default=None),
-        loads=[load for load in loads if load.state != "superseded"],
-        history=[load for load in loads if load.state == "superseded"],
-        workers=_workers(view, committed),
-        queue=QueueStatus(
-            waiting=view.waiting,
-            limit=queue_limit,
-            running=view.running,
-            failed=len(view.failed_jobs),
-            producing=view.producing,
-            oldest_wait_seconds=(now - view.oldest_enqueued_at).total_seconds() if view.oldest_enqueued_at else None,
-        ),
-        failed_chunks=failed,
-        lost_chunks=lost,
-        rejected_rules=rules,
-        tables=tables,
-        postgresql=postgresql,
-        redis=redis,
+        snapshot=snapshot,
+        processes=processes,
+        loads=tx.rows(SQL["loads"], window=RATE_WINDOW, history=HISTORY_SHOWN),
+        rules=[RejectedRule(*row) for row in tx.rows(SQL["rejected_rules"], limit=RULES_SHOWN)],
+        tables=[TableStatus(*row) for row in tx.rows(SQL["tables"])],
+        committed=_committed(tx, processes),
+        missing=ledger.missing_chunks(tx),
     )
+
+
+def _committed(tx: Transaction, processes: Sequence[str]) -> dict[str, tuple[int, int]]:
+    found = tx.rows(SQL["workers"], workers=list(processes)) if processes else []
+    return {worker: (chunks, rows) for worker, chunks, rows in found}
+
+
+def _read_queue(queue: ChunkQueue) -> tuple[QueueView | None, ServerStatus]:
+    try:
+        return queue.view(), ServerStatus(queue.address, None, queue.server_version())
+    except TransientError as error:
+        return None, ServerStatus(queue.address, str(error))
+
+
+def _queue(view: QueueView, now: datetime, limit: int) -> QueueStatus:
+    oldest = view.oldest_enqueued_at
+    wait = (now - oldest).total_seconds() if oldest else None
+    return QueueStatus(view.waiting, limit, view.running, len(view.failed_jobs), view.producing, wait)
 
 
 def _loads(rows: Sequence[Row], rate: float) -> list[LoadStatus]:
@@ -199,7 +264,7 @@ def _workers(view: QueueView, committed: Mapping[str, tuple[int, int]]) -> list[
     return workers
 
 
-def _failed_chunks(queue: ChunkQueue, view: QueueView, missing: Sequence[MissingChunk]) -> list[FailedChunk]:
+def _failed_chunks(view: QueueView, missing: Sequence[MissingChunk]) -> list[FailedChunk]:
     failed = []
     for chunk in missing:
         if (job := view.failed_jobs.get(view.failed_chunks.get(chunk.key, ""))) is not None:
@@ -210,7 +275,7 @@ def _failed_chunks(queue: ChunkQueue, view: QueueView, missing: Sequence[Missing
                     chunk.plan.number,
                     chunk.plan.first_row,
                     chunk.plan.row_count,
-                    queue.failure(job.id),
+                    job.error,
                     job.attempts,
                     job.failed_at,
                 )
@@ -223,5 +288,8 @@ def _lost_chunks(queue: ChunkQueue, view: QueueView, missing: Sequence[MissingCh
     lost = {chunk.key for chunk in missing} - view.under_way - view.failed_chunks.keys()
     if not lost or view.producing:
         return 0
-    state = queue.state()
+    try:
+        state = queue.state()
+    except TransientError:
+        return 0
     return 0 if state.producing else len(lost - state.under_way - state.failed.keys())

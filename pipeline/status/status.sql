@@ -1,39 +1,18 @@
 -- What the ledger shows of loads, workers and rejected rows. Reads only.
 
 -- name: loads
--- Returns every load, newest first: its identity, state and counts, seconds and rows per second, and the rows committed
--- within the last %(window)s seconds. Speed counts neither chunks that were carried over nor those reopened later.
-SELECT
-    loads.id,
-    sources.name,
-    sources.dataset,
-    left(loads.sha256, 12),
-    CASE
-        WHEN NOT is_current THEN 'superseded'
-        WHEN chunks.committed = loads.chunk_count THEN 'complete'
-        ELSE 'loading'
-    END,
-    loads.row_count,
-    chunks.committed_rows,
-    chunks.inserted,
-    chunks.updated,
-    chunks.unchanged,
-    chunks.rejected,
-    chunks.deleted,
-    loads.chunk_count,
-    chunks.committed,
-    loads.sealed_at,
-    chunks.last_commit,
-    loading.seconds,
-    chunks.loaded_rows / nullif(loading.seconds, 0),
-    chunks.recent_rows
-FROM loads
-JOIN sources ON sources.id = loads.source_id
-CROSS JOIN LATERAL (
-    SELECT NOT EXISTS (SELECT FROM loads AS newer WHERE newer.source_id = loads.source_id AND newer.id > loads.id)
-) AS newest (is_current)
-CROSS JOIN LATERAL (
+-- Returns the current load of each source and the newest %(history)s earlier ones, newest first: identity, state and counts,
+-- seconds and rows per second, and the rows committed within the last %(window)s seconds. Speed counts neither chunks that
+-- were carried over nor those reopened later.
+WITH current AS (
+    SELECT max(id) AS id FROM loads GROUP BY source_id
+), shown AS (
+    SELECT id, true AS is_current FROM current
+    UNION ALL
+    (SELECT id, false FROM loads WHERE id NOT IN (SELECT id FROM current) ORDER BY id DESC LIMIT %(history)s)
+), chunks AS (
     SELECT
+        load_id,
         count(committed_at)::integer AS committed,
         coalesce(sum(load_chunks.row_count) FILTER (WHERE committed_at IS NOT NULL), 0)::bigint AS committed_rows,
         coalesce(sum(inserted), 0)::bigint AS inserted,
@@ -41,27 +20,53 @@ CROSS JOIN LATERAL (
         coalesce(sum(unchanged), 0)::bigint AS unchanged,
         coalesce(sum(rejected), 0)::bigint AS rejected,
         coalesce(sum(deleted), 0)::bigint AS deleted,
-        max(committed_at + coalesce(seconds, 0) * interval '1 s') AS last_commit,
+        max(ended_at) AS last_commit,
         coalesce(sum(load_chunks.row_count) FILTER (WHERE is_first_time), 0)::bigint AS loaded_rows,
-        max(committed_at + coalesce(seconds, 0) * interval '1 s') FILTER (WHERE is_first_time) AS loaded_until,
+        EXTRACT(epoch FROM max(ended_at) FILTER (WHERE is_first_time) - min(sealed_at))::float8 AS seconds,
         coalesce(
-            sum(load_chunks.row_count) FILTER (WHERE committed_at > now() - %(window)s * interval '1 s' AND seconds > 0), 0
+            sum(load_chunks.row_count) FILTER (WHERE ended_at > now() - %(window)s * interval '1 s' AND seconds > 0), 0
         )::bigint AS recent_rows
     FROM load_chunks
-    CROSS JOIN LATERAL (SELECT committed_at > loads.sealed_at AND reopened = 0) AS first_time (is_first_time)
-    WHERE load_id = loads.id
-) AS chunks
-CROSS JOIN LATERAL (
-    SELECT EXTRACT(epoch FROM chunks.loaded_until - loads.sealed_at)::float8
-) AS loading (seconds)
+    JOIN loads ON loads.id = load_id
+    CROSS JOIN LATERAL (
+        SELECT committed_at + coalesce(seconds, 0) * interval '1 s', committed_at > sealed_at AND reopened = 0
+    ) AS derived (ended_at, is_first_time)
+    WHERE load_id IN (SELECT id FROM shown)
+    GROUP BY load_id
+)
+SELECT
+    loads.id,
+    sources.name,
+    sources.dataset,
+    left(loads.sha256, 12),
+    CASE WHEN NOT is_current THEN 'superseded' WHEN committed = chunk_count THEN 'complete' ELSE 'loading' END,
+    row_count,
+    committed_rows,
+    inserted,
+    updated,
+    unchanged,
+    rejected,
+    deleted,
+    chunk_count,
+    committed,
+    sealed_at,
+    last_commit,
+    seconds,
+    loaded_rows / nullif(seconds, 0),
+    recent_rows
+FROM shown
+JOIN loads USING (id)
+JOIN sources ON sources.id = source_id
+JOIN chunks ON load_id = loads.id
 ORDER BY loads.id DESC;
 
 -- name: workers
--- Returns what workers have committed of the current loads: worker, chunks, rows.
+-- Returns what some workers have committed of the current loads: worker, chunks, rows.
 SELECT worker, count(*)::integer, sum(load_chunks.row_count)::bigint
 FROM load_chunks
-JOIN current_loads ON current_loads.id = load_id
-WHERE worker IS NOT NULL AND committed_at IS NOT NULL
+WHERE worker = ANY (%(workers)s)
+  AND committed_at IS NOT NULL
+  AND load_id IN (SELECT max(id) FROM loads GROUP BY source_id)
 GROUP BY worker;
 
 -- name: rejected_rules

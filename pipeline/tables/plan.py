@@ -9,7 +9,7 @@ from pipeline.descriptions.description import Dataset
 from pipeline.descriptions.own_sql import Section
 from pipeline.errors import SettingsError
 from pipeline.postgres.database import quote_identifier, quote_literal
-from pipeline.postgres.schema import ROLES
+from pipeline.postgres.schema import TABLE_ROLES
 from pipeline.tables import ddl
 from pipeline.tables.evolution import Change, Refusal, changes, with_retired
 from pipeline.tables.table import OwnTable, Table
@@ -52,7 +52,7 @@ class Known:
     recorded: Mapping[str, Recorded] = field(default_factory=dict)
     relations: frozenset[tuple[str, str]] = frozenset()  # schema and name of tables, views and indexes
     schemas: frozenset[str] = frozenset()
-    roles: tuple[str, ...] = ROLES  # of stages, that there are
+    roles: tuple[str, ...] = TABLE_ROLES  # of stages, that there are
     without_rights: frozenset[tuple[str, str]] = frozenset()  # tables that one of those roles cannot read
 
 

@@ -8,7 +8,7 @@ from pipeline.descriptions.own_sql import Section
 from pipeline.errors import QueryError, SettingsError
 from pipeline.postgres.database import Database, Transaction
 from pipeline.postgres.queries import Queries
-from pipeline.postgres.schema import LOCK, ROLES
+from pipeline.postgres.schema import LOCK, TABLE_ROLES
 from pipeline.tables.evolution import Refusal, changes
 from pipeline.tables.plan import Known, Recorded, Wanted, plan
 from pipeline.tables.table import OwnTable, Table
@@ -138,7 +138,7 @@ def _is_there(tx: Transaction, table: Table | OwnTable) -> bool:
 
 
 def _known(tx: Transaction) -> Known:
-    schema, roles = tx.value("SELECT current_schema()"), list(ROLES)
+    schema, roles = tx.value("SELECT current_schema()"), list(TABLE_ROLES)
     if not tx.value("SELECT to_regclass('datasets') IS NOT NULL"):  # schema.sql is yet to be applied
         return Known(schema=schema, relations=frozenset(tx.rows(QUERIES["relations"])))
     return Known(

@@ -12,16 +12,18 @@ from psycopg2.errors import InsufficientPrivilege
 
 from exporter.export import export
 from exporter.report import find_reports
+from monitor.rejected import Search, find
 from pipeline.embedded.servers import Servers
 from pipeline.errors import SettingsError
 from pipeline.forgetting import forget_rows
 from pipeline.postgres.database import Database, Transaction
 from pipeline.postgres.schema import SCHEMA, apply_schema
+from pipeline.status.status import StatusReader
 from tests.conftest import PEOPLE, PLACES, Pipeline, at_once, named
 from worker.load import ChunkLoader
 
 PASSWORD = "of-the-tests"
-STAGES = ("producer", "worker", "exporter")
+STAGES = ("producer", "worker", "exporter", "monitor")
 TABLES = (
     "installation",
     "countries",
@@ -131,6 +133,17 @@ NOT_THE_STAGES = {
         "UPDATE people SET given_name = given_name",
         "UPDATE rejected_rows SET reason = reason",
     ],
+    "monitor": [
+        *OF_THE_OWNER,
+        "CREATE TEMPORARY TABLE notes (note text)",
+        *(f"DELETE FROM {table}" for table in TABLES),
+        "SELECT given_name FROM people",
+        "SELECT city FROM places",
+        "SELECT content FROM chunk_texts",
+        "SELECT content FROM descriptions",
+        "UPDATE load_chunks SET committed_at = NULL",
+        "UPDATE rejected_rows SET reason = reason",
+    ],
 }
 
 
@@ -221,6 +234,10 @@ def test_every_stage_can_do_its_work_as_a_member_of_its_role_alone(
     exported = export(exporter, find_reports(tmp_path, tmp_path), tmp_path)
     assert exported is not None
     assert (tmp_path / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
+
+    monitor = Database(url_of("monitor"), "tests", read_only=True)
+    assert StatusReader(monitor, pipeline.queue, 32).read().state == "idle"
+    assert find(monitor, Search()) == ([], 0)
 
     with stages.database.transaction() as tx:
         assert [each.rows for each in forget_rows(tx, {"people.csv"})[0]] == [4]
@@ -372,4 +389,4 @@ def test_the_schema_can_be_applied_to_several_databases_at_once(
     for url in urls:
         with Database(url, "tests").transaction() as tx:
             granted = "SELECT count(DISTINCT grantee) FROM information_schema.role_table_grants WHERE grantee ~"
-            assert tx.value(f"{granted} '^other_'") == 3
+            assert tx.value(f"{granted} '^other_'") == len(STAGES)

@@ -2,11 +2,12 @@
 
 import json
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
 from pipeline import PROJECT
+from pipeline.postgres.database import Database
 from pipeline.status.as_json import to_json
 from pipeline.status.lines import lines
 from pipeline.status.status import (
@@ -16,9 +17,9 @@ from pipeline.status.status import (
     RejectedRule,
     ServerStatus,
     Status,
+    StatusReader,
     TableStatus,
     WorkerStatus,
-    read,
 )
 from tests.conftest import PEOPLE, PLACES, Pipeline
 
@@ -26,7 +27,7 @@ BAD = PEOPLE + "Ann,Bell,not a date,Ayr\n"
 
 
 def status(pipeline: Pipeline) -> Status:
-    return read(pipeline.database, pipeline.queue, 32)
+    return StatusReader(pipeline.database, pipeline.queue, 32).read()
 
 
 def test_an_empty_database_is_idle(pipeline: Pipeline) -> None:
@@ -127,3 +128,44 @@ def test_the_documentation_names_every_field_of_the_json() -> None:
     shapes = (Status, LoadStatus, WorkerStatus, QueueStatus, FailedChunk, RejectedRule, TableStatus, ServerStatus)
     names = {field.name for shape in shapes for field in fields(shape)}
     assert {name for name in names if not re.search(rf"`{name}(\[\])?`", text)} == set()
+
+
+def test_a_failed_chunk_can_be_retried(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE)
+    pipeline.produce()
+    with pipeline.database.transaction() as tx:
+        tx.run("ALTER TABLE people ADD CONSTRAINT none CHECK (given_name = 'none') NOT VALID")
+    pipeline.work()
+    [failed] = status(pipeline).failed_chunks
+    assert pipeline.queue.retry(["another", failed.job]) == 1
+    with pipeline.database.transaction() as tx:
+        tx.run("ALTER TABLE people DROP CONSTRAINT none")
+    assert pipeline.queue.retry([failed.job]) == 0
+    pipeline.work()
+    assert status(pipeline).state == "idle"
+    pipeline.check_reconciliation()
+
+
+def test_a_server_that_does_not_answer_is_named(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES)
+    gone = Database("postgresql://tests@127.0.0.1:1/none", "tests")
+    shown = StatusReader(gone, pipeline.queue, 32).read()
+    assert (shown.state, shown.loads, shown.queue is None) == ("unreachable", [], False)
+    assert shown.postgresql.error
+    assert shown.redis.error is None
+    assert next(lines(shown)).startswith("unreachable: ")
+
+
+def test_a_reader_sees_what_changes_between_two_looks(pipeline: Pipeline) -> None:
+    reader = StatusReader(pipeline.database, pipeline.queue, 32)
+    assert reader.read().loads == []
+    pipeline.load(places=PLACES)
+    assert [load.source for load in reader.read().loads] == ["places.csv"]
+    pipeline.rows("UPDATE load_chunks SET committed_at = committed_at - interval '1 h' RETURNING true")
+    before = reader.read()
+    after = reader.read()
+    assert replace(after, at=before.at) == before
+    pipeline.write(people=PEOPLE)
+    pipeline.produce()
+    assert reader.read().state == "running"

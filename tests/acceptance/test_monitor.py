@@ -1,0 +1,156 @@
+"""The monitor as a process: what it shows, whom it lets in, and what it refuses."""
+
+import base64
+import csv
+import io
+import json
+import re
+import signal
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.client import HTTPMessage
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from pipeline import PROJECT
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
+
+LISTENS = re.compile(r"http://127\.0\.0\.1:(\d+)")
+HOSTILE = "<script>alert(1)</script>,Ok,not a date,Ayr\n"
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: HTTPMessage
+    text: str
+
+
+@dataclass
+class Page:
+    port: str
+
+    def get(self, path: str, headers: dict[str, str] | None = None, form: str | None = None) -> Answer:
+        """What the monitor answers; a redirect is followed."""
+        body = None if form is None else form.encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, headers or {})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return Answer(answer.status, answer.headers, answer.read().decode())
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, error.headers, error.read().decode())
+
+
+@pytest.fixture
+def monitor(commands: Commands) -> Iterator[Callable[..., Page]]:
+    started = []
+
+    def start(**environment: str) -> Page:
+        process = commands.start("monitor", "--port", "0", **environment)
+        started.append(process)
+        assert process.stderr is not None
+        found = LISTENS.search(process.stderr.readline())
+        assert found, process.stderr.read()
+        return Page(found[1])
+
+    yield start
+    for process in started:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+        process.communicate()
+
+
+def test_the_page_shows_loads_and_rejected_rows(monitor: Callable[..., Page], pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE + HOSTILE)
+    page = monitor()
+    shown = page.get("/")
+    assert shown.status == 200
+    assert "people.csv" in shown.text
+    assert "idle: 2 files loaded, 8 rows" in shown.text
+    assert "default-src 'none'" in shown.headers["Content-Security-Policy"]
+    found = page.get("/rejected?text=ALERT")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in found.text
+    assert "<script>alert" not in found.text
+    assert "1 row." in found.text
+    assert "0 rows." in page.get("/rejected?text=nothing%00").text
+
+
+def test_rejected_rows_can_be_downloaded(monitor: Callable[..., Page], pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE + HOSTILE + "=1+1,Formula,not a date,Ayr\n")
+    rows = list(csv.reader(io.StringIO(monitor().get("/rejected.csv?source=people.csv").text)))
+    assert rows[0] == ["source", "row_number", "line", "reason", "raw"]
+    assert [row[1] for row in rows[1:]] == ["5", "6"]
+    assert rows[2][4].startswith("'=1+1")
+    assert len(list(csv.reader(io.StringIO(monitor().get("/rejected.csv?source=other.csv").text)))) == 1
+
+
+def test_json_and_metrics_tell_the_same(monitor: Callable[..., Page], pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE + HOSTILE)
+    page = monitor()
+    status = json.loads(page.get("/api/status").text)
+    values = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(page.get("/metrics").text)
+        for sample in family.samples
+    }
+    for load in status["loads"]:
+        for outcome in ("inserted", "updated", "unchanged", "rejected", "deleted"):
+            key = ("pipeline_rows", ("outcome", outcome), ("source", load["source"]))
+            assert values[key] == load[outcome]
+    assert values[("pipeline_server_up", ("server", "redis"))] == 1
+    assert values[("pipeline_workers",)] == 0
+
+
+def test_a_failed_chunk_is_retried_by_its_button(monitor: Callable[..., Page], pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE)
+    pipeline.produce()
+    with pipeline.database.transaction() as tx:
+        tx.run("ALTER TABLE people ADD CONSTRAINT none CHECK (given_name = 'none') NOT VALID")
+    pipeline.work()
+    page = monitor()
+    found = re.search(r'name="job" value="([^"]+)"', page.get("/").text)
+    assert found
+    form = f"job={found[1]}"
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://elsewhere"}):
+        assert page.get("/retry", headers, form).status == 403
+    assert page.get("/retry").status == 405
+    assert len(pipeline.queue.state().failed) == 1
+    with pipeline.database.transaction() as tx:
+        tx.run("ALTER TABLE people DROP CONSTRAINT none")
+    assert page.get("/retry", {"Sec-Fetch-Site": "same-origin"}, form).status == 200
+    assert not pipeline.queue.state().failed
+    pipeline.work()
+    assert len(pipeline.people()) == 4
+
+
+def test_a_password_is_asked_for(monitor: Callable[..., Page]) -> None:
+    page = monitor(MONITOR_PASSWORD="pä:ss")
+
+    def with_password(password: str) -> dict[str, str]:
+        return {"Authorization": f"Basic {base64.b64encode(f'any:{password}'.encode()).decode()}"}
+
+    assert page.get("/").status == 401
+    assert page.get("/metrics").status == 401
+    assert page.get("/", with_password("other")).status == 401
+    assert page.get("/", {"Authorization": "Basic ???"}).status == 401
+    assert page.get("/", with_password("pä:ss")).status == 200
+    assert page.get("/healthz").status == 200
+
+
+def test_a_name_of_another_site_reads_nothing(monitor: Callable[..., Page]) -> None:
+    page = monitor()
+    assert page.get("/", {"Host": "attacker.example"}).status == 403
+    assert page.get("/", {"Host": "localhost"}).status == 200
+
+
+def test_the_documentation_names_every_metric(monitor: Callable[..., Page], pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE + HOSTILE)
+    pipeline.write(people=PEOPLE)
+    pipeline.produce()
+    names = set(re.findall(r"^# TYPE (\w+) gauge$", monitor().get("/metrics").text, re.MULTILINE))
+    text = (PROJECT / "docs" / "monitor.md").read_text(encoding="utf-8")
+    assert names == set(re.findall(r"`(pipeline_(?!monitor)\w+)`", text))
