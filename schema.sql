@@ -111,6 +111,7 @@ CREATE TABLE IF NOT EXISTS datasets (
     table_name   text NOT NULL,
     structure    jsonb NOT NULL,
     keys_freed_at timestamptz,
+    own_sql      jsonb,
     CONSTRAINT datasets_pkey PRIMARY KEY (name)
 );
 COMMENT ON TABLE datasets IS 'Datasets that `pipeline schema` has made or adopted the tables of.';
@@ -207,6 +208,9 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'loads'::regclass AND attname = 'keeps_rows') THEN
         ALTER TABLE loads ADD COLUMN keeps_rows boolean NOT NULL DEFAULT false;
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'datasets'::regclass AND attname = 'own_sql') THEN
+        ALTER TABLE datasets ADD COLUMN own_sql jsonb;
+    END IF;
     IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'load_chunks'::regclass AND attname = 'seconds') THEN
         ALTER TABLE load_chunks ADD COLUMN worker text, ADD COLUMN seconds real;
     END IF;
@@ -217,6 +221,7 @@ END
 $$;
 COMMENT ON INDEX load_chunks_missing IS 'Serves the drain and the query missing_chunks: only missing chunks stand in it.';
 COMMENT ON COLUMN sources.encoding IS 'As the user gave it with --encoding; NULL: UTF-8, or UTF-16 if the file begins with its mark.';
+COMMENT ON COLUMN datasets.own_sql IS 'SHA-256 of the SQL of its own, and the tables that this made; NULL without any.';
 COMMENT ON COLUMN loads.encoding IS 'That the file was read in; NULL in loads from before it was recorded.';
 COMMENT ON COLUMN load_chunks.worker IS 'Host name and process id of the worker that committed the chunk; NULL if none had to.';
 COMMENT ON COLUMN load_chunks.seconds IS 'From the begin of the transaction that committed the chunk to its end.';
@@ -436,7 +441,11 @@ BEGIN
         GRANT SELECT, INSERT ON descriptions TO pipeline_producer;
         GRANT SELECT, DELETE ON people, places_listings, places, counties, countries TO pipeline_producer;
         GRANT SELECT (source_id), DELETE ON rejected_rows TO pipeline_producer;
-        GRANT UPDATE (county_id, listed_by_load) ON places TO pipeline_producer;
+        -- Of what several sources list, the others decide when one is forgotten.
+        GRANT INSERT (name) ON countries TO pipeline_producer;
+        GRANT INSERT (country_id, name) ON counties TO pipeline_producer;
+        GRANT INSERT (city, county_id, listed_by_load), UPDATE (county_id, listed_by_load)
+            ON places TO pipeline_producer;
         EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO pipeline_producer', current_database());
     END IF;
 

@@ -11,7 +11,7 @@ import click
 from exporter.drain import drain
 from exporter.export import Exported, export, table
 from exporter.output import check_writable
-from exporter.report import check_sources, find_reports
+from exporter.report import check_sources, find_reports, of_present_datasets
 from pipeline.cli import command, settings
 from pipeline.cli.account import account, ranked, unloaded_references
 from pipeline.cli.terminal import echo
@@ -40,6 +40,7 @@ logger = logging.getLogger("exporter")
 @click.command(epilog=EXAMPLES)
 @settings.folder("--output", "OUTPUT_DIR", "data", "Folder that the reports are written into.")
 @settings.data_dir
+@settings.reports_dir
 @settings.drain_timeout
 @settings.max_rejects
 @settings.database_url()
@@ -51,6 +52,7 @@ logger = logging.getLogger("exporter")
 def main(
     output: Path,
     data: Path,
+    reports: Path | None,
     drain_timeout: float,
     max_rejects: RowLimit | None,
     database_url: str,
@@ -59,29 +61,29 @@ def main(
 ) -> None:
     """Wait until all loads are complete, then write every report.
 
-    Reports are the files of exporter/reports; each is replaced whole or not at all. If no load has changed
-    since they were written, they stay; remove one of them to have all written again. No report may be
-    called what the producer would read from the data folder.
+    Reports are the files of exporter/reports and of REPORTS_DIR, without those about datasets that are not there.
+    Each is replaced whole or not at all. If no load has changed since they were written, they stay; remove one of them
+    to have all written again. No report may be called what the producer would read from the data folder.
     """
     check_writable(output)
     package = read_package(find_package(data))
-    reports = find_reports(output, data)
+    found = find_reports(output, data, reports)
     database = Database(database_url, "exporter", read_only=True)
     queue = command.queue_of(database, redis_url, queue_name)
     with database.transaction() as tx:
-        check_sources(tx, reports)
+        check_sources(tx, of_present_datasets(tx, found))
     exported = None
     while exported is None:  # a new load may be sealed between the drain and the snapshot of the reports
         drain(database, queue, drain_timeout)
         with Deadline(max(drain_timeout, REPORTS_TIMEOUT)) as deadline, _showing_reasons(package):
-            exported = retry_transient(lambda: export(database, reports, output, max_rejects), deadline=deadline)
+            exported = retry_transient(lambda: export(database, found, output, max_rejects), deadline=deadline)
     queue.rewrite_log()
     _tell(exported, package, max_rejects, output / SUMMARY)
     for failure in exported.failures:
         logger.error("%s; %s", failure, _state_of(output / failure.report.name))
-    if exported.failures:
+    if failed := len(exported.failures):
         raise PipelineError(
-            f"{len(exported.failures)} of {len(reports)} reports failed; the others are written:"
+            f"{failed} of {failed + len(exported.files)} reports failed; the others are written:"
             " correct the queries named above, and run it again"
         )
 

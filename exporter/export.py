@@ -14,7 +14,7 @@ from typing import IO
 
 from exporter import manifest
 from exporter.output import replace, temporary_folder
-from exporter.report import Report, check_sources, unterminated
+from exporter.report import Report, check_sources, of_present_datasets
 from pipeline.cli.terminal import printable
 from pipeline.csv_text.formula_escape import csv_rows
 from pipeline.errors import PipelineError, QueryError, TransientError
@@ -22,6 +22,7 @@ from pipeline.ledger import ledger
 from pipeline.ledger.ledger import LoadProgress, RejectedKind
 from pipeline.limits import RowLimit
 from pipeline.postgres.database import Database, Transaction
+from pipeline.postgres.sql_text import unterminated
 from pipeline.rejects import check_rejects
 
 CONNECTIONS = 4  # that make reports at the same time
@@ -63,17 +64,17 @@ class Exported:
 def export(
     database: Database, reports: Sequence[Report], output: Path, max_rejects: RowLimit | None = None
 ) -> Exported | None:
-    """Writes the reports into `output`, all from one snapshot, unless they are up to date there.
+    """Writes the reports of datasets that there are into `output`, from one snapshot, unless they are up to date there.
 
     None, and nothing written, if the snapshot holds a load that is not complete. The files are replaced
     after all of them were written and synced: a reader never sees half of one, and an error (PipelineError
     if the folder is at fault, SettingsError if a report has a source's name, TooManyRejectsError) leaves the previous
     ones. A report whose query fails leaves its own previous file, and is written again next time.
     """
-    files = [output / report.name for report in reports]
     try:
         with temporary_folder(output) as folder:
             with database.transaction(snapshot=True) as tx:
+                reports = of_present_datasets(tx, reports)
                 check_sources(tx, reports)
                 if ledger.missing_chunks(tx):
                     return None
@@ -83,6 +84,7 @@ def export(
                     rejected, read = sum(load.rejected for load in loads), sum(load.row_count for load in loads)
                     check_rejects(rejected, read, max_rejects, REJECTS_OUTCOME, kinds, loads)
                 input_digest = manifest.input_digest(tx, reports)
+                files = [output / report.name for report in reports]
                 if since := manifest.written_at(output, input_digest, files):
                     return Exported(files, [], since, loads, kinds)
                 write = partial(_write, database, tx.shared_snapshot(), folder)

@@ -1,25 +1,26 @@
 """A report: a file `NAME.json.sql` or `NAME.csv.sql`, whose query makes `NAME.json` or `NAME.csv`."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.datasets.layout import stored_columns
+from pipeline.descriptions.description import Dataset
 from pipeline.descriptions.matching import dataset_of
-from pipeline.descriptions.package import find_package, read_package
+from pipeline.descriptions.own_sql import with_own_sql
+from pipeline.descriptions.package import OWN_PACKAGE, find_package, read_package
 from pipeline.errors import SettingsError
 from pipeline.postgres.database import Transaction
+from pipeline.postgres.sql_text import statement_starts
+from pipeline.tables.plan import Recorded
+from pipeline.tables.registry import recorded_tables
 
 REPORTS = Path(__file__).parent / "reports"
 NAME = re.compile(r"[^.].*\.(csv|json)", re.DOTALL)  # hidden files of the output folder are the exporter's own
+# The datasets that a report is about, in one of the comments above its query.
+DATASETS = re.compile(r"(?:[ \t]*(?:--[^\n]*)?\n)*?[ \t]*--[ \t]*datasets:([^\n]*)")
 STATEMENT_WORDS = frozenset({"select", "with", "values", "table", "("})  # that a SELECT can begin with
-# White space, comments and semicolons, or else a part of SQL in which none of them can begin.
-# https://www.postgresql.org/docs/current/sql-syntax-lexical.html
-TOKEN = re.compile(
-    r"""(?P<blank>\s|--[^\n]*|/\*.*?\*/)|(?P<end>;)"""
-    r"""|[eE]'(?:\\.|[^'\\])*'|'[^']*'|"[^"]*"|(?P<quote>\$\w*\$).*?(?P=quote)|[\w$]+|.""",
-    re.DOTALL,
-)
 
 
 @dataclass(frozen=True)
@@ -29,33 +30,71 @@ class Report:
     path: Path  # of the query
     query: str
     source_names: frozenset[str]  # what the producer would call the file that the query makes
+    is_own: bool = False  # the user's, from REPORTS_DIR
 
     @property
     def name(self) -> str:
         return self.path.stem
 
+    @property
+    def datasets(self) -> frozenset[str]:
+        """What it is about; none if it does not say, and then it is always written."""
+        found = DATASETS.match(self.query)
+        return frozenset(name.strip() for name in found[1].split(",")) if found else frozenset()
 
-def find_reports(output: Path, data: Path) -> list[Report]:
-    """All reports, by name, as they are to be written into `output`.
 
-    Raises SettingsError, naming the query's file, if a report cannot be read, is not one SELECT, has the name of
+def find_reports(output: Path, data: Path, own: Path | None = None) -> list[Report]:
+    """The project's reports and those of the folder `own`, as they are to be written into `output`.
+
+    If the data folder has a description, without those that are about other datasets. Raises SettingsError, naming the
+    query's file, if a report cannot be read, is not one SELECT, has the name of
     another one, or if the producer would read it from `data`, or from anywhere else, as a source.
     """
-    package = read_package(find_package(data))
+    description = find_package(data)
+    package = read_package(description)
+    described = {dataset.name for dataset in package.datasets}
     reports: dict[str, Report] = {}
-    for path in sorted(REPORTS.glob("*.sql")):
+    for path in [*sorted(REPORTS.glob("*.sql")), *_own_queries(own)]:
         if not NAME.fullmatch(path.stem):
             raise SettingsError(f"report {path.name}: a report is called NAME.json.sql or NAME.csv.sql; rename it")
-        report = Report(path, _query(path), _source_names(path.stem, output, data))
+        report = Report(path, _query(path), _source_names(path.stem, output, data), is_own=path.parent == own)
+        if description != OWN_PACKAGE and not report.datasets <= described:
+            continue
         for name in report.source_names:
             if dataset := dataset_of(package, name):
                 raise SettingsError(
                     f"report {path.name}: '{name}' would be read as a file of {dataset.name}; rename the report"
                 )
         other = reports.setdefault(report.name.casefold(), report)
+        if other.name == report.name and other is not report:
+            raise SettingsError(f"report {path.name}: there is one of this name already; rename it")
         if other is not report:
             raise SettingsError(f"report {path.name}: differs from {other.path.name} only in case; rename one of them")
     return list(reports.values())
+
+
+def of_present_datasets(tx: Transaction, reports: Iterable[Report]) -> list[Report]:
+    """Those whose datasets the database has: for the project's reports, with the columns that its own datasets have."""
+    recorded = recorded_tables(tx)
+    like_project = {each.name for each in with_own_sql(read_package(OWN_PACKAGE).datasets) if _is_like(each, recorded)}
+    return [report for report in reports if report.datasets <= (recorded.keys() if report.is_own else like_project)]
+
+
+def _is_like(dataset: Dataset, recorded: Mapping[str, Recorded]) -> bool:
+    if (found := recorded.get(dataset.name)) is None or found.has_own_table != (dataset.sql_sha256 is not None):
+        return False
+    return {column.name for column in found.tables[-1].columns}.issuperset(stored_columns(dataset))
+
+
+def _own_queries(folder: Path | None) -> list[Path]:
+    if folder is None:
+        return []
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == ".sql")
+    except OSError as error:
+        raise SettingsError(
+            f"REPORTS_DIR: cannot read folder '{folder}': {error.strerror}; create it or correct the setting"
+        ) from error
 
 
 def check_sources(tx: Transaction, reports: Iterable[Report]) -> None:
@@ -69,31 +108,16 @@ def check_sources(tx: Transaction, reports: Iterable[Report]) -> None:
                 )
 
 
-def unterminated(query: str) -> str:
-    """The query without semicolon and comments at its end, so that it can be part of another one."""
-    return query[: max((token.end() for token in _tokens(query) if token.lastgroup != "end"), default=0)]
-
-
-def _tokens(query: str) -> Iterator[re.Match[str]]:
-    """The parts of a query that are neither white space nor comments."""
-    return (token for token in TOKEN.finditer(query) if token.lastgroup != "blank")
-
-
 def _check_statement(path: Path, query: str) -> None:
     """Raises SettingsError unless the query is one SELECT: a second statement would run too, such as a COMMIT."""
-    first = None
-    is_over = False
-    for token in _tokens(query):
-        if token.lastgroup == "end":
-            is_over = True
-        elif is_over and first:
-            line = query.count("\n", 0, token.start()) + 1
-            raise SettingsError(
-                f"report {path.name} line {line}: a second statement begins here; a report is one SELECT, so write"
-                " another report for it"
-            )
-        else:
-            first = first or token[0]
+    starts = list(statement_starts(query))
+    if len(starts) > 1:
+        line = query.count("\n", 0, starts[1].start()) + 1
+        raise SettingsError(
+            f"report {path.name} line {line}: a second statement begins here; a report is one SELECT, so write"
+            " another report for it"
+        )
+    first = starts[0][0] if starts else None
     if first is None or first.lower() not in STATEMENT_WORDS:
         found = f"begins with '{first}'" if first else "holds no query"
         raise SettingsError(f"report {path.name}: a report is one SELECT, and this one {found}; correct the file")

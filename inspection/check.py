@@ -11,7 +11,7 @@ from inspection.key_table import KeyStore
 from inspection.problems import Problems
 from pipeline.datasets.outcome import Rejected
 from pipeline.descriptions.description import Dataset, others_referred_to
-from pipeline.descriptions.package import find_package, read_package
+from pipeline.descriptions.own_sql import read_package_of
 from pipeline.errors import InputError, SettingsError
 from producer.content import Contents
 from producer.encodings import Encodings
@@ -49,7 +49,7 @@ def check(
     what the one file is called. `on_bad_row` gets each bad row in order. Raises InputError if the folder's description
     is wrong, SettingsError if there is nothing to check.
     """
-    package = read_package(find_package(folder))
+    package = read_package_of(folder)
     if name and len(paths) != 1:
         raise SettingsError(f"--name: '{name}' is the name of one file; check the others without it")
     sources: list[Source] = [] if paths else find_sources(folder, ())

@@ -34,9 +34,11 @@ def cli(context: click.Context) -> None:
 
 @cli.command(epilog=EXAMPLES)
 @settings.data_dir
+@settings.datasets_dir(expose=True)
 @settings.folder(
     "--output", "OUTPUT_DIR", None, "Folder that the reports are written into.  [default: the data folder]"
 )
+@settings.reports_dir
 @settings.setting(
     "--workers",
     "WORKERS",
@@ -62,7 +64,9 @@ def cli(context: click.Context) -> None:
 @settings.logging_options
 def run(
     data: Path,
+    datasets: Path | None,
     output: Path | None,
+    reports: Path | None,
     workers: int,
     encoding: tuple[str, ...],
     chunk_rows: int | None,
@@ -87,7 +91,9 @@ def run(
 
     values = {
         "DATA_DIR": data,
+        "DATASETS_DIR": datasets,
         "OUTPUT_DIR": output or data,
+        "REPORTS_DIR": reports,
         "ENCODING": " ".join(encoding) or None,
         "CHUNK_ROWS": chunk_rows,
         "QUEUE_LIMIT": queue_limit,
@@ -108,6 +114,7 @@ def run(
 
 @cli.command()
 @click.argument("sources", nargs=-1, required=True, metavar="NAME...")
+@settings.datasets_dir()
 @settings.database_url(required=False)
 @settings.redis_url(required=False)
 @settings.queue_name
@@ -209,6 +216,7 @@ def describe(files: tuple[Path, ...], data: Path, output: Path | None, force: bo
 
 @cli.command()
 @settings.data_dir
+@settings.datasets_dir()
 @settings.setting(
     "--table-schema",
     "TABLE_SCHEMA",

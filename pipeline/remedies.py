@@ -10,17 +10,20 @@ class Remedies:
     forget: str
     produce_again: str
     start_worker: str
+    take_up_sql: str  # after SQL of a dataset's own has been corrected
 
 
 STAGE_BY_STAGE = Remedies(
     forget="--forget NAME",
     produce_again="run the producer again",
+    take_up_sql="run `pipeline schema`, start the workers again, then run the producer again",
     start_worker="start one with `python -m worker` or `docker-compose up -d worker`;"
     " one that runs needs the same REDIS_URL and QUEUE_NAME",
 )
 PIPELINE_RUN = Remedies(
     forget="`pipeline forget NAME`",
     produce_again="run it again",
+    take_up_sql="run it again",
     start_worker="the run replaces workers that end; the lines above say why they ended",
 )
 

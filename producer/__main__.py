@@ -52,6 +52,7 @@ logger = logging.getLogger("producer")
 @settings.forget_missing
 @settings.dry_run
 @settings.data_dir
+@settings.datasets_dir()
 @settings.encoding
 @settings.max_rejects
 @settings.max_shrink

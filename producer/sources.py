@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.descriptions.description import Dataset, Package
 from pipeline.descriptions.matching import dataset_of, expected_names, without_gz
+from pipeline.descriptions.own_sql import read_package_of
 from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import InputError, SettingsError
 from pipeline.postgres.database import is_storable
@@ -41,7 +42,7 @@ def find_sources(folder: Path, files: tuple[Path, ...], name: str | None = None)
     """
     if name is not None and len(files) != 1:
         raise SettingsError(f"--name: '{name}' is the name of one file; name that file")
-    package = read_package(find_package(folder))
+    package = read_package_of(folder)
     sources = [_source(package, folder, path, name) for path in files] if files else _sources_in(folder, package)
     return sorted(sources, key=lambda source: (package.datasets.index(source.dataset), source.name))
 

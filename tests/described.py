@@ -19,6 +19,7 @@ PLACES = Dataset(
     ),
     primary_key=("city",),
     shared_keys=True,
+    sql_sha256="0" * 64,  # of what fills places, counties and countries
 )
 PEOPLE = Dataset(
     "people",

@@ -28,6 +28,7 @@ logger = logging.getLogger("worker")
 
 @click.command(epilog=EXAMPLES)
 @click.option("--burst", is_flag=True, help="End when the queue is empty, instead of waiting for more.")
+@settings.datasets_dir()
 @settings.database_url()
 @settings.redis_url()
 @settings.queue_name

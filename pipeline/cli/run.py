@@ -85,4 +85,4 @@ def _check_settings(environment: Mapping[str, str]) -> None:
     data, output = Path(environment["DATA_DIR"]), Path(environment["OUTPUT_DIR"])
     find_sources(data, ())
     check_writable(output)
-    find_reports(output, data)
+    find_reports(output, data, Path(environment["REPORTS_DIR"]) if "REPORTS_DIR" in environment else None)

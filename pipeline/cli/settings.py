@@ -11,6 +11,7 @@ import click
 
 from pipeline import __version__, credentials
 from pipeline.cli import logs
+from pipeline.descriptions import own_sql
 from pipeline.errors import SettingsError
 from pipeline.limits import RowLimit
 from pipeline.waiting import START_TIMEOUT, limit_start, limit_waits
@@ -120,6 +121,33 @@ state = folder(
     "Folder of the embedded servers' state.  [default: .pipeline of the checkout, else the user's]",
 )
 data_dir = folder("--data", "DATA_DIR", "data", "Folder of the CSV files.")
+
+
+def _use_datasets_dir(context: click.Context, parameter: click.Parameter, folder: Path | None) -> Path | None:  # noqa: ARG001
+    own_sql.use(folder)
+    return folder
+
+
+def datasets_dir(*, expose: bool = False) -> Callable[[F], F]:
+    """The folder of SQL of datasets' own, which is read before the command runs."""
+    return setting(
+        "--datasets",
+        "DATASETS_DIR",
+        type=click.Path(path_type=Path),
+        callback=_use_datasets_dir,
+        expose_value=expose,
+        metavar="DIR",
+        help="Folder of SQL of datasets' own, NAME.sql; not in the data folder.",
+    )
+
+
+reports_dir = setting(
+    "--reports",
+    "REPORTS_DIR",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of reports of your own, NAME.csv.sql or NAME.json.sql.",
+)
 encoding = setting(
     "--encoding",
     "ENCODING",

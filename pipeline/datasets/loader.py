@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline import remedies
 from pipeline.columns.column import column
 from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.keyed import KeyedTable
@@ -18,7 +19,8 @@ from pipeline.datasets.resolving import RowResolver
 from pipeline.datasets.shared import SharedTable
 from pipeline.descriptions.description import Dataset, others_referred_to
 from pipeline.descriptions.header import field_positions
-from pipeline.errors import InUseError, OutOfOrderError, PipelineError
+from pipeline.descriptions.own_sql import OwnSql, installed_sql
+from pipeline.errors import InUseError, OutOfOrderError, PipelineError, RefusedJobError, SettingsError
 from pipeline.ledger import ledger
 from pipeline.ledger.ledger import Claim
 from pipeline.postgres.database import Transaction, quote_identifier
@@ -64,8 +66,9 @@ class DatasetLoader:
             is_preview=previewed is not None,
             references_may_come=references_may_come,
         )
-        own_sql = HERE / f"{dataset.name}.sql" if own.has_own_table else None
-        self._table = self._table_of_kind([key.name for key in own.tables[-1].foreign_keys], own_sql)
+        self._made_with_sql = own.sql_sha256
+        self._own_sql = installed_sql(dataset.name) if own.has_own_table else None
+        self._table = self._table_of_kind([key.name for key in own.tables[-1].foreign_keys], self._own_sql)
 
     def rows(self, claimed: Claim, content: bytes) -> SourceRows:
         """The rows of a chunk; raises PipelineError if the content is not the one that the producer sealed."""
@@ -87,7 +90,14 @@ class DatasetLoader:
         """Makes the table hold exactly the good rows of the claimed chunk in place of what it held of them.
 
         Raises OutOfOrderError while rows that it may name can be removed: whether they stay would depend on the order.
+        Raises RefusedJobError if the chunk was sealed with other SQL of the dataset's own than there is here.
         """
+        if not self._has_sql(self.dataset.sql_sha256):
+            difference = self._differing_sql(self.dataset.sql_sha256)
+            raise RefusedJobError(
+                f"{claimed.source} chunk {claimed.number}: it was sealed {difference}; give the worker the same"
+                f" DATASETS_DIR as the producer, start it again, then {remedies.current.produce_again}"
+            )
         if self._removable and (waits_for := ledger.first_missing(tx, self._removable, may_remove=True)):
             raise OutOfOrderError(f"{claimed.source} chunk {claimed.number}", waits_for)
         rows = self.rows(claimed, content)
@@ -119,7 +129,15 @@ class DatasetLoader:
         return isinstance(self._table, KeyedTable) and self._table.has_gone(tx, source_id, load)
 
     def forget(self, tx: Transaction, source_id: int) -> int:
-        """Removes the rows of a source; returns how many. Raises InUseError, naming the sources that refer to them."""
+        """Removes the rows of a source; returns how many. Raises InUseError, naming the sources that refer to them.
+
+        Raises SettingsError if the tables were made with other SQL of the dataset's own than there is here.
+        """
+        if not self._has_sql(self._made_with_sql):
+            raise SettingsError(
+                f"dataset '{self.dataset.name}': its tables were made {self._differing_sql(self._made_with_sql)};"
+                " name the same DATASETS_DIR as for `pipeline schema`, or run that with this one first"
+            )
         condition = self._table.is_removed_with_source
         if in_use := rows_that_refer(tx, self._names["table"], condition, source_id=source_id):
             named = ", ".join(f"{count:,} rows of {source}" for source, count in in_use)
@@ -131,8 +149,17 @@ class DatasetLoader:
         if isinstance(self._table, KeyedTable):
             self._table.end_forgetting(tx)
 
+    def _has_sql(self, sha256: str | None) -> bool:
+        return sha256 == (self._own_sql.sha256 if self._own_sql else None)
+
+    def _differing_sql(self, sha256: str | None) -> str:
+        """Such as: with a marriages.sql of SHA-256 1f3c5a7b9d0e..., and there is none here."""
+        here = f"one of SHA-256 {self._own_sql.sha256[:12]}... is" if self._own_sql else "there is none"
+        sealed = f"a {self.dataset.name}.sql of SHA-256 {sha256[:12]}..." if sha256 else "no SQL of its own"
+        return f"with {sealed}, and {here} here"
+
     def _table_of_kind(
-        self, foreign_keys: list[str], own_sql: Path | None
+        self, foreign_keys: list[str], own_sql: OwnSql | None
     ) -> PositionalTable | KeyedTable | SharedTable:
         dataset, names = self.dataset, self._names
         if not dataset.primary_key:

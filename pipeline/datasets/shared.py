@@ -1,20 +1,23 @@
 """Rows whose keys several sources may list, such as places: the newest source decides, and none is ever removed.
 
-What each source lists is kept in a table of its own, next to the table of what they decide. A dataset may bring SQL of
-its own for the step from the first to the second.
+What each source lists is kept in a table of its own, next to the table of what they decide. A dataset may have SQL of
+its own for the step from the first to the second; see docs/extending.md.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline import remedies
 from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.outcome import Resolved, Stored
 from pipeline.datasets.rejecting import KeyFields, rejected_rows
-from pipeline.errors import OutOfOrderError
+from pipeline.descriptions.own_sql import NAMES, OwnSql
+from pipeline.errors import OutOfOrderError, PipelineError, QueryError
 from pipeline.ledger import ledger
 from pipeline.ledger.ledger import Claim
-from pipeline.postgres.database import Transaction
+from pipeline.postgres.database import ForeignKeyError, Transaction
 from pipeline.postgres.queries import Queries
+from pipeline.wording import counted
 
 SQL = Path(__file__).with_suffix(".sql")
 Refused = dict[int, tuple[KeyFields, str]]  # row number -> key and the rule that it breaks
@@ -25,17 +28,18 @@ class SharedTable:
     """The tables of a dataset with shared keys: the listings of each source, and what they decide."""
 
     def __init__(
-        self, dataset: str, names: dict[str, str], key: KeyFields, others: Sequence[str], own_sql: Path | None
+        self, dataset: str, names: dict[str, str], key: KeyFields, others: Sequence[str], own_sql: OwnSql | None
     ) -> None:
         """`names` are those that shared.sql needs, quoted; `others` are the fields that are not of the key.
 
-        `own_sql` is a file with statements in place of those of the same names in shared.sql.
+        `own_sql` has statements in place of those of the same names in shared.sql.
         """
         self._dataset = dataset
         self._names = names
         self._key = key
         self._rule = contradiction(others)
-        self._queries = Queries(SQL, names, own_sql)
+        self._queries = Queries(SQL, names)
+        self._own_sql = own_sql
         self.is_removed_with_source = self._queries["is_listed_by_it_alone"]
 
     def store(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
@@ -50,7 +54,7 @@ class SharedTable:
         refused = self._refused(tx, "repeats", **load)
         tx.run(self._queries["list"], **load)
         tx.run(self._queries["find_deciding"], **load, is_last=claimed.last_row is None)
-        return self._stored(tx, "decide", resolved, rows, refused)
+        return self._stored(self._decide(tx), resolved, rows, refused)
 
     def finish(self, tx: Transaction, claimed: Claim) -> int:  # noqa: ARG002
         """Nothing is removed: keys that a source drops stay."""
@@ -60,7 +64,8 @@ class SharedTable:
         """What `store` would do."""
         self._copy(tx, resolved)
         refused = self._refused(tx, "repeats_previewed", source=claimed.source)
-        stored = self._stored(tx, "compare", resolved, rows, refused)
+        [(inserted, updated)] = tx.rows(self._queries["compare"])
+        stored = self._stored((inserted, updated), resolved, rows, refused)
         tx.run(self._queries["enter_previewed"], source=claimed.source)
         return stored
 
@@ -72,7 +77,10 @@ class SharedTable:
         """Removes the keys that no other source lists; returns how many."""
         tx.run(self._queries["lock"], dataset=self._dataset)
         tx.run(self._queries["unlist"], source_id=source_id)
-        tx.rows(self._queries["decide"])
+        self._decide(tx)
+        if self._own_sql:
+            [removed] = self._counts_of_own(tx, self._own_sql, "remove_unlisted", 1)
+            return removed
         return int(tx.value(self._queries["remove_unlisted"]))
 
     def _copy(self, tx: Transaction, resolved: Resolved) -> None:
@@ -84,13 +92,48 @@ class SharedTable:
         repeating = tx.rows(self._queries[statement], **parameters)
         return {row_number: (self._key, self._rule) for row_number, differs in repeating if differs}
 
-    def _stored(
-        self, tx: Transaction, statement: str, resolved: Resolved, rows: SourceRows, refused: Refused
-    ) -> Stored:
-        [(inserted, updated)] = tx.rows(self._queries[statement])
+    def _decide(self, tx: Transaction) -> tuple[int, int]:
+        """Enters the deciding listings into the table; how many of the incoming keys are new, and how many changed."""
+        if self._own_sql:
+            inserted, updated = self._counts_of_own(tx, self._own_sql, "decide", 2)
+        else:
+            [(inserted, updated)] = tx.rows(self._queries["decide"])
+        return inserted, updated
+
+    def _counts_of_own(self, tx: Transaction, own_sql: OwnSql, statement: str, count: int) -> list[int]:
+        """What a statement of the dataset's own returns: one row of so many counts.
+
+        Raises PipelineError, naming file, line, statement and remedy, if it is wrong.
+        """
+        section = own_sql.statements[statement]
+        try:
+            found = tx.rows_of_own(NAMES.sub(lambda name: self._names[name[1]], section.text))
+        except ForeignKeyError as error:
+            raise ForeignKeyError(f"{section.place()}: {error}") from error
+        except QueryError as error:
+            if own_sql.is_of_project:
+                raise PipelineError(str(error)) from error
+            raise _broken(section.place(error.position), str(error)) from error
+        counts = [value for row in found for value in row]
+        if len(found) != 1 or len(counts) != count or not all(isinstance(each, int) and each >= 0 for each in counts):
+            wanted = f"one row of {counted(count, 'whole number')} from 0 on"
+            raise _broken(section.place(), f"it has to return {wanted}, and did not")
+        return counts
+
+    def _stored(self, decided: tuple[int, int], resolved: Resolved, rows: SourceRows, refused: Refused) -> Stored:
+        inserted, updated = decided
         unchanged = len(resolved.lines) - len(refused) - inserted - updated
+        if unchanged < 0 and self._own_sql:
+            place = self._own_sql.statements["decide"].place()
+            raise _broken(
+                place, f"it returned {inserted} and {updated}, of fewer incoming rows; count is_incoming alone"
+            )
         rejected = [*resolved.rejected, *rejected_rows(rows, refused)]
         return Stored(inserted, updated, unchanged, deleted=0, rejected=rejected)
+
+
+def _broken(place: str, fault: str) -> PipelineError:
+    return PipelineError(f"{place}: {fault}; correct the file, {remedies.current.take_up_sql}")
 
 
 def contradiction(others: Sequence[str]) -> str:

@@ -74,6 +74,7 @@ class Dataset:
     # "pipeline:sharedKeys": several sources may list a key, and the newest decides; keys are added and corrected,
     # never removed. Otherwise a key belongs to one source, and goes with its row.
     shared_keys: bool = False
+    sql_sha256: str | None = None  # of the dataset's own SQL, see own_sql.py; no datapackage.json says it
     title: str | None = None
     description: str | None = None
 

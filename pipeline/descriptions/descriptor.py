@@ -10,7 +10,7 @@ from pipeline.descriptions.description import Constraints, Dataset, Dialect, Fie
 from pipeline.descriptions.document import OWN_PREFIX, parse_document
 from pipeline.descriptions.resource import Surroundings, read_resource
 
-OWN_PROPERTIES = ("column", "table", "not_in_future", "shared_keys", "id_column")
+OWN_PROPERTIES = ("column", "table", "not_in_future", "shared_keys", "sql_sha256", "id_column")
 
 
 @cache
@@ -41,7 +41,7 @@ def dataset_to_json(dataset: Dataset) -> str:
         **_given("foreignKeys", [_foreign_key(reference) for reference in dataset.references]),
     }
     resource = {
-        **_properties(dataset, ("name", "table", "encoding", "shared_keys", "title", "description")),
+        **_properties(dataset, ("name", "table", "encoding", "shared_keys", "sql_sha256", "title", "description")),
         "path": dataset.paths,
         "schema": schema,
         **_given("dialect", _dialect(dataset.dialect)),
@@ -54,7 +54,7 @@ def dataset_from_json(text: str, place: str = "description") -> Dataset:
 
     The text is checked as a file is, except for what its references lead to. Raises InputError, which names `place`.
     """
-    dataset, _ = read_resource(parse_document(text, place), Surroundings())
+    dataset, _ = read_resource(parse_document(text, place), Surroundings(is_sealed=True))
     return dataset
 
 

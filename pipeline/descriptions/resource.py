@@ -35,6 +35,7 @@ NAMES = frozenset(
         "pipeline:sharedKeys",
     }
 )
+SQL_SHA256 = "pipeline:sqlSha256"  # in the ledger alone: which SQL a dataset has, its files cannot say
 UNSUPPORTED = {
     "data": "write the rows into a CSV file, and name it as 'path'",
     "url": "fetch the file into the data folder, and name it as 'path'",
@@ -52,11 +53,12 @@ class Surroundings:
     folder: Path | None = None  # of files that it may name; None if it may name none
     missing_values: tuple[str, ...] = ("",)
     profile: str = ""  # $schema of the package
+    is_sealed: bool = False  # whether the description is one that the ledger keeps
 
 
 def read_resource(node: Node, surroundings: Surroundings) -> tuple[Dataset, Node]:
     """The dataset, and its schema as it stands. Raises InputError for what is wrong or not supported."""
-    node.check_names(NAMES, UNSUPPORTED)
+    node.check_names(NAMES | {SQL_SHA256} if surroundings.is_sealed else NAMES, UNSUPPORTED)
     name = node.needed("name").name()
     _check_form(node)
     schema_node = _described(node, "schema", surroundings.folder)
@@ -80,6 +82,7 @@ def read_resource(node: Node, surroundings: Surroundings) -> tuple[Dataset, Node
         ),
         encoding=_encoding(found) if (found := node.get("encoding")) else None,
         shared_keys=bool(shared and shared.flag()),
+        sql_sha256=found.text() if (found := node.get(SQL_SHA256)) else None,
         title=found.text() if (found := node.get("title")) else None,
         description=found.text() if (found := node.get("description")) else None,
     )

@@ -281,6 +281,15 @@ class Transaction:
         row = self.row(statement, **parameters)
         return None if row is None else row[0]
 
+    def rows_of_own(self, statements: str) -> list[Row]:
+        """Runs statements that a user wrote, in which % means itself; returns the rows of the last one.
+
+        Raises QueryError if they are wrong, ForeignKeyError or TransientError as other statements do.
+        """
+        with _errors_of_own_sql():
+            self._cursor.execute(statements)
+            return self._cursor.fetchall() if self._cursor.description else []
+
     def columns(self, query: str) -> list[Column]:
         """The columns of a query, without running it. Raises QueryError if the query is wrong."""
         with _query_errors(len(DECLARE)):
@@ -403,6 +412,17 @@ def _query_errors(offset: int) -> Iterator[None]:
         if position <= 0:
             raise QueryError(f"{found}; PostgreSQL tells no position") from None
         raise QueryError(str(found), position) from None
+
+
+@contextmanager
+def _errors_of_own_sql() -> Iterator[None]:
+    try:
+        yield
+    except psycopg2.Error as error:
+        found = translated(error)
+        if isinstance(found, TransientError | ForeignKeyError):
+            raise
+        raise QueryError(str(found), int(error.diag.statement_position or 0) or None) from None
 
 
 class _CopiedRows:

@@ -11,12 +11,9 @@ NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 class Queries:
     """The statements of a .sql file, each opened by a line `-- name: NAME`."""
 
-    def __init__(self, path: Path, names: Mapping[str, str] | None = None, others: Path | None = None) -> None:
-        """`names` replace {name} in the statements: quoted identifiers, or lists of them.
-
-        Statements of the file `others` stand in place of those of the same names.
-        """
-        self._statements = {**_statements(path), **(_statements(others) if others else {})}
+    def __init__(self, path: Path, names: Mapping[str, str] | None = None) -> None:
+        """`names` replace {name} in the statements: quoted identifiers, or lists of them."""
+        self._statements = _statements(path)
         self._names = names or {}
 
     def __getitem__(self, name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.postgres.database import quote_identifier, quote_literal
 from pipeline.tables.constraint_names import shortened
-from pipeline.tables.table import Column, Constraint, Table, listed
+from pipeline.tables.table import Column, Constraint, OwnTable, Table, listed
 
 SOURCE_INDEX_COMMENT = "Serves forgetting a source, and finding the rows that are gone from its file."
 
@@ -51,8 +51,18 @@ def rights(table: Table, roles: Sequence[str]) -> list[str]:
     update = f"UPDATE ({listed(changeable)})"
     privileges = {
         # Decides again what applies when a source is forgotten.
-        "pipeline_producer": f"SELECT, DELETE, {update}" if table.shape == "decided" else "SELECT, DELETE",
+        "pipeline_producer": f"SELECT, INSERT, DELETE, {update}" if table.shape == "decided" else "SELECT, DELETE",
         "pipeline_worker": f"SELECT, INSERT, DELETE, {update}",
+        "pipeline_exporter": "SELECT",
+    }
+    return [f"GRANT {privileges[role]} ON {table.quoted} TO {quote_identifier(role)}" for role in roles]
+
+
+def own_table_rights(table: OwnTable, roles: Sequence[str]) -> list[str]:
+    """Its rows are the SQL's affair, which workers run, and the producer when a source is forgotten."""
+    privileges = {
+        "pipeline_producer": "SELECT, INSERT, UPDATE, DELETE",
+        "pipeline_worker": "SELECT, INSERT, UPDATE, DELETE",
         "pipeline_exporter": "SELECT",
     }
     return [f"GRANT {privileges[role]} ON {table.quoted} TO {quote_identifier(role)}" for role in roles]

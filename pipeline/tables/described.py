@@ -7,25 +7,25 @@ from pipeline.columns.column import column
 from pipeline.datasets.supported import check_supported
 from pipeline.descriptions.description import Dataset
 from pipeline.descriptions.descriptor import description_digest, rules_of_rows
-from pipeline.descriptions.package import OWN_PACKAGE, find_package, read_package
+from pipeline.descriptions.own_sql import installed_sql, read_package_of, with_own_sql
+from pipeline.descriptions.package import OWN_PACKAGE, read_package
 from pipeline.ledger import ledger
 from pipeline.postgres.database import Database
 from pipeline.postgres.schema import LOCK, SCHEMA, apply_schema, is_current
 from pipeline.tables.plan import Wanted
 from pipeline.tables.registry import make_tables, planned_statements
 
-OWN_TABLES = frozenset({"places"})  # of the project's datasets, made by schema.sql
-
 
 def wanted_tables(data: Path, table_schema: str | None = None) -> Wanted:
-    """Raises InputError, naming file, place in it and remedy, if the folder's datapackage.json is wrong."""
-    path = find_package(data)
-    project = read_package(OWN_PACKAGE).datasets
-    if path == OWN_PACKAGE:
-        return Wanted(project, column, project, OWN_TABLES, table_schema)
-    datasets = read_package(path).datasets
+    """Raises InputError, naming file, place in it and remedy, if the folder's datapackage.json is wrong.
+
+    Raises SettingsError if a dataset is not supported, or cannot have the SQL that there is for it.
+    """
+    project = with_own_sql(read_package(OWN_PACKAGE).datasets)
+    datasets = read_package_of(data).datasets
     check_supported(datasets)
-    return Wanted(datasets, column, project, (), table_schema)
+    own_tables = {each.name: sql.tables for each in datasets if each.sql_sha256 and (sql := installed_sql(each.name))}
+    return Wanted(datasets, column, project, own_tables, table_schema)
 
 
 def bring_up_to_date(database: Database, wanted: Wanted) -> bool:

@@ -1,17 +1,18 @@
 """The plan of `pipeline schema`: which statements give datasets their tables, and record what was made."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol
 
 from pipeline.descriptions.description import Dataset
+from pipeline.descriptions.own_sql import Section
 from pipeline.errors import SettingsError
 from pipeline.postgres.database import quote_identifier, quote_literal
 from pipeline.postgres.schema import TABLE_ROLES
 from pipeline.tables import ddl
 from pipeline.tables.evolution import Change, Refusal, changes, with_retired
-from pipeline.tables.table import Table
+from pipeline.tables.table import OwnTable, Table
 from pipeline.tables.tables import ColumnTypeOf, Home, columns_by_field, tables_of
 from pipeline.wording import counted
 
@@ -28,10 +29,12 @@ class Recorded:
     schema: str
     table: str  # its own, which reports read
     tables: tuple[Table, ...]  # made from its description, in the order of their making
+    sql_sha256: str | None = None  # of the dataset's own SQL
+    own_tables: tuple[OwnTable, ...] = ()  # made by that, in the order of their making
 
     @property
     def has_own_table(self) -> bool:
-        """Whether an SQL file makes the table that reports read, out of the listings."""
+        """Whether SQL of the dataset's own fills the table that reports read, out of the listings."""
         return self.tables[-1].shape == "listings"
 
     @property
@@ -63,9 +66,11 @@ class Tables(Protocol):
 
     def run(self, statement: str) -> None: ...
 
+    def make_own(self, table: OwnTable, section: Section) -> None: ...
+
     def count(self, query: str) -> int: ...
 
-    def are_empty(self, tables: Sequence[Table]) -> bool:
+    def are_empty(self, tables: Sequence[Table | OwnTable]) -> bool:
         """If so, they stay so until the plan is carried out."""
 
 
@@ -76,8 +81,11 @@ class Wanted:
     datasets: Sequence[Dataset]  # those referred to first
     column_type: ColumnTypeOf
     project: Sequence[Dataset] = ()  # of the project's own description, of which schema.sql makes some
-    own_tables: Collection[str] = ()  # datasets whose own table an SQL file makes
-    table_schema: str | None = None  # for the tables; None: where they are, or else where the pipeline's are
+    own_tables: Mapping[str, Mapping[str, Section]] = field(
+        default_factory=dict
+    )  # what makes them, by dataset and name
+    # For the tables, but not for those that schema.sql or SQL of a dataset's own makes where the pipeline's are.
+    table_schema: str | None = None  # None: where they are, or else where the pipeline's are
 
 
 def plan(wanted: Wanted, known: Known, tables: Tables) -> list[str]:
@@ -111,17 +119,19 @@ class _Planning:
     def _plan_dataset(self, dataset: Dataset) -> None:
         recorded = self._recorded.get(dataset.name) or self._adopted(dataset.name)
         schema = self._wanted.table_schema or (recorded.schema if recorded else self._known.schema)
+        if dataset.sql_sha256 or (dataset.name in MADE_BY_SCHEMA_SQL and dataset in self._wanted.project):
+            schema = self._known.schema
         tables = self._tables(dataset, schema)
         if recorded is None:
             self._create(dataset, tables)
         else:
             tables = self._evolve(dataset, recorded, tables)
-        self._recorded[dataset.name] = Recorded(schema, dataset.table, tables)
+        own_tables = self._make_own_tables(dataset, self._recorded.get(dataset.name))
+        self._recorded[dataset.name] = Recorded(schema, dataset.table, tables, dataset.sql_sha256, own_tables)
 
     def _tables(self, dataset: Dataset, schema: str) -> tuple[Table, ...]:
         homes = {name: record.home for name, record in self._recorded.items()}
-        has_own_table = dataset.name in self._wanted.own_tables
-        return tables_of(dataset, schema, homes, self._wanted.column_type, has_own_table=has_own_table)
+        return tables_of(dataset, schema, homes, self._wanted.column_type)
 
     def _adopted(self, name: str) -> Recorded | None:
         """The dataset as schema.sql makes its table, which the description is compared with from now on."""
@@ -130,7 +140,7 @@ class _Planning:
         schema = self._known.schema
         [dataset] = [each for each in self._wanted.project if each.name == name]
         homes = {each.name: Home(schema, each.table, columns_by_field(each)) for each in self._wanted.project}
-        tables = tables_of(dataset, schema, homes, self._wanted.column_type, has_own_table=dataset.shared_keys)
+        tables = tables_of(dataset, schema, homes, self._wanted.column_type)
         if not self._known.is_new and any((schema, table.name) not in self._known.relations for table in tables):
             return None
         for table in tables:
@@ -140,10 +150,8 @@ class _Planning:
     def _create(self, dataset: Dataset, tables: Sequence[Table]) -> None:
         for table in tables:
             if (table.schema, table.name) in self._relations:
-                raise SettingsError(
-                    f"dataset '{dataset.name}': there is a table {table.name} in schema {table.schema} already, which"
-                    " was not made for it; give the resource another name, or its tables another schema with"
-                    " --table-schema"
+                raise _clash(
+                    dataset, table, "give the resource another name, or its tables another schema with --table-schema"
                 )
             self._relations.add((table.schema, table.name))
             if table.schema not in self._schemas:
@@ -151,6 +159,31 @@ class _Planning:
                 self._run(f"CREATE SCHEMA {quote_identifier(table.schema)}")
             self._run(*ddl.creation(table))
         self._grant(tables)
+
+    def _make_own_tables(self, dataset: Dataset, recorded: Recorded | None) -> tuple[OwnTable, ...]:
+        """Runs what makes the tables, where it was not run before or has changed since."""
+        sections = self._wanted.own_tables.get(dataset.name, {})
+        tables = {OwnTable(self._known.schema, name): section for name, section in sections.items()}
+        made_before = recorded.own_tables if recorded else ()
+        missing = [table for table in tables if (table.schema, table.name) not in self._relations]
+        for table in tables:
+            if table not in missing and table not in made_before:
+                raise _clash(dataset, table, f"give the table another name in {sections[table.name].path}")
+        is_due = bool(missing) or recorded is None or recorded.sql_sha256 != dataset.sql_sha256
+        for table, section in tables.items() if is_due else ():
+            self._present.make_own(table, section)
+            self._statements.append(section.text)
+        for table in tables:
+            if is_due or (table.schema, table.name) in self._known.without_rights:
+                self._run(*ddl.own_table_rights(table, self._known.roles))
+        self._relations.update((table.schema, table.name) for table in tables)
+        is_known = (self._known.schema, dataset.table) in self._relations or self._known.is_new
+        if dataset.sql_sha256 and not is_known:
+            raise SettingsError(
+                f"dataset '{dataset.name}': its SQL makes no table {dataset.table}; make it under a line"
+                f" `-- table: {dataset.table}`"
+            )
+        return tuple(tables)
 
     def _grant(self, tables: Sequence[Table]) -> None:
         if tables[0].schema != self._known.schema:
@@ -163,8 +196,8 @@ class _Planning:
         steps = changes(recorded.tables, tables)
         refused = [step.reason for step in steps if isinstance(step, Refusal)]
         is_another = dataset.name not in self._recorded and not all(step.only_words for step in steps)
-        if (refused or is_another) and self._present.are_empty(recorded.tables):
-            self._drop(dataset.name, recorded.tables)
+        if (refused or is_another) and self._present.are_empty([*recorded.tables, *recorded.own_tables]):
+            self._drop(dataset.name, [*recorded.tables, *reversed(recorded.own_tables)])
             self._create(dataset, tables)
             return tables
         refused = refused or list(self._apply(steps))
@@ -188,7 +221,7 @@ class _Planning:
             self._present.run(statement)
             self._statements.append(statement)
 
-    def _drop(self, name: str, tables: Sequence[Table]) -> None:
+    def _drop(self, name: str, tables: Sequence[Table | OwnTable]) -> None:
         """Drops empty tables, and before them the keys that refer to them from datasets whose turn is yet to come."""
         for other in self._wanted.datasets:
             if other.name != name and other.name in self._recorded:
@@ -210,8 +243,21 @@ class _Planning:
         tables = json.dumps([table.to_json() for table in recorded.tables], ensure_ascii=False)
         registry = quote_identifier(self._known.schema, "datasets")
         values = ", ".join(map(quote_literal, (name, recorded.schema, recorded.table, tables)))
-        changed = ", ".join(f"{column} = excluded.{column}" for column in ("table_schema", "table_name", "structure"))
+        own_sql = quote_literal(json.dumps(_own_sql(recorded))) if recorded.sql_sha256 else "NULL"
+        columns = ("table_schema", "table_name", "structure", "own_sql")
+        changed = ", ".join(f"{column} = excluded.{column}" for column in columns)
         return (
-            f"INSERT INTO {registry} (name, table_schema, table_name, structure)\nVALUES ({values})"
+            f"INSERT INTO {registry} (name, {', '.join(columns)})\nVALUES ({values}, {own_sql})"
             f"\nON CONFLICT (name) DO UPDATE SET {changed}"
         )
+
+
+def _own_sql(recorded: Recorded) -> dict[str, object]:
+    return {"sha256": recorded.sql_sha256, "tables": [asdict(table) for table in recorded.own_tables]}
+
+
+def _clash(dataset: Dataset, table: Table | OwnTable, remedy: str) -> SettingsError:
+    return SettingsError(
+        f"dataset '{dataset.name}': there is a table {table.name} in schema {table.schema} already, which was not made"
+        f" for it; {remedy}"
+    )

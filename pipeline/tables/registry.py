@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.descriptions.description import Dataset
-from pipeline.errors import SettingsError
+from pipeline.descriptions.own_sql import Section
+from pipeline.errors import QueryError, SettingsError
 from pipeline.postgres.database import Database, Transaction
 from pipeline.postgres.queries import Queries
 from pipeline.postgres.schema import LOCK, TABLE_ROLES
 from pipeline.tables.evolution import Refusal, changes
 from pipeline.tables.plan import Known, Recorded, Wanted, plan
-from pipeline.tables.table import Table
+from pipeline.tables.table import OwnTable, Table
 from pipeline.tables.tables import ColumnTypeOf, tables_of
 
 QUERIES = Queries(Path(__file__).with_suffix(".sql"))
@@ -39,8 +40,14 @@ def planned_statements(database: Database, wanted: Wanted) -> list[str]:
 def recorded_tables(tx: Transaction) -> dict[str, Recorded]:
     """The datasets whose tables are there, by name."""
     return {
-        name: Recorded(schema, table, tuple(map(Table.from_json, structure)))
-        for name, schema, table, structure in tx.rows(QUERIES["known_tables"])
+        name: Recorded(
+            schema,
+            table,
+            tuple(map(Table.from_json, structure)),
+            own_sql and own_sql["sha256"],
+            tuple(OwnTable(**own) for own in own_sql["tables"]) if own_sql else (),
+        )
+        for name, schema, table, structure, own_sql in tx.rows(QUERIES["known_tables"])
         if structure is not None
     }
 
@@ -54,8 +61,13 @@ def check_tables(tx: Transaction, dataset: Dataset, column_type: ColumnTypeOf) -
     own = recorded.get(dataset.name)
     if own is None:
         raise SettingsError(f"dataset '{dataset.name}' has no table yet; `pipeline schema --data DIR` makes it")
+    if own.sql_sha256 != dataset.sql_sha256:
+        raise SettingsError(
+            f"dataset '{dataset.name}': its tables were made {_with_sql(own.sql_sha256)}, and its rows are to be loaded"
+            f" {_with_sql(dataset.sql_sha256)}; correct DATASETS_DIR, or run `pipeline schema --data DIR` with this one"
+        )
     homes = {name: each.home for name, each in recorded.items()}
-    wanted = tables_of(dataset, own.schema, homes, column_type, has_own_table=own.has_own_table)
+    wanted = tables_of(dataset, own.schema, homes, column_type)
     for change in changes(own.tables, wanted):
         if not change.only_words:
             difference = change.reason if isinstance(change, Refusal) else f"it lacks {change.statement}"
@@ -63,6 +75,10 @@ def check_tables(tx: Transaction, dataset: Dataset, column_type: ColumnTypeOf) -
                 f"dataset '{dataset.name}': its table {own.table} differs from its description: {difference};"
                 " `pipeline schema --data DIR` changes it, or says why not"
             )
+
+
+def _with_sql(sha256: str | None) -> str:
+    return f"with SQL of its own (SHA-256 {sha256[:12]}...)" if sha256 else "without SQL of its own"
 
 
 class _Present:
@@ -74,10 +90,20 @@ class _Present:
     def run(self, statement: str) -> None:
         self._tx.run_literally(statement)
 
+    def make_own(self, table: OwnTable, section: Section) -> None:
+        try:
+            self._tx.rows_of_own(section.text)
+            fault = None if _is_there(self._tx, table) else f"it makes no table {table.name}"
+            place = section.place()
+        except QueryError as error:
+            fault, place = str(error), section.place(error.position)
+        if fault:
+            raise SettingsError(f"{place}: {fault}; correct the file, and run `pipeline schema` again")
+
     def count(self, query: str) -> int:
         return int(self._tx.value_literally(query))
 
-    def are_empty(self, tables: Sequence[Table]) -> bool:
+    def are_empty(self, tables: Sequence[Table | OwnTable]) -> bool:
         for table in tables:
             self._tx.run_literally(f"LOCK TABLE {table.quoted} IN ACCESS EXCLUSIVE MODE")
         return _are_empty(self._tx, tables)
@@ -92,16 +118,23 @@ class _Unchanged:
     def run(self, statement: str) -> None:
         pass
 
+    def make_own(self, table: OwnTable, section: Section) -> None:
+        pass
+
     def count(self, query: str) -> int:  # noqa: ARG002
         return 0  # it may ask for what is not there yet
 
-    def are_empty(self, tables: Sequence[Table]) -> bool:
+    def are_empty(self, tables: Sequence[Table | OwnTable]) -> bool:
         return _are_empty(self._tx, tables)
 
 
-def _are_empty(tx: Transaction, tables: Sequence[Table]) -> bool:
-    present = [table for table in tables if tx.value("SELECT to_regclass(%(table)s) IS NOT NULL", table=table.quoted)]
+def _are_empty(tx: Transaction, tables: Sequence[Table | OwnTable]) -> bool:
+    present = [table for table in tables if _is_there(tx, table)]
     return not any(tx.value_literally(f"SELECT EXISTS (SELECT FROM {table.quoted})") for table in present)
+
+
+def _is_there(tx: Transaction, table: Table | OwnTable) -> bool:
+    return bool(tx.value("SELECT to_regclass(%(table)s) IS NOT NULL", table=table.quoted))
 
 
 def _known(tx: Transaction) -> Known:

@@ -2,7 +2,7 @@
 
 -- name: known_tables
 -- Returns the datasets that have tables: name, schema and name of its own table, and what its tables were made from,
--- or NULL if one of those is gone.
+-- or NULL if one of those is gone; then its own SQL.
 SELECT
     name,
     table_schema,
@@ -17,7 +17,8 @@ SELECT
             WHERE nspname = made ->> 'schema'
               AND relname = made ->> 'name'
         )
-    ) THEN structure END
+    ) THEN structure END,
+    own_sql
 FROM datasets;
 
 -- name: relations
@@ -34,7 +35,7 @@ SELECT rolname::text FROM pg_roles WHERE rolname = ANY (%(roles)s) ORDER BY roln
 -- Returns schema and name of the tables of datasets that the role of a stage cannot read yet.
 SELECT DISTINCT nspname::text, relname::text
 FROM datasets
-CROSS JOIN jsonb_array_elements(structure) AS made
+CROSS JOIN jsonb_array_elements(structure || coalesce(own_sql -> 'tables', '[]')) AS made
 JOIN pg_namespace ON nspname = made ->> 'schema'
 JOIN pg_class ON relnamespace = pg_namespace.oid AND relname = made ->> 'name'
 JOIN pg_roles ON rolname = ANY (%(roles)s)

@@ -88,6 +88,18 @@ class ForeignKey(Constraint):
 
 
 @dataclass(frozen=True)
+class OwnTable:
+    """A table that a dataset makes itself, by SQL of its own."""
+
+    schema: str
+    name: str
+
+    @property
+    def quoted(self) -> str:
+        return quote_identifier(self.schema, self.name)
+
+
+@dataclass(frozen=True)
 class Table:
     schema: str
     name: str

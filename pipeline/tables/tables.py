@@ -69,17 +69,15 @@ class Home:
     columns: Mapping[str, str]  # by field
 
 
-def tables_of(
-    dataset: Dataset, schema: str, homes: Mapping[str, Home], column_type: ColumnTypeOf, *, has_own_table: bool = False
-) -> tuple[Table, ...]:
-    """The tables of a dataset in a schema; the last is the dataset's own, unless an SQL file makes that.
+def tables_of(dataset: Dataset, schema: str, homes: Mapping[str, Home], column_type: ColumnTypeOf) -> tuple[Table, ...]:
+    """The tables of a dataset in a schema; the last is the dataset's own, unless SQL of its own makes that.
 
     `homes` holds the datasets that this one refers to. Raises SettingsError if a column would have a name that the
     pipeline or PostgreSQL keeps for itself, or if a home is missing.
     """
     shapes: tuple[Shape, ...] = ("keyed",) if dataset.primary_key else ("positional",)
     if dataset.shared_keys:
-        shapes = ("listings",) if has_own_table else ("listings", "decided")
+        shapes = ("listings",) if dataset.sql_sha256 else ("listings", "decided")
     homes = {**homes, dataset.name: Home(schema, dataset.table, columns_by_field(dataset))}
     return tuple(_Drawing(dataset, schema, homes, column_type, shape).table() for shape in shapes)
 

@@ -99,7 +99,7 @@ def test_the_stages_by_hand_run_as_the_readme_has_them(services: Services, tmp_p
 
 def test_every_setting_of_the_readme_is_a_setting_of_its_commands(services: Services) -> None:
     table = re.findall(r"^\| `(\w+)` \| (?:`(--[\w-]+)`)? *\| ([\w, ]+) \|", README, re.MULTILINE)
-    assert len(table) == 24
+    assert len(table) == 26
     for variable, flag, commands in table:
         names = ["producer", "worker", "exporter", "run"] if commands == "all" else commands.split(", ")
         for name in names:
@@ -124,7 +124,7 @@ def test_every_test_that_the_guarantees_name_exists() -> None:
 
 def test_every_variable_that_compose_takes_stands_in_the_example_of_a_dotenv_file() -> None:
     taken = set()
-    for name in ("docker-compose.yml", "docker-compose.secrets.yml"):
+    for name in ("docker-compose.yml", "docker-compose.secrets.yml", "docker-compose.extend.yml"):
         text = (PROJECT / name).read_text(encoding="utf-8")
         taken |= set(re.findall(r"(?<!\$)\$\{(\w+)", text)) | set(re.findall(r"^ +([A-Z_]+):$", text, re.MULTILINE))
     example = (PROJECT / ".env.example").read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ import subprocess
 
 from tests.compose.conftest import COMPOSE, PASSWORDS, Stack, docker, leftovers, log, logged_errors
 from tests.conftest import generate, wait_until
+from tests.marriages import MARRIAGES, REPORT, write_package, write_sql
 
 
 def test_up_ends_with_the_exporter_and_its_exit_code(stack: Stack) -> None:
@@ -113,6 +114,20 @@ def test_with_secrets_inspect_shows_no_password(stack: Stack) -> None:
         settings = [setting.partition("=") for setting in stack.inspect(container)["Config"]["Env"]]
         assert {value for name, _, value in settings if name.endswith("_PASSWORD")} == {""}
     shutil.rmtree(secrets)
+
+
+def test_sql_and_reports_of_the_user_s_are_mounted(stack: Stack) -> None:
+    data = stack.checkout / "parish"
+    data.mkdir()
+    write_package(data)
+    (data / "marriages.csv").write_text(MARRIAGES)
+    write_sql(stack.checkout / "datasets")
+    (stack.checkout / "reports").mkdir()
+    (stack.checkout / "reports" / "marriages_by_place.csv.sql").write_text(REPORT)
+    ended = stack.up("docker-compose.yml", "docker-compose.extend.yml", DATA="./parish")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert (data / "marriages_by_place.csv").read_text() == "place,marriages\nAyr,2\nOban,1\n"
+    assert not (data / "summary_output.json").exists()
 
 
 def test_down_leaves_nothing(stack: Stack) -> None:

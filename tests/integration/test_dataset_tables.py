@@ -35,7 +35,7 @@ TEMPLATE = "with_schema"  # tables of datasets are made by the tests
 
 
 def wanted(*datasets: Dataset, table_schema: str | None = None) -> Wanted:
-    return Wanted(datasets, column_type, (PLACES, PEOPLE), {"places"}, table_schema)
+    return Wanted(datasets, column_type, (PLACES, PEOPLE), table_schema=table_schema)
 
 
 def make(pipeline: Pipeline, *datasets: Dataset) -> bool:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.report import unterminated
 from pipeline import PROJECT
+from pipeline.postgres.sql_text import unterminated
 from tests.conftest import Pipeline
 from tests.integration.conftest import write_reports
 

@@ -98,9 +98,7 @@ def test_a_dataset_whose_keys_are_shared_has_what_each_source_says_and_what_appl
 
 
 def test_of_a_dataset_with_a_table_of_its_own_only_the_listings_are_made() -> None:
-    assert [table.name for table in tables_of(PLACES, "public", {}, column_type, has_own_table=True)] == [
-        "places_listings"
-    ]
+    assert [table.name for table in tables_of(PLACES, "public", {}, column_type)] == ["places_listings"]
 
 
 def test_the_producer_and_the_worker_cannot_change_what_a_row_is_known_by() -> None:
@@ -113,7 +111,7 @@ def test_the_producer_and_the_worker_cannot_change_what_a_row_is_known_by() -> N
         'GRANT SELECT ON "public"."shops_listings" TO "pipeline_exporter"',
     ]
     assert ddl.rights(decided, roles[:1]) == [
-        'GRANT SELECT, DELETE, UPDATE ("name", "head_office", "listed_by_load")'
+        'GRANT SELECT, INSERT, DELETE, UPDATE ("name", "head_office", "listed_by_load")'
         ' ON "public"."shops" TO "pipeline_producer"'
     ]
 
