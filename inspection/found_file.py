@@ -63,10 +63,12 @@ def found_file(source: Source, contents: Contents, encodings: Encodings) -> Iter
         header = _header(source.path, file, is_encoding_given=encoding.name is not None)
         faults = undescribable(header.names)
         names = tuple(name for position, name in enumerate(header.names) if position not in faults)
-        if not 1 <= len(names) <= MOST_FIELDS:
+        place = f"{source.path} line {header.line_count}"
+        if not names:
+            raise InputError(f"{place}: no column has a name of its own; correct the header")
+        if len(names) > MOST_FIELDS:
             raise InputError(
-                f"{source.path} line {header.line_count}: {len(names)} columns that can be described;"
-                f" a header names 1 to {MOST_FIELDS}, each once"
+                f"{place}: {len(names):,} columns, and a table has at most {MOST_FIELDS:,}; split the file"
             )
         fields = tuple(Field(name, name) for name in names)
         dataset = replace(source.dataset, fields=fields, fields_match="subset", dialect=Dialect(header.delimiter))
@@ -90,6 +92,11 @@ def _header(path: Path, file: IO[bytes], *, is_encoding_given: bool) -> Header:
     except UnicodeDecodeError:
         if not is_encoding_given:
             raise InputError(f"{path} line 1: bytes that are not UTF-8; {NAME_THE_ENCODING}") from None
+    if b"\0" in header.content and not is_encoding_given:
+        raise InputError(
+            f"{path} line 1: NUL characters in the header; remove them, or name the encoding if it is UTF-16 without a"
+            " mark, such as --encoding utf-16-le"
+        )
     for rival in _other_headers(path, file, header):
         if len(rival.names) == len(header.names) > 1:
             raise InputError(
