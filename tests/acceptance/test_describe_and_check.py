@@ -76,6 +76,19 @@ def test_a_file_that_cannot_be_described_leaves_no_description(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_check_warns_of_files_that_the_description_names_and_the_folder_lacks(tmp_path: Path) -> None:
+    for name in ("orders", "sales"):
+        (tmp_path / f"{name}.csv").write_text(SALES)
+    assert pipeline("describe", "--data", tmp_path, tmp_path / "orders.csv", tmp_path / "sales.csv").returncode == 0
+    (tmp_path / "orders.csv").rename(tmp_path / "order.csv")
+    checked = pipeline("check", tmp_path)
+    assert (checked.returncode, checked.stdout) == (0, f"{tmp_path / 'sales.csv'}: 2 rows, no problems\n")
+    assert checked.stderr.endswith(
+        " WARNING datapackage.json names files that are not in the folder: orders.csv; add them, or correct the paths\n"
+    )
+    assert pipeline("check", "--data", tmp_path, tmp_path / "sales.csv").stderr == ""
+
+
 def test_memory_does_not_grow_with_the_file_or_its_keys(tmp_path: Path) -> None:
     """Keys of 80 MB take less than 70 MB."""
     path, description = tmp_path / "sales.csv", tmp_path / "datapackage.json"
