@@ -296,6 +296,11 @@ def test_what_a_column_cannot_hold_or_check_is_refused_where_it_stands(
             {"dialect": {"caseSensitiveHeader": True}},
             "/dialect/caseSensitiveHeader: names in headers are compared in any case; remove it",
         ),
+        (
+            {"primaryKeys": ["id"]},
+            "/primaryKeys: 'primaryKeys' looks like 'primaryKey', which is not supported here; write it into 'schema'"
+            " of the resource",
+        ),
     ],
 )
 def test_what_a_resource_cannot_be_is_refused(tmp_path: Path, properties: Json, message: str) -> None:
