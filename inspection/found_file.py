@@ -1,6 +1,7 @@
 """How a file is written: its encoding, its delimiter, the names in its header."""
 
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -44,8 +45,7 @@ class FoundFile:
 
 def source_of(path: Path, folder: Path) -> Source:
     """The source that a file is in the data folder. Raises InputError if no description could name it."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; name a CSV file that exists")
+    _check_file(path)
     if not path.resolve().is_relative_to(folder.resolve()):
         raise SettingsError(f"{path}: not in the data folder '{folder}'; name its folder with --data {path.parent}")
     name = without_gz(path.resolve().relative_to(folder.resolve()).as_posix())
@@ -53,6 +53,20 @@ def source_of(path: Path, folder: Path) -> Source:
     if fault:
         raise InputError(f"{path}: '{name}' {fault[0]}; {fault[1]}")
     return Source(name, path, Dataset(name, "", (name,), ()))
+
+
+def _check_file(path: Path) -> None:
+    """Raises InputError if there is no file that can be read more than once."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{path}: no such file; name a CSV file that exists") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}; correct the file or its rights") from error
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{path}: a folder; name the CSV files in it")
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path}: not a file; copy what it gives into one")
 
 
 @contextmanager

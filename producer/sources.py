@@ -135,6 +135,8 @@ def _files(folder: Path, package: Package) -> Iterator[Path]:
 def _source(package: Package, folder: Path, path: Path, name: str | None) -> Source:
     if path != STANDARD_INPUT and not path.exists():
         raise InputError(f"{path}: no such file; name a CSV file that exists")
+    if path.is_dir():
+        raise InputError(f"{path}: a folder; name the CSV files in it")
     if name is None:
         inside = path.resolve().is_relative_to(folder.resolve())
         name = without_gz(path.resolve().relative_to(folder.resolve()).as_posix() if inside else path.name)

@@ -1,11 +1,13 @@
 """A first description: what it decides of columns and names, and why; it never takes one of two readings."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from inspection import column_profile
+from inspection.describe import file_kinds
 from inspection.first_package import write_package
 from pipeline.descriptions.package import read_package
 from pipeline.errors import InputError, SettingsError
@@ -273,3 +275,16 @@ def test_files_that_no_description_of_the_folder_can_name_are_refused(tmp_path: 
         described(tmp_path, **{"a*": "a\n1\n"})
     with pytest.raises(InputError, match="is hidden"):
         described(tmp_path, **{".a": "a\n1\n"})
+
+
+def test_what_is_no_file_is_named_by_what_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(InputError, match=r"none\.csv: no such file; name a CSV file that exists"):
+        file_kinds(tmp_path, [tmp_path / "none.csv"])
+    with pytest.raises(InputError, match=r": a folder; name the CSV files in it"):
+        file_kinds(tmp_path, [tmp_path])
+    with pytest.raises(InputError, match=r"pipe\.csv: not a file; copy what it gives into one"):
+        file_kinds(tmp_path, [tmp_path / "pipe.csv"])
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(InputError, match=r"loop: cannot be read: Too many levels of symbolic links; correct"):
+        file_kinds(tmp_path, [tmp_path / "loop"])

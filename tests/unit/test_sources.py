@@ -38,6 +38,8 @@ def test_a_folder_without_sources_is_a_wrong_setting(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"people\.csv: no such file"):
         find_sources(tmp_path, (tmp_path / "people.csv",))
+    with pytest.raises(InputError, match=r": a folder; name the CSV files in it"):
+        find_sources(tmp_path, (tmp_path,))
 
 
 def test_a_file_that_matches_no_dataset_is_refused(tmp_path: Path) -> None:
