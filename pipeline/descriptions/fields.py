@@ -126,7 +126,7 @@ def _with_cell_form(field: Field, node: Node) -> Field:
     if field.type in ("number", "integer"):
         if bare := node.get("bareNumber"):
             field = replace(field, bare_number=bare.flag())
-        if group := node.get("groupChar"):
+        if (group := node.get("groupChar")) and group.value != "":  # published packages have it so for none
             field = replace(field, group_char=_number_character(group))
         if field.type == "number" and (decimal := node.get("decimalChar")):
             field = replace(field, decimal_char=_number_character(decimal))
