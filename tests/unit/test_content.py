@@ -12,7 +12,7 @@ from producer.sources import Source
 from tests.unit.reading import PEOPLE
 
 NOT_TEXT = [
-    (gzip.compress(b"given_name\nJean\n"), "compressed with gzip; decompress it, or end its name in .gz"),
+    (gzip.compress(b"given_name\nJean\n", mtime=0), "compressed with gzip; decompress it, or end its name in .gz"),
     (b"PK\x03\x04\x14\x00\x06\x00", "a ZIP archive or an Excel workbook; unpack it, or save its sheet as CSV"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook; save its sheet as CSV"),
 ]
@@ -23,8 +23,8 @@ def read(path: Path, encoding: Encoding = Encoding(None)) -> bytes:  # noqa: B00
         return content.file.read()
 
 
-@pytest.mark.parametrize("encoding", [Encoding(None), Encoding("iso8859-1", is_certain=True)])
-@pytest.mark.parametrize(("content", "fault"), NOT_TEXT)
+@pytest.mark.parametrize("encoding", [Encoding(None), Encoding("iso8859-1", is_certain=True)], ids=["utf-8", "latin-1"])
+@pytest.mark.parametrize(("content", "fault"), NOT_TEXT, ids=["gzip", "zip", "xls"])
 def test_a_file_that_is_no_text_is_refused_by_what_it_is(
     content: bytes, fault: str, encoding: Encoding, tmp_path: Path
 ) -> None:
