@@ -8,6 +8,7 @@ from inspection.readings import COMMA, GROUPS_BY_COMMA, GROUPS_BY_POINT, INTEGER
 from pipeline.columns.types.numbers import SPECIAL
 
 STRING = {"type": "string"}
+SPELLED_IN_MANY_WAYS = ("number", "boolean")  # different texts may be one value, such as 1.0 and 1.00
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ def decided(profile: ColumnProfile) -> Decision:
     found = _decided_type(profile)
     missing = _missing_values(profile, found.properties != STRING)
     properties = {**found.properties, **({"missingValues": missing} if missing else {})}
-    return Decision(properties, found.type_shown, "; ".join([found.reason, *_remarks(profile, missing)]))
+    return Decision(properties, found.type_shown, "; ".join([found.reason, *_remarks(profile, found, missing)]))
 
 
 def _decided_type(profile: ColumnProfile) -> Decision:
@@ -108,7 +109,7 @@ def _missing_values(profile: ColumnProfile, is_typed: bool) -> list[str]:
     return ["", *tokens] if tokens and is_typed else []
 
 
-def _remarks(profile: ColumnProfile, written: list[str]) -> list[str]:
+def _remarks(profile: ColumnProfile, found: Decision, written: list[str]) -> list[str]:
     remarks = []
     if profile.missing[""] and profile.value_count:
         remarks.append(f"{profile.missing['']:,} empty")
@@ -118,7 +119,7 @@ def _remarks(profile: ColumnProfile, written: list[str]) -> list[str]:
             remarks.append(f"{count:,} {text!r}, {outcome}")
     if not profile.missing and profile.row_count:
         remarks.append("none missing")
-        if profile.all_differ and profile.row_count > 1:
+        if profile.all_differ and profile.row_count > 1 and found.properties["type"] not in SPELLED_IN_MANY_WAYS:
             extent = "all" if profile.differing == profile.row_count else f"the first {profile.differing:,}"
             remarks.append(f"{extent} different: a primaryKey?")
     return remarks

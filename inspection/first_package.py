@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from pipeline.errors import InputError, SettingsError
 from pipeline.wording import counted
 
 PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
+SIGN_IN_NAME = re.compile(r"\w([:~^#!$%&*+=@])(?=\w)")  # that may be a delimiter
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,17 @@ class Resource:
             form = f"{self.kind.encoding}, delimiter {self.kind.delimiter!r}"
             yield f"{file.name}: {counted(file.row_count, 'row')}, {form} → resource {self.name}, table {self.table}"
             yield from _remarks(file)
+        if sign := self._likely_delimiter():
+            yield f"  one column: if {sign!r} separates columns, put a line sep={sign} above the header"
         for name, column, decision in zip(self.kind.names, self.columns, self.decisions, strict=True):
             made = name if name == column else f"{name} → {column}"
             yield f"  {made}: {decision.type_shown} ({decision.reason})"
+
+    def _likely_delimiter(self) -> str | None:
+        """A sign, other than those that a header may show, in the only name and in the first value."""
+        if len(self.kind.names) > 1 or (first := self.kind.profiles[0].first) is None:
+            return None
+        return next((sign for sign in SIGN_IN_NAME.findall(self.kind.names[0]) if sign in first.text), None)
 
     def _field(self, position: int) -> dict[str, Any]:
         name, column = self.kind.names[position], self.columns[position]
@@ -118,3 +128,5 @@ def _remarks(file: DescribedFile) -> Iterator[str]:
     if file.problems.row_count:
         yield f"  {counted(file.problems.row_count, 'row')} would be rejected:"
         yield from (f"    {line}" for line in file.problems.lines())
+        if 2 * file.problems.row_count > file.row_count:
+            yield "    most rows do not fit the header: remove the lines above it, or let it name all columns"

@@ -1,6 +1,7 @@
 """How a file is written: its encoding, its delimiter, the names in its header."""
 
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -44,8 +45,7 @@ class FoundFile:
 
 def source_of(path: Path, folder: Path) -> Source:
     """The source that a file is in the data folder. Raises InputError if no description could name it."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; name a CSV file that exists")
+    _check_file(path)
     if not path.resolve().is_relative_to(folder.resolve()):
         raise SettingsError(f"{path}: not in the data folder '{folder}'; name its folder with --data {path.parent}")
     name = without_gz(path.resolve().relative_to(folder.resolve()).as_posix())
@@ -53,6 +53,20 @@ def source_of(path: Path, folder: Path) -> Source:
     if fault:
         raise InputError(f"{path}: '{name}' {fault[0]}; {fault[1]}")
     return Source(name, path, Dataset(name, "", (name,), ()))
+
+
+def _check_file(path: Path) -> None:
+    """Raises InputError if there is no file that can be read more than once."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{path}: no such file; name a CSV file that exists") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}; correct the file or its rights") from error
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{path}: a folder; name the CSV files in it")
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path}: not a file; copy what it gives into one")
 
 
 @contextmanager
@@ -63,10 +77,12 @@ def found_file(source: Source, contents: Contents, encodings: Encodings) -> Iter
         header = _header(source.path, file, is_encoding_given=encoding.name is not None)
         faults = undescribable(header.names)
         names = tuple(name for position, name in enumerate(header.names) if position not in faults)
-        if not 1 <= len(names) <= MOST_FIELDS:
+        place = f"{source.path} line {header.line_count}"
+        if not names:
+            raise InputError(f"{place}: no column has a name of its own; correct the header")
+        if len(names) > MOST_FIELDS:
             raise InputError(
-                f"{source.path} line {header.line_count}: {len(names)} columns that can be described;"
-                f" a header names 1 to {MOST_FIELDS}, each once"
+                f"{place}: {len(names):,} columns, and a table has at most {MOST_FIELDS:,}; split the file"
             )
         fields = tuple(Field(name, name) for name in names)
         dataset = replace(source.dataset, fields=fields, fields_match="subset", dialect=Dialect(header.delimiter))
@@ -90,6 +106,11 @@ def _header(path: Path, file: IO[bytes], *, is_encoding_given: bool) -> Header:
     except UnicodeDecodeError:
         if not is_encoding_given:
             raise InputError(f"{path} line 1: bytes that are not UTF-8; {NAME_THE_ENCODING}") from None
+    if b"\0" in header.content and not is_encoding_given:
+        raise InputError(
+            f"{path} line 1: NUL characters in the header; remove them, or name the encoding if it is UTF-16 without a"
+            " mark, such as --encoding utf-16-le"
+        )
     for rival in _other_headers(path, file, header):
         if len(rival.names) == len(header.names) > 1:
             raise InputError(

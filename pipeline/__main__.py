@@ -176,6 +176,7 @@ def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path
     from inspection.check import check as checked_files  # needs the producer, which not each container's image holds
     from inspection.reports import check_lines, row_line
     from producer.encodings import Encodings
+    from producer.sources import paths_without_file, warn_of_absent
 
     if len(files) == 1 and files[0].is_dir():
         data, files = files[0], ()
@@ -184,6 +185,8 @@ def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path
     for found in checked_files(data, files, name, Encodings.parse(encoding), show_row):
         echo(*check_lines(found))
         is_good = is_good and found.is_good
+    if not files:
+        warn_of_absent(paths_without_file(data))
     return 0 if is_good else command.PROBLEMS_FOUND
 
 

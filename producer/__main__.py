@@ -28,7 +28,7 @@ from pipeline.wording import NAMED_AT_MOST, counted, listed
 from producer.encodings import Encodings
 from producer.preview import Limits, RefusedVersionError
 from producer.produce import Produced, preview, produce
-from producer.sources import find_sources, left_over
+from producer.sources import find_sources, left_over, paths_without_file, warn_of_absent
 
 REPORTS_STAMP = ".reports.json"  # in which the exporter lists what it wrote
 LONGEST_MANIFEST = 1 << 20  # bytes
@@ -106,6 +106,8 @@ def main(
         _warn_of_missing(missing)
     if not files:
         _warn_of_left_over(data)
+        warned_of = {source for source, _ in missing}
+        warn_of_absent([path for path in paths_without_file(data) if path not in warned_of])
     with _showing_reasons():
         if dry_run:
             foreseen = preview(

@@ -23,6 +23,12 @@ CONTROL_TO_LINE_END = re.compile("[\x80-\x9f][^\n]*")
 LIKELY_ENCODINGS = {"iso8859-1": "cp1252", "iso8859-15": "cp1252"}  # given -> meant, where a text has such characters
 BLOCK = 1 << 20  # bytes read at a time
 LONGEST_MARK = 4  # bytes
+# First bytes of files that are no text in any encoding, and what they are, with the remedy.
+NOT_TEXT = {
+    b"\x1f\x8b\x08": "compressed with gzip; decompress it, or end its name in .gz",
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook; unpack it, or save its sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook; save its sheet as CSV",
+}
 
 
 class Content(NamedTuple):
@@ -43,7 +49,8 @@ class Contents:
         """The file itself, or a copy on disk of what can be read only once, is compressed, or is not UTF-8.
 
         Bytes that the encoding does not know stay as they are, so that they are found in their rows.
-        Raises InputError if the file cannot be read, a gzip stream is cut off, or the whole is not in the encoding.
+        Raises InputError if the file cannot be read or is no text, a gzip stream is cut off, or the whole is not in the
+        encoding.
         """
         content = self._kept.get(source.path) or _open(source, encoding)
         content.file.seek(0)
@@ -75,6 +82,8 @@ def _open(source: Source, encoding: Encoding) -> Content:
     try:
         with _stream(path) as stream:
             beginning = stream.read(LONGEST_MARK)
+            if found := next(filter(beginning.startswith, NOT_TEXT), None):
+                raise InputError(f"{path}: not CSV, but {NOT_TEXT[found]}")
             if not encoding.is_certain:
                 name = by_mark(beginning) or name
             if name == "utf-8" and path.is_file() and not is_gz(path.name):

@@ -172,8 +172,12 @@ def _header_with(delimiter: str, dialect: Dialect, preamble: Preamble, file: IO[
 def _check_columns(source: Source, columns: tuple[str, ...], line: int) -> None:
     """Raises InputError if the header does not match the dataset's fields."""
     positions = field_positions(source.dataset, columns, f"{source.path} line {line}")
-    if ignored := [column for number, column in enumerate(columns) if number not in positions]:
-        logger.info("%s: columns that are ignored: %s", source.name, ", ".join(map(repr, ignored)))
+    if ignored := [
+        repr(column) if column else f"column {number}, which has no name"
+        for number, column in enumerate(columns, 1)
+        if number - 1 not in positions
+    ]:
+        logger.info("%s: columns that are ignored: %s", source.name, ", ".join(ignored))
 
 
 def _chunks(

@@ -1,22 +1,26 @@
 """Which files to load, what they are called, and which dataset each holds."""
 
+import logging
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain, count
 from pathlib import Path
 
 from pipeline.descriptions.description import Dataset, Package
-from pipeline.descriptions.matching import dataset_of, expected_names, without_gz
+from pipeline.descriptions.matching import dataset_of, expected_names, holds, without_gz
 from pipeline.descriptions.own_sql import read_package_of
-from pipeline.descriptions.package import find_package, read_package
+from pipeline.descriptions.package import OWN_PACKAGE, find_package, read_package
 from pipeline.errors import InputError, SettingsError
 from pipeline.postgres.database import is_storable
+from pipeline.wording import listed
 
 STANDARD_INPUT = Path("-")
 LIKE_CSV = re.compile(r"\.(csv|tsv|tab|txt|psv)(\.gz)?$", re.IGNORECASE)  # what a user may expect to be loaded
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,32 @@ def left_over(folder: Path, report_names: Iterable[str] = ()) -> list[str]:
     ]
 
 
+def paths_without_file(folder: Path) -> list[str]:
+    """The paths in the folder's own datapackage.json that should name a file of the folder, and name none.
+
+    A dataset with a pattern, such as people-*.csv, needs one file of any of its paths.
+    """
+    if (path := find_package(folder)) == OWN_PACKAGE:
+        return []
+    package = read_package(path)
+    names = {without_gz(path.relative_to(folder).as_posix()).lower() for path in _files(folder, package)}
+    absent: list[str] = []
+    for dataset in package.datasets:
+        if not any("*" in path for path in dataset.paths):
+            absent += (path for path in dataset.paths if path.lower() not in names)
+        elif not any(holds(dataset, name) for name in names):
+            absent += dataset.paths
+    return absent
+
+
+def warn_of_absent(paths: Sequence[str]) -> None:
+    """Warns of paths that name no file."""
+    if paths:
+        logger.warning(
+            "datapackage.json names files that are not in the folder: %s; add them, or correct the paths", listed(paths)
+        )
+
+
 def is_gz(name: str) -> bool:
     return name.lower().endswith(".gz")
 
@@ -106,6 +136,8 @@ def _files(folder: Path, package: Package) -> Iterator[Path]:
 def _source(package: Package, folder: Path, path: Path, name: str | None) -> Source:
     if path != STANDARD_INPUT and not path.exists():
         raise InputError(f"{path}: no such file; name a CSV file that exists")
+    if path.is_dir():
+        raise InputError(f"{path}: a folder; name the CSV files in it")
     if name is None:
         inside = path.resolve().is_relative_to(folder.resolve())
         name = without_gz(path.resolve().relative_to(folder.resolve()).as_posix() if inside else path.name)

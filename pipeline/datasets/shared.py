@@ -126,7 +126,7 @@ class SharedTable:
         if unchanged < 0 and self._own_sql:
             place = self._own_sql.statements["decide"].place()
             raise _broken(
-                place, f"it returned {inserted} and {updated}, of fewer incoming rows; count is_incoming alone"
+                place, f"it returned {inserted} and {updated}, of fewer incoming rows; count _is_incoming alone"
             )
         rejected = [*resolved.rejected, *rejected_rows(rows, refused)]
         return Stored(inserted, updated, unchanged, deleted=0, rejected=rejected)

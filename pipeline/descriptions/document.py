@@ -25,6 +25,7 @@ METADATA = frozenset(
     }
 )
 CLOSE = 0.85  # of difflib's ratio, from which on a name counts as a misspelling of another
+TELLING = 8  # letters of a name that other names are hardly like by chance
 
 
 class Number(str):
@@ -151,6 +152,10 @@ class Node:
             if nearest or name.startswith(OWN_PREFIX) or not others:
                 remedy = f"write '{nearest}'" if nearest else "remove it"
                 raise self[name].error(f"{Node(name, '').shown} is not a property that is known here", remedy)
+            if unsupported and (meant := _nearest(name, [other for other in unsupported if len(other) >= TELLING])):
+                raise self[name].error(
+                    f"{Node(name, '').shown} looks like '{meant}', which is not supported here", unsupported[meant]
+                )
 
 
 def read_document(path: Path) -> Node:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from pipeline.columns.column import column
 from pipeline.descriptions.constraints import NAMES as CONSTRAINTS
 from pipeline.descriptions.constraints import read_constraints
 from pipeline.descriptions.description import Field
@@ -65,7 +66,19 @@ def read_field(node: Node, missing_values: tuple[str, ...], default_type: str) -
         title=found.text() if (found := node.get("title")) else None,
         description=found.text() if (found := node.get("description")) else None,
     )
-    return replace(field, constraints=read_constraints(node, field))
+    field = replace(field, constraints=read_constraints(node, field))
+    _check_column(field, node)
+    return field
+
+
+def _check_column(field: Field, node: Node) -> None:
+    """Raises InputError for what the standard allows and a column cannot hold or check, such as a far bound."""
+    try:
+        column(field)
+    except ValueError as error:
+        name = str(error).split()[0]  # of the property
+        owner = next((place for place in (node.get("constraints"), node) if place and name in place.value), None)
+        raise (owner[name] if owner else node).error(str(error), "correct or remove it") from error
 
 
 def read_missing_values(owner: Node) -> tuple[str, ...] | None:
@@ -113,7 +126,7 @@ def _with_cell_form(field: Field, node: Node) -> Field:
     if field.type in ("number", "integer"):
         if bare := node.get("bareNumber"):
             field = replace(field, bare_number=bare.flag())
-        if group := node.get("groupChar"):
+        if (group := node.get("groupChar")) and group.value != "":  # published packages have it so for none
             field = replace(field, group_char=_number_character(group))
         if field.type == "number" and (decimal := node.get("decimalChar")):
             field = replace(field, decimal_char=_number_character(decimal))

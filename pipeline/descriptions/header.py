@@ -8,6 +8,7 @@ from pipeline.descriptions.description import Dataset
 from pipeline.errors import InputError
 
 COLUMNS_SHOWN = 20  # of a header, in a message
+LET_IT_HAVE_MORE = 'describe the column, or write "fieldsMatch": "subset" into the schema'
 
 
 def field_positions(dataset: Dataset, header: Sequence[str], place: str) -> tuple[int | None, ...]:
@@ -31,7 +32,8 @@ def field_positions(dataset: Dataset, header: Sequence[str], place: str) -> tupl
         known = set(wanted)
         for name, shown in zip(names, header, strict=True):
             if name not in known:
-                raise _mismatch(dataset, header, place, f"column '{shown}' is one too many in the header")
+                remedy = "" if dataset.fields_match == "superset" else f"; {LET_IT_HAVE_MORE}"
+                raise _mismatch(dataset, header, place, f"column '{shown}' is one too many in the header", remedy)
     if dataset.fields_match == "exact" and names != wanted:
         position = next(i for i, (name, other) in enumerate(zip(names, wanted, strict=True)) if name != other)
         found, expected = header[position], dataset.fields[position].name
@@ -54,7 +56,7 @@ def _check_presence(dataset: Dataset, names: list[str], header: Sequence[str], p
         raise _mismatch(dataset, header, place, f"no field of {dataset.name} is in the header")
 
 
-def _mismatch(dataset: Dataset, header: Sequence[str], place: str, fault: str) -> InputError:
+def _mismatch(dataset: Dataset, header: Sequence[str], place: str, fault: str, remedy: str = "") -> InputError:
     needed = {
         "exact": f"needs exactly {_listed(field.name for field in dataset.fields)}, in this order",
         "equal": f"needs exactly {_listed(field.name for field in dataset.fields)}, in any order",
@@ -62,7 +64,9 @@ def _mismatch(dataset: Dataset, header: Sequence[str], place: str, fault: str) -
         "superset": f"may only have {_listed(field.name for field in dataset.fields)}",
         "partial": f"needs some of {_listed(field.name for field in dataset.fields)}",
     }[dataset.fields_match]
-    return InputError(f"{place}: {fault}, which has {_listed(map(repr, header))}; a {dataset.name} file {needed}")
+    return InputError(
+        f"{place}: {fault}, which has {_listed(map(repr, header))}; a {dataset.name} file {needed}{remedy}"
+    )
 
 
 def comparable_name(name: str) -> str:

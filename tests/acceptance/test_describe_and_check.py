@@ -36,8 +36,7 @@ def test_a_described_file_is_in_order(tmp_path: Path) -> None:
         "  id: integer (2 of 2 values are whole numbers; none missing; all different: a primaryKey?)",
         "  date: date %d/%m/%Y (2 of 2 values are dates as %d/%m/%Y, as '25/12/2026' on line 2 shows; none missing;"
         " all different: a primaryKey?)",
-        "  amount $ → amount: number (2 of 2 values are numbers with a decimal point; none missing;"
-        " all different: a primaryKey?)",
+        "  amount $ → amount: number (2 of 2 values are numbers with a decimal point; none missing)",
         "  zip: string ('01067' on line 2 has a leading zero, which a number would lose; none missing;"
         " all different: a primaryKey?)",
         f"wrote {tmp_path / 'datapackage.json'}",
@@ -75,6 +74,19 @@ def test_a_file_that_cannot_be_described_leaves_no_description(tmp_path: Path) -
         " windows-1252\n"
     )
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_check_warns_of_files_that_the_description_names_and_the_folder_lacks(tmp_path: Path) -> None:
+    for name in ("orders", "sales"):
+        (tmp_path / f"{name}.csv").write_text(SALES)
+    assert pipeline("describe", "--data", tmp_path, tmp_path / "orders.csv", tmp_path / "sales.csv").returncode == 0
+    (tmp_path / "orders.csv").rename(tmp_path / "order.csv")
+    checked = pipeline("check", tmp_path)
+    assert (checked.returncode, checked.stdout) == (0, f"{tmp_path / 'sales.csv'}: 2 rows, no problems\n")
+    assert checked.stderr.endswith(
+        " WARNING datapackage.json names files that are not in the folder: orders.csv; add them, or correct the paths\n"
+    )
+    assert pipeline("check", "--data", tmp_path, tmp_path / "sales.csv").stderr == ""
 
 
 def test_memory_does_not_grow_with_the_file_or_its_keys(tmp_path: Path) -> None:

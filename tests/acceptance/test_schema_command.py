@@ -91,3 +91,21 @@ def test_a_wrong_description_is_refused_before_anything_is_made(commands: Comman
     assert refused.returncode == 1
     assert "datapackage.json" in refused.stderr
     assert pipeline.rows("SELECT name FROM datasets") == []
+
+
+def test_a_producer_warns_once_of_each_file_that_the_description_names_and_the_folder_lacks(
+    commands: Commands, pipeline: Pipeline
+) -> None:
+    describe(pipeline, {**GOODS, "path": ["goods.csv", "goods-2.csv"]})
+    for name in ("goods.csv", "goods-2.csv"):
+        (pipeline.data / name).write_text(f"code,price\n{name},1\n")
+    schema(commands, pipeline)
+    absent = "datapackage.json names files that are not in the folder: goods-2.csv;"
+    loaded = commands.run("producer", "--data", str(pipeline.data))
+    assert (loaded.returncode, "not in the folder" in loaded.stderr) == (0, False)
+    (pipeline.data / "goods-2.csv").unlink()
+    again = commands.run("producer", "--data", str(pipeline.data))
+    assert "loaded before, but not in the folder any more: goods-2.csv" in again.stderr
+    assert absent not in again.stderr
+    assert commands.run("producer", "--data", str(pipeline.data), "--forget", "goods-2.csv").returncode == 0
+    assert absent in commands.run("producer", "--data", str(pipeline.data)).stderr

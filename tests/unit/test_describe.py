@@ -1,11 +1,13 @@
 """A first description: what it decides of columns and names, and why; it never takes one of two readings."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from inspection import column_profile
+from inspection.describe import file_kinds
 from inspection.first_package import write_package
 from pipeline.descriptions.package import read_package
 from pipeline.errors import InputError, SettingsError
@@ -112,6 +114,14 @@ def test_a_column_without_equal_values_may_be_a_key_and_is_not_made_one(tmp_path
     assert "primaryKey" not in resource.decisions[0].reason
 
 
+def test_texts_that_may_be_equal_values_are_no_hint_at_a_key(tmp_path: Path) -> None:
+    [resource] = described(tmp_path, things="amount,paid\n1.0,true\n1.00,True\n")
+    assert [decision.reason for decision in resource.decisions] == [
+        "2 of 2 values are numbers with a decimal point; none missing",
+        "2 of 2 values are 'true' or 'false'; none missing",
+    ]
+
+
 def test_no_rule_is_written_that_a_later_file_may_break(tmp_path: Path) -> None:
     described(tmp_path, things="id,kind\n1,a\n2,a\n")
     assert all("constraints" not in field for field in fields(tmp_path))
@@ -171,6 +181,29 @@ def test_rows_of_a_wrong_form_are_said_and_decide_nothing(tmp_path: Path) -> Non
     ]
 
 
+def test_a_header_that_most_rows_do_not_fit_has_a_remedy(tmp_path: Path) -> None:
+    remedy = "    most rows do not fit the header: remove the lines above it, or let it name all columns"
+    [resource] = described(tmp_path, things="Sales of 2026\n\nid,day\n1,2026-01-02\n2,2026-01-03\n")
+    assert list(resource.lines())[1:4] == [
+        "  3 rows would be rejected:",
+        "    3 x row has 2 fields, expected 1: line 3, line 4, line 5",
+        remedy,
+    ]
+    [resource] = described(tmp_path, things="id,day\n1,2026-01-02\n2\n")
+    assert remedy not in list(resource.lines())
+
+
+@pytest.mark.parametrize("sign", [":", "~", "^"])
+def test_a_delimiter_that_no_header_may_show_has_a_remedy(sign: str, tmp_path: Path) -> None:
+    remedy = f"  one column: if {sign!r} separates columns, put a line sep={sign} above the header"
+    [resource] = described(tmp_path, things=f"id{sign}day\n1{sign}2\n")
+    assert list(resource.lines())[1] == remedy
+    [resource] = described(tmp_path, things=f"sep={sign}\nid{sign}day\n1{sign}2\n")
+    assert len(resource.columns) == 2
+    [resource] = described(tmp_path, things=f"ratio a{sign}b\n0.5\n")
+    assert remedy not in list(resource.lines())
+
+
 def test_files_of_one_kind_share_a_resource(tmp_path: Path) -> None:
     """Those with the same header and the same name but for a number; the types hold the values of all of them."""
     [people, pets] = described(
@@ -208,6 +241,22 @@ def test_an_encoding_is_not_guessed(tmp_path: Path) -> None:
     assert problems(tmp_path) == []
 
 
+def test_a_header_with_nul_characters_may_be_utf_16_without_a_mark(tmp_path: Path) -> None:
+    content = "name,day\nJean,2\n".encode("utf-16-le")
+    with pytest.raises(InputError, match=r"things\.csv line 1: NUL characters in the header; .* --encoding utf-16-le"):
+        described(tmp_path, things=content)
+    described(tmp_path, encoding="utf-16-le", things=content)
+    assert [field["name"] for field in fields(tmp_path)] == ["name", "day"]
+    assert problems(tmp_path) == []
+
+
+def test_a_header_without_a_name_and_one_with_too_many_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"things\.csv line 1: no column has a name of its own; correct the header"):
+        described(tmp_path, things=",a,A\n1,2,3\n")
+    with pytest.raises(InputError, match=r"line 1: 1,501 columns, and a table has at most 1,500; split the file"):
+        described(tmp_path, things=",".join(f"c{number}" for number in range(1_501)) + "\n")
+
+
 def test_a_delimiter_is_not_guessed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"',' and ';' make 2 columns each of the header; put a line sep=,"):
         described(tmp_path, things="a;b,c\n1;2,3\n")
@@ -226,3 +275,16 @@ def test_files_that_no_description_of_the_folder_can_name_are_refused(tmp_path: 
         described(tmp_path, **{"a*": "a\n1\n"})
     with pytest.raises(InputError, match="is hidden"):
         described(tmp_path, **{".a": "a\n1\n"})
+
+
+def test_what_is_no_file_is_named_by_what_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(InputError, match=r"none\.csv: no such file; name a CSV file that exists"):
+        file_kinds(tmp_path, [tmp_path / "none.csv"])
+    with pytest.raises(InputError, match=r": a folder; name the CSV files in it"):
+        file_kinds(tmp_path, [tmp_path])
+    with pytest.raises(InputError, match=r"pipe\.csv: not a file; copy what it gives into one"):
+        file_kinds(tmp_path, [tmp_path / "pipe.csv"])
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(InputError, match=r"loop: cannot be read: Too many levels of symbolic links; correct"):
+        file_kinds(tmp_path, [tmp_path / "loop"])

@@ -47,6 +47,11 @@ def test_the_package_of_the_data_folder_comes_before_the_own_one(tmp_path: Path)
     assert find_package(tmp_path) == path
 
 
+def test_an_empty_group_character_is_none(tmp_path: Path) -> None:
+    [amount] = dataset(tmp_path, {"name": "amount", "type": "number", "groupChar": "", "decimalChar": ","}).fields
+    assert (amount.group_char, amount.decimal_char) == (None, ",")
+
+
 def test_a_resource_becomes_a_dataset_with_all_it_says(tmp_path: Path) -> None:
     price = {
         "name": "amount $",

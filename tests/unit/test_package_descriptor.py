@@ -29,7 +29,8 @@ def field(type: str, constraints: dict[str, st.SearchStrategy[Any]], **propertie
 
 FIELDS = st.lists(
     st.one_of(
-        field("string", {"minLength": st.integers(0, 99), "enum": st.lists(TEXTS, min_size=1)}, format=st.just("uuid")),
+        field("string", {"minLength": st.integers(0, 99), "enum": st.lists(TEXTS, min_size=1)}),
+        field("string", {"enum": st.lists(st.uuids().map(str), min_size=1)}, format=st.just("uuid")),
         field("number", {"minimum": BOUND}, groupChar=st.sampled_from(" '_"), bareNumber=st.booleans()),
         field("boolean", {"enum": st.just([True])}, trueValues=st.just(["ja"]), falseValues=st.just(["nein", "0"])),
         field("date", {"maximum": st.just("1/2/2020")}, format=st.just("%d/%m/%Y")).map(

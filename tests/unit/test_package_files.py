@@ -103,7 +103,8 @@ def test_fields_match_as_the_standard_says(match: str, header: list[str], expect
             "equal",
             ["city", "area", "x"],
             "column 'x' is one too many in the header, which has 'city', 'area', 'x';"
-            " a towns file needs exactly City, area, in any order",
+            " a towns file needs exactly City, area, in any order; describe the column, or write"
+            ' "fieldsMatch": "subset" into the schema',
         ),
         (
             "subset",

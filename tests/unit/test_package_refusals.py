@@ -153,6 +153,39 @@ def test_a_pattern_that_cannot_be_compiled_is_refused_in_one_line(tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        (
+            {"type": "date", "format": "%x"},
+            "/format: format '%x': the directive %x is not supported; correct or remove it",
+        ),
+        (
+            {"type": "string", "constraints": {"pattern": "^(?!a).*$"}},
+            "/constraints/pattern: pattern '^(?!a).*$' is not supported: invalid perl operator: (?!; correct or remove"
+            " it",
+        ),
+        (
+            {"type": "integer", "constraints": {"maximum": 10**20}},
+            "/constraints/maximum: maximum '100000000000000000000' is outside the range of bigint (declare the field as"
+            " number); correct or remove it",
+        ),
+        (
+            {"type": "string", "format": "uuid", "constraints": {"enum": ["x"]}},
+            "/constraints/enum: enum 'x' is not a UUID (8-4-4-4-12 hexadecimal digits); correct or remove it",
+        ),
+        (
+            {"type": "integer", "groupChar": "."},
+            ": decimalChar and groupChar are both '.'; correct or remove it",
+        ),
+    ],
+)
+def test_what_a_column_cannot_hold_or_check_is_refused_where_it_stands(
+    tmp_path: Path, field: Json, message: str
+) -> None:
+    assert field_refusal(tmp_path, field) == message
+
+
+@pytest.mark.parametrize(
     ("properties", "message"),
     [
         ({"data": [[1]]}, "/data: 'data' is not supported here; write the rows into a CSV file, and name it as 'path'"),
@@ -262,6 +295,11 @@ def test_a_pattern_that_cannot_be_compiled_is_refused_in_one_line(tmp_path: Path
         (
             {"dialect": {"caseSensitiveHeader": True}},
             "/dialect/caseSensitiveHeader: names in headers are compared in any case; remove it",
+        ),
+        (
+            {"primaryKeys": ["id"]},
+            "/primaryKeys: 'primaryKeys' looks like 'primaryKey', which is not supported here; write it into 'schema'"
+            " of the resource",
         ),
     ],
 )

@@ -177,9 +177,9 @@ def test_header_case_spaces_and_order_make_no_difference_and_other_columns_are_s
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO"):
-        plan = scan(source(tmp_path, "Place_Of_Birth , note,DATE_OF_BIRTH,family_name, given_name\n"), 2)
-    assert plan.columns == ("place_of_birth", "note", "date_of_birth", "family_name", "given_name")
-    assert caplog.messages == ["people.csv: columns that are ignored: 'note'"]
+        plan = scan(source(tmp_path, "Place_Of_Birth , note,DATE_OF_BIRTH,family_name, given_name,\n"), 2)
+    assert plan.columns == ("place_of_birth", "note", "date_of_birth", "family_name", "given_name", "")
+    assert caplog.messages == ["people.csv: columns that are ignored: 'note', column 6, which has no name"]
 
 
 def test_blank_lines_above_the_header_are_no_header(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """Which files are loaded, and under which names."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import InputError, SettingsError
-from producer.sources import find_sources, left_over
+from producer.sources import find_sources, left_over, paths_without_file
 
 
 def test_a_folder_gives_the_files_that_hold_a_dataset_places_first(tmp_path: Path) -> None:
@@ -37,6 +38,8 @@ def test_a_folder_without_sources_is_a_wrong_setting(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"people\.csv: no such file"):
         find_sources(tmp_path, (tmp_path / "people.csv",))
+    with pytest.raises(InputError, match=r": a folder; name the CSV files in it"):
+        find_sources(tmp_path, (tmp_path,))
 
 
 def test_a_file_that_matches_no_dataset_is_refused(tmp_path: Path) -> None:
@@ -80,3 +83,28 @@ def test_files_that_are_not_loaded_are_named_with_the_nearest_name_that_is_free(
     ]
     (tmp_path / "people.csv").unlink()
     assert "People.txt (call it people.csv)" in left_over(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("paths", "absent"),
+    [
+        ("orders.csv", []),
+        ("Orders.CSV.gz", []),
+        ("order.csv", ["order.csv"]),
+        (["orders.csv", "orders-2.csv"], ["orders-2.csv"]),
+        (["orders.csv", "orders-*.csv"], []),
+        (["sales.csv", "sales-*.csv"], ["sales.csv", "sales-*.csv"]),
+    ],
+)
+def test_paths_of_a_description_without_a_file_are_found(
+    paths: str | list[str], absent: list[str], tmp_path: Path
+) -> None:
+    schema = {"fields": [{"name": "id"}]}
+    resources = [{"name": "things", "path": paths, "schema": schema}]
+    (tmp_path / "datapackage.json").write_text(json.dumps({"resources": resources}))
+    (tmp_path / "orders.csv").touch()
+    assert paths_without_file(tmp_path) == absent
+
+
+def test_a_folder_without_a_description_of_its_own_may_hold_any_of_the_files(tmp_path: Path) -> None:
+    assert paths_without_file(tmp_path) == []
