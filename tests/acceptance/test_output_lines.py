@@ -49,4 +49,5 @@ def test_a_reader_that_goes_away_ends_no_load(commands: Commands, pipeline: Pipe
 def test_an_unknown_command_lists_the_commands(commands: Commands) -> None:
     ended = commands.run("pipeline", "load")
     assert ended.returncode == 2
-    assert "No such command 'load'. Commands: check, describe, forget, reset, run, schema." in ended.stderr
+    names = "check, describe, forget, psql, reset, run, schema, status"
+    assert f"No such command 'load'. Commands: {names}." in ended.stderr

@@ -99,11 +99,12 @@ def test_the_stages_by_hand_run_as_the_readme_has_them(services: Services, tmp_p
 
 def test_every_setting_of_the_readme_is_a_setting_of_its_commands(services: Services) -> None:
     table = re.findall(r"^\| `(\w+)` \| (?:`(--[\w-]+)`)? *\| ([\w, ]+) \|", README, re.MULTILINE)
-    assert len(table) == 26
+    assert len(table) == 29
+    all_commands = "producer, worker, exporter, monitor, run, status"
     for variable, flag, commands in table:
-        names = ["producer", "worker", "exporter", "run"] if commands == "all" else commands.split(", ")
+        names = (all_commands if commands == "all" else commands).split(", ")
         for name in names:
-            is_stage = name in ("producer", "worker", "exporter")
+            is_stage = name in ("producer", "worker", "exporter", "monitor")
             command = f"python -m {name}" if is_stage else f"pipeline {name}"
             shown = " ".join(shell(f".venv/bin/{command} --help", **services.environment).stdout.split())
             assert flag in shown, command
