@@ -224,16 +224,22 @@ CREATE TABLE IF NOT EXISTS chunk_texts (
     CONSTRAINT chunk_texts_load_id_number_fkey FOREIGN KEY (load_id, number)
         REFERENCES load_chunks (load_id, number) ON DELETE CASCADE
 );
-COMMENT ON TABLE chunk_texts IS 'Text of chunks of keyed datasets, kept until no earlier chunk can displace their rows.';
+COMMENT ON TABLE chunk_texts IS 'Chunks of datasets with keys, kept as long as it is not decided which row has which key.';
 
 DO $$
 BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'chunk_texts'::regclass AND attname = 'lines') THEN
+        ALTER TABLE chunk_texts ADD COLUMN lines bytea;
+        ALTER TABLE chunk_texts ALTER COLUMN lines SET STORAGE EXTERNAL;
+    END IF;
     -- Written once and read at most once: not worth compressing.
     IF (SELECT attstorage <> 'e' FROM pg_attribute WHERE attrelid = 'chunk_texts'::regclass AND attname = 'content') THEN
         ALTER TABLE chunk_texts ALTER COLUMN content SET STORAGE EXTERNAL;
     END IF;
 END
 $$;
+
+COMMENT ON COLUMN chunk_texts.lines IS 'The good rows, of a dataset whose keys are settled when all chunks are there.';
 
 -- Which load is the current one is looked up per source: a source has up to 100 loads, and reading them all cost
 -- more than the rest of a query.
@@ -423,6 +429,7 @@ BEGIN
         GRANT SELECT ON installation, current_loads, load_progress TO pipeline_producer;
         GRANT SELECT, UPDATE (keys_freed_at) ON datasets TO pipeline_producer;
         GRANT SELECT, INSERT ON descriptions TO pipeline_producer;
+        GRANT SELECT (load_id, number) ON chunk_texts TO pipeline_producer;
         GRANT SELECT, DELETE ON people, places_listings, places, counties, countries TO pipeline_producer;
         GRANT SELECT (source_id), DELETE ON rejected_rows TO pipeline_producer;
         GRANT UPDATE (county_id, listed_by_load) ON places TO pipeline_producer;

@@ -1,6 +1,7 @@
 """Checks the rows of a dataset as a load would: fields, then references, then keys."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
@@ -13,13 +14,10 @@ from pipeline.csv_text.rows import Fault, SourceRow, SourceRows
 from pipeline.datasets.checking import RowChecker, keys_in, unknown_key
 from pipeline.datasets.keyed import EARLIER_ROW, another_source
 from pipeline.datasets.outcome import Rejected
-from pipeline.datasets.rejecting import KeyFields, rejected_rows
+from pipeline.datasets.rejecting import BrokenKey, KeyFields, rejected_rows
+from pipeline.datasets.settled import repeats_unique
 from pipeline.datasets.shared import contradiction
-from pipeline.descriptions.description import Dataset, Reference
-
-BrokenKey = tuple[KeyFields, str]  # and the rule that it breaks
-
-REPEATS_UNIQUE = "is the same as in an earlier row"
+from pipeline.descriptions.description import Dataset, Reference, unique_keys
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,7 @@ class DatasetChecker:
         self._checker = RowChecker([column(field) for field in dataset.fields])
         self._types = [field.type for field in dataset.fields]
         self._names = [field.name for field in dataset.fields]
+        keys = [dataset.primary_key, *unique_keys(dataset)] if dataset.primary_key else unique_keys(dataset)
         self.held = [
             OwnKey(
                 fields,
@@ -58,7 +57,7 @@ class DatasetChecker:
                 KeyTable(store, first_table + number, is_shared=dataset.shared_keys and fields == dataset.primary_key),
                 is_primary=fields == dataset.primary_key,
             )
-            for number, fields in enumerate(_keys(dataset))
+            for number, fields in enumerate(keys)
         ]
         others = [field.name for field in dataset.fields if field.name not in dataset.primary_key]
         self._contradiction = contradiction(others)
@@ -134,12 +133,35 @@ class DatasetChecker:
 
     def _refused(self, source: int, good: "_GoodRows") -> dict[int, BrokenKey]:
         """The rows whose keys other rows hold, by row number; a row that is refused holds no key."""
-        refused: dict[int, BrokenKey] = {}
+        refused = self._refused_singly(source, good) if len(self.held) > 1 else {}
         for key in self.held:
             held = good.held(key, refused)
             for number, holder in key.table.enter(source, held, good.contents).items():
                 if fault := self._fault(key, source, holder, good.contents.get(number)):
                     refused[number] = fault
+        return refused
+
+    def _refused_singly(self, source: int, good: "_GoodRows") -> dict[int, BrokenKey]:
+        """Decides row by row where another row holds a key of a row, which then holds none of its other keys."""
+        doubtful: dict[int, dict[int, str]] = {}  # by row number: keys, by their positions among those of the dataset
+        for position, key in enumerate(self.held):
+            held = good.held(key, ())
+            times = Counter(text for text, _ in held)
+            known = key.table.holders(source, list(times))
+            for text, number in held:
+                if times[text] > 1 or text in known:
+                    doubtful.setdefault(number, {})[position] = text
+        refused: dict[int, BrokenKey] = {}
+        for number in sorted(doubtful):
+            for position, text in sorted(doubtful[number].items()):
+                key = self.held[position]
+                holder = key.table.holders(source, [text]).get(text)
+                if holder and (fault := self._fault(key, source, holder, good.contents.get(number))):
+                    refused[number] = fault
+                    break
+            else:
+                for position, text in doubtful[number].items():
+                    self.held[position].table.enter(source, [(text, number)], good.contents)
         return refused
 
     def _fault(self, key: OwnKey, source: int, holder: Holder, content: bytes | None) -> BrokenKey | None:
@@ -148,7 +170,8 @@ class DatasetChecker:
         if key.is_primary and self.dataset.shared_keys:
             return None if holder.content == content else (named, self._contradiction)
         if not key.is_primary:
-            return named, REPEATS_UNIQUE
+            other = None if holder.source == source else self._sources[holder.source]
+            return named, *repeats_unique(other, holder.row_number)
         rule = EARLIER_ROW if holder.source == source else another_source(self._sources[holder.source])
         return named, rule
 
@@ -180,16 +203,6 @@ class _GoodRows:
         if refused or NULL in texts:
             pairs = ((text, number) for text, number in pairs if text != NULL and number not in refused)
         return sorted(pairs, key=itemgetter(1))
-
-
-def _keys(dataset: Dataset) -> list[tuple[str, ...]]:
-    """The fields of each key, the primary one first, none of them twice."""
-    unique = [(field.name,) for field in dataset.fields if field.constraints.unique]
-    keys = [dataset.primary_key] if dataset.primary_key else []
-    for fields in (*dataset.unique_keys, *unique):
-        if not any(set(fields) == set(key) for key in keys):
-            keys.append(fields)
-    return keys
 
 
 def _key_texts(columns: Sequence[Texts], positions: Sequence[int]) -> Texts:

@@ -57,6 +57,12 @@ class KeyTable:
         self._find = f"SELECT source, row_number, content FROM keys_{number} WHERE key = ? AND scope = ?"  # noqa: S608
         self._look_up = f"SELECT 1 FROM keys_{number} WHERE key = ?"  # noqa: S608
 
+    def holders(self, source: int, keys: Sequence[str]) -> dict[str, Holder]:
+        """The rows that hold some of these keys."""
+        scope = source if self._is_shared else 0
+        found = ((key, self._connection.execute(self._find, (key, scope)).fetchone()) for key in keys)
+        return {key: Holder(*holder) for key, holder in found if holder}
+
     def enter(self, source: int, held: Sequence[HeldKey], contents: Mapping[int, bytes]) -> dict[int, Holder]:
         """Enters the keys of rows, in order; returns who holds the keys that other rows held before, by row number.
 

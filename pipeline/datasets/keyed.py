@@ -97,7 +97,7 @@ class KeyedTable:
     def _remove_gone(self, tx: Transaction, claimed: Claim) -> int:
         queries = self._queries_of_gone(tx)
         [(removed, is_kept)] = tx.rows(queries["remove_gone"], source_id=claimed.source_id, load=claimed.load)
-        ledger.record_kept(tx, claimed, is_kept=is_kept)
+        ledger.record_kept(tx, claimed.load, is_kept=is_kept)
         if removed:
             ledger.free_keys(tx, self._dataset)
         return int(removed)

@@ -15,8 +15,9 @@ from pipeline.datasets.references import KnownKeys
 from pipeline.datasets.referrers import rows_that_refer
 from pipeline.datasets.rejecting import KeyFields
 from pipeline.datasets.resolving import RowResolver
+from pipeline.datasets.settled import SettledTable
 from pipeline.datasets.shared import SharedTable
-from pipeline.descriptions.description import Dataset
+from pipeline.descriptions.description import Dataset, is_settled
 from pipeline.descriptions.header import field_positions
 from pipeline.errors import InUseError, PipelineError
 from pipeline.ledger.ledger import Claim
@@ -62,7 +63,12 @@ class DatasetLoader:
             references_may_come=references_may_come,
         )
         own_sql = HERE / f"{dataset.name}.sql" if own.has_own_table else None
-        self._table = self._table_of_kind([key.name for key in own.tables[-1].foreign_keys], own_sql)
+        self._table = self._table_of_kind(digest, [key.name for key in own.tables[-1].foreign_keys], own_sql)
+
+    @property
+    def settled_table(self) -> SettledTable | None:
+        """The table, if its rows are settled together."""
+        return self._table if isinstance(self._table, SettledTable) else None
 
     def rows(self, claimed: Claim, content: bytes) -> SourceRows:
         """The rows of a chunk; raises PipelineError if the content is not the one that the producer sealed."""
@@ -89,12 +95,19 @@ class DatasetLoader:
         """With the chunk that completes its load: removes what the load no longer holds; returns how many rows."""
         return self._table.finish(tx, claimed)
 
+    def settle(self, tx: Transaction) -> None:
+        """After a chunk was recorded: settles the rows of all chunks, where that waits for the last of them."""
+        if self.settled_table:
+            self.settled_table.settle(tx)
+
     def resolve(self, tx: Transaction, claimed: Claim, rows: SourceRows) -> Resolved:
         """Checks the rows of a chunk by all rules that do not depend on other rows of its table."""
         return self._resolver.resolve(tx, claimed, rows)
 
     def compare(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
         """What `store` would do with a chunk. Chunks of a version are to be compared in order."""
+        if isinstance(self._table, SettledTable):
+            raise TypeError(f"rows of {self.dataset.name} are settled together, not compared chunk by chunk")
         return self._table.compare(tx, claimed, resolved, rows)
 
     def prepare_preview(self, tx: Transaction) -> None:
@@ -108,7 +121,7 @@ class DatasetLoader:
 
     def has_gone(self, tx: Transaction, source_id: int, load: int) -> bool:
         """Whether rows could be removed that the current load of a source does not list; kept for others until now."""
-        return isinstance(self._table, KeyedTable) and self._table.has_gone(tx, source_id, load)
+        return isinstance(self._table, KeyedTable | SettledTable) and self._table.has_gone(tx, source_id, load)
 
     def forget(self, tx: Transaction, source_id: int) -> int:
         """Removes the rows of a source; returns how many. Raises InUseError, naming the sources that refer to them."""
@@ -119,9 +132,11 @@ class DatasetLoader:
         return self._table.forget(tx, source_id)
 
     def _table_of_kind(
-        self, foreign_keys: list[str], own_sql: Path | None
-    ) -> PositionalTable | KeyedTable | SharedTable:
+        self, digest: str, foreign_keys: list[str], own_sql: Path | None
+    ) -> PositionalTable | KeyedTable | SharedTable | SettledTable:
         dataset, names = self.dataset, self._names
+        if is_settled(dataset):
+            return SettledTable(dataset, digest, names, self.rows)
         if not dataset.primary_key:
             return PositionalTable(names, foreign_keys)
         fields = [field.name for field in dataset.fields]

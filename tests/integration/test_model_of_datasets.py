@@ -65,10 +65,12 @@ class Field:
     texts: str  # "value", or "key" of what can be a key
     required: bool = False
     rule: int = 0  # of RULES, from 1; 0: none
+    unique: bool = False
 
     def described(self) -> dict[str, object]:
         rule = RULES[self.type][self.rule - 1][0] if self.rule else {}
-        constraints = {**rule, **({"required": True} if self.required else {})}
+        unique = {"unique": True} if self.unique else {}
+        constraints = {**rule, **unique, **({"required": True} if self.required else {})}
         return {"name": self.name, "type": self.type, **({"constraints": constraints} if constraints else {})}
 
     def text(self, number: int) -> str:
@@ -91,11 +93,14 @@ class Dataset:
     key: tuple[str, ...] = ()
     shared: bool = False
     references: tuple[tuple[tuple[str, ...], str], ...] = ()  # fields, and the dataset whose key they name
+    unique_keys: tuple[tuple[str, ...], ...] = ()
 
     def described(self, of_name: dict[str, "Dataset"]) -> dict[str, object]:
         schema: dict[str, object] = {"fieldsMatch": "superset", "fields": [each.described() for each in self.fields]}
         if self.key:
             schema["primaryKey"] = list(self.key)
+        if self.unique_keys:
+            schema["uniqueKeys"] = [list(key) for key in self.unique_keys]
         if self.references:
             schema["foreignKeys"] = [
                 {"fields": list(fields), "reference": {"resource": name, "fields": list(of_name[name].key)}}
@@ -109,6 +114,20 @@ class Dataset:
 
     def key_of(self, values: Values) -> Values:
         return tuple(values[position] for position in self.positions(self.key))
+
+    @property
+    def further_keys(self) -> list[tuple[str, ...]]:
+        """Those that a row holds besides its primary key."""
+        keys = [*((each.name,) for each in self.fields if each.unique), *self.unique_keys]
+        return [key for key in keys if set(key) != set(self.key)]
+
+    def clash(self, one: Values, other: Values) -> bool:
+        """Whether no two rows may hold these values."""
+        for key in (*self.further_keys, *([self.key] if self.key else [])):
+            positions = self.positions(key)
+            if None not in (held := [one[each] for each in positions]) and held == [other[each] for each in positions]:
+                return True
+        return False
 
 
 @st.composite
@@ -135,7 +154,16 @@ def packages(draw: st.DrawFn) -> tuple[Dataset, ...]:
             type_name = draw(st.sampled_from(sorted(VALUES, reverse=True)))
             rule = draw(st.integers(0, len(RULES[type_name])))
             fields = [*fields, Field(f"f{n}", type_name, "value", draw(st.booleans()), rule)]
-        datasets.append(Dataset(f"d{number}", tuple(fields), tuple(key), kind == "shared", tuple(references)))
+        unique_keys: list[tuple[str, ...]] = []
+        if kind != "shared" and draw(st.booleans()):
+            chosen = draw(st.integers(0, len(fields) - 1))
+            if draw(st.integers(0, 2)):
+                fields[chosen] = replace(fields[chosen], unique=True)
+            if draw(st.integers(0, 2)) == 0:
+                other = draw(st.integers(0, len(fields) - 1))
+                unique_keys.append(tuple(dict.fromkeys((fields[chosen].name, fields[other].name))))
+        dataset = Dataset(f"d{number}", tuple(fields), tuple(key), kind == "shared", tuple(references))
+        datasets.append(replace(dataset, unique_keys=tuple(unique_keys)))
     return tuple(datasets)
 
 
@@ -250,7 +278,9 @@ class Model:
 
     def _check(self, dataset: Dataset) -> None:
         good = {source: self._good_rows(dataset, source) for source in self._sources(dataset)}
-        if not dataset.key:
+        if dataset.further_keys:
+            expected = self._settled(dataset, good)
+        elif not dataset.key:
             expected = [(values, source, number) for source in good for number, values in good[source].items()]
         elif dataset.shared:
             expected = self._shared(dataset, good)
@@ -301,6 +331,32 @@ class Model:
                     for number, values in rows.items()
                     if dataset.key_of(values) == key and (source, number) != (holder, lists.get(holder or ""))
                 }
+        return expected
+
+    def _settled(self, dataset: Dataset, good: dict[str, dict[int, Values]]) -> list[tuple[Values, str, int]]:
+        """In the order of the files, each row that clashes with none before it; of several files the table decides."""
+        listed = [
+            (values, source, number)
+            for source in sorted(good, key=self.load_order.index)
+            for number, values in good[source].items()
+        ]
+        table = self.tables[dataset.name]
+        kept = [row for row in table if row not in listed]
+        for values, _, _ in kept:
+            self.kept.append((dataset.name, dataset.key_of(values)))
+        if self.only_one_version or len(good) == 1:
+            expected = list(kept)
+            for row in listed:
+                if not any(dataset.clash(row[0], other[0]) for other in expected):
+                    expected.append(row)
+        else:
+            expected = table
+            for row in listed:
+                if row not in table:
+                    _, source, number = row
+                    before = (other for other in table if other[1] != source or other in kept or other[2] < number)
+                    assert any(dataset.clash(row[0], other[0]) for other in before), f"{row} is rejected for no row"
+        self.rejected |= {(row[1], row[2]) for row in listed if row not in expected}
         return expected
 
     def _shared(self, dataset: Dataset, good: dict[str, dict[int, Values]]) -> list[tuple[Values, None, None]]:

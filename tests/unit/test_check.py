@@ -103,6 +103,13 @@ def test_unique_values_and_unique_keys_are_checked_and_may_be_missing(tmp_path: 
     ]
 
 
+def test_a_row_that_is_refused_holds_no_other_key(tmp_path: Path) -> None:
+    """As for a load: row 2 has the code of row 1, so row 3 may have its id."""
+    describe(tmp_path, resource(ID, {"name": "code", "constraints": {"unique": True}}, schema={"primaryKey": "id"}))
+    write(tmp_path, things="id,code\n1,x\n2,x\n2,y\n3,y\n")
+    assert problems(tmp_path) == ["2 x code is the same as in an earlier row: line 3 'x', line 5 'y'"]
+
+
 def test_shared_keys_may_be_repeated_and_not_contradicted(tmp_path: Path) -> None:
     describe(tmp_path, {**keyed("id"), "path": "things*.csv", "pipeline:sharedKeys": True})
     write(tmp_path, **{"things": "id,n\na,1\na,1\na,2\n", "things-2": "id,n\na,3\n"})
