@@ -92,10 +92,11 @@ class Dataset:
     fields: tuple[Field, ...]
     key: tuple[str, ...] = ()
     shared: bool = False
-    references: tuple[tuple[tuple[str, ...], str], ...] = ()  # fields, and the dataset whose key they name
+    # Fields, and the dataset and the fields of it that they name.
+    references: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...] = ()
     unique_keys: tuple[tuple[str, ...], ...] = ()
 
-    def described(self, of_name: dict[str, "Dataset"]) -> dict[str, object]:
+    def described(self) -> dict[str, object]:
         schema: dict[str, object] = {"fieldsMatch": "superset", "fields": [each.described() for each in self.fields]}
         if self.key:
             schema["primaryKey"] = list(self.key)
@@ -103,8 +104,8 @@ class Dataset:
             schema["uniqueKeys"] = [list(key) for key in self.unique_keys]
         if self.references:
             schema["foreignKeys"] = [
-                {"fields": list(fields), "reference": {"resource": name, "fields": list(of_name[name].key)}}
-                for fields, name in self.references
+                {"fields": list(fields), "reference": {"resource": name, "fields": list(keys)}}
+                for fields, name, keys in self.references
             ]
         shared = {"pipeline:sharedKeys": True} if self.shared else {}
         return {"name": self.name, "path": f"{self.name}-*.csv", **shared, "schema": schema}
@@ -121,9 +122,16 @@ class Dataset:
         keys = [*((each.name,) for each in self.fields if each.unique), *self.unique_keys]
         return [key for key in keys if set(key) != set(self.key)]
 
+    @property
+    def all_keys(self) -> list[tuple[str, ...]]:
+        return [*([self.key] if self.key else []), *self.further_keys]
+
+    def field(self, name: str) -> Field:
+        return next(each for each in self.fields if each.name == name)
+
     def clash(self, one: Values, other: Values) -> bool:
         """Whether no two rows may hold these values."""
-        for key in (*self.further_keys, *([self.key] if self.key else [])):
+        for key in self.all_keys:
             positions = self.positions(key)
             if None not in (held := [one[each] for each in positions]) and held == [other[each] for each in positions]:
                 return True
@@ -139,12 +147,12 @@ def packages(draw: st.DrawFn) -> tuple[Dataset, ...]:
         own = [Field(f"k{n}", type_name, "key") for n, type_name in enumerate(key_types)]
         fields, key = (own, [each.name for each in own]) if kind != "positional" else ([], [])
         references = []
-        targets = [each for each in datasets if each.key]
+        targets = [(each, key) for each in datasets for key in each.all_keys]
         if targets and draw(st.integers(0, 3)):
-            target = draw(st.sampled_from(targets))
-            required, keys = draw(st.booleans()), [each for each in target.fields if each.name in target.key]
-            naming = [Field(f"r{n}", each.type, "key", required) for n, each in enumerate(keys)]
-            references.append((tuple(each.name for each in naming), target.name))
+            target, names = draw(st.sampled_from(targets))
+            required, keys = draw(st.booleans()), [target.field(name) for name in names]
+            naming = [Field(f"r{n}", each.type, each.texts, required) for n, each in enumerate(keys)]
+            references.append((tuple(each.name for each in naming), target.name, names))
             is_key = bool(key) and draw(st.integers(0, 3)) == 3  # the key is the reference, with or without its own
             if is_key and draw(st.booleans()):
                 fields, key = [], []
@@ -269,8 +277,10 @@ class Model:
     load_order: list[str]  # the sources, by their current loads
     only_one_version: bool
     rejected: set[tuple[str, int]] = field(default_factory=set)
-    known: dict[str, set[Values]] = field(default_factory=dict)
-    kept: list[tuple[str, Values]] = field(default_factory=list)  # dataset and key of rows that no file lists
+    known: dict[tuple[str, tuple[str, ...]], set[Values]] = field(
+        default_factory=dict
+    )  # by dataset and fields of a key
+    kept: list[tuple[Dataset, Values]] = field(default_factory=list)  # rows that no file lists
 
     def check(self) -> None:
         for dataset in self.datasets:
@@ -288,7 +298,9 @@ class Model:
             expected = self._keyed(dataset, good)
         in_order = lambda row: (row[1] or "", row[2] or 0, repr(row[0]))  # noqa: E731
         assert sorted(self.tables[dataset.name], key=in_order) == sorted(expected, key=in_order), dataset.name
-        self.known[dataset.name] = {dataset.key_of(values) for values, _, _ in expected} if dataset.key else set()
+        for key in dataset.all_keys:
+            positions = dataset.positions(key)
+            self.known[dataset.name, key] = {tuple(values[each] for each in positions) for values, _, _ in expected}
 
     def _sources(self, dataset: Dataset) -> list[str]:
         return sorted(source for source in self.files if source.startswith(f"{dataset.name}-"))
@@ -298,8 +310,8 @@ class Model:
         for number, values in enumerate(self.files[source].values(dataset), 1):
             if values is not None and all(
                 None in (named := tuple(values[position] for position in dataset.positions(fields)))
-                or named in self.known[target]
-                for fields, target in dataset.references
+                or named in self.known[target, keys]
+                for fields, target, keys in dataset.references
             ):
                 good[number] = values
             else:
@@ -319,7 +331,7 @@ class Model:
             if holder in lists and not self.only_one_version:
                 pass
             elif holder and not lists.get(holder) and key in self.earlier_keys[holder]:
-                self.kept.append((dataset.name, key))
+                self.kept.append((dataset, values))
                 expected.append((values, holder, number))
             elif lists:
                 holder = min(lists)
@@ -342,8 +354,7 @@ class Model:
         ]
         table = self.tables[dataset.name]
         kept = [row for row in table if row not in listed]
-        for values, _, _ in kept:
-            self.kept.append((dataset.name, dataset.key_of(values)))
+        self.kept += [(dataset, values) for values, _, _ in kept]
         if self.only_one_version or len(good) == 1:
             expected = list(kept)
             for row in listed:
@@ -399,8 +410,7 @@ class Example:
             self.make_tables()
 
     def make_tables(self) -> None:
-        of_name = {each.name: each for each in self.datasets}
-        package = {"resources": [each.described(of_name) for each in self.datasets]}
+        package = {"resources": [each.described() for each in self.datasets]}
         (self._pipeline.data / "datapackage.json").write_text(json.dumps(package))
         read = read_package(find_package(self._pipeline.data)).datasets
         make_tables(self._pipeline.database, Wanted(read, column, table_schema=SCHEMA))
@@ -491,7 +501,7 @@ class Example:
 
     def keys_that_change_hands(self) -> bool:
         """Whether a source no longer lists a key that it holds, and another source lists it, or may name it."""
-        named = {target for dataset in self.datasets for _, target in dataset.references}
+        named = {target for dataset in self.datasets for _, target, _ in dataset.references}
         for dataset in self.datasets:
             listed = {
                 source: {dataset.key_of(values) for values in file.values(dataset) if values is not None}
@@ -519,8 +529,12 @@ class Example:
         rejected = self._pipeline.rows("SELECT coalesce(sum(rejected), 0) FROM load_progress WHERE current")
         assert rejected == [(len(model.rejected),)]
         assert self._pipeline.rows("SELECT load_id, number FROM chunk_texts") == []
-        named = {(target, key) for each in self.datasets for target, key in self._named(each)}
-        assert [row for row in model.kept if row not in named] == [], "kept without a row that refers to it"
+        named = {key for each in self.datasets for key in self._named(each)}
+        for dataset, values in model.kept:
+            held = {
+                (dataset.name, key, tuple(values[each] for each in dataset.positions(key))) for key in dataset.all_keys
+            }
+            assert held & named, f"{values} is kept without a row that refers to it"
 
     def _table(self, dataset: Dataset) -> list[tuple[Values, str | None, int | None]]:
         """Values, source and row number of each row; not the last two where several sources may list a row."""
@@ -533,12 +547,12 @@ class Example:
         )
         return [(tuple(values), source, number) for source, number, *values in rows]
 
-    def _named(self, dataset: Dataset) -> Iterator[tuple[str, Values]]:
-        """Dataset and key of the rows that this dataset's rows name."""
+    def _named(self, dataset: Dataset) -> Iterator[tuple[str, tuple[str, ...], Values]]:
+        """Dataset, fields and values of the keys that this dataset's rows name."""
         for table in (dataset.name, *([f"{dataset.name}_listings"] if dataset.shared else [])):
-            for fields, target in dataset.references:
-                for key in self._pipeline.rows(f'SELECT {", ".join(fields)} FROM {SCHEMA}."{table}"'):
-                    yield target, key
+            for fields, target, keys in dataset.references:
+                for values in self._pipeline.rows(f'SELECT {", ".join(fields)} FROM {SCHEMA}."{table}"'):
+                    yield target, keys, values
 
     def _queued(self) -> list[tuple[int, int, str]]:
         jobs = RqChunkQueue("chunks", connection=self._pipeline.queue.connection).get_jobs()
@@ -568,7 +582,10 @@ BOUNDED = settings(
 )
 
 KEY, NAMED = Field("k0", "integer", "key"), Field("r0", "integer", "key")
-REFERRING = (Dataset("d0", (KEY,), ("k0",)), Dataset("d1", (KEY, NAMED), ("k0",), references=((("r0",), "d0"),)))
+REFERRING = (
+    Dataset("d0", (KEY,), ("k0",)),
+    Dataset("d1", (KEY, NAMED), ("k0",), references=((("r0",), "d0", ("k0",)),)),
+)
 ONE, OTHER, ONE_OF_OTHER = (0,) * WIDTH, (1,) * WIDTH, (0, 1, *(0,) * (WIDTH - 2))  # rows of them
 LATE_REFERENCE = [  # an earlier row has the key of a later one, once what it refers to is there
     ([(0, 1, [ONE], 8, 0), (1, 1, [ONE_OF_OTHER, ONE], 8, 0)], None, 0, 1, 3),
@@ -644,8 +661,8 @@ def test_several_workers_at_once_leave_what_the_model_says(pipeline: Pipeline, s
     rng = random.Random(seed)
     key, name = Field("k0", "integer", "key"), Field("r0", "integer", "key")
     first = Dataset("d0", (key, Field("f0", "string", "value")), ("k0",))
-    second = Dataset("d1", (key, name), ("k0",), shared=bool(seed), references=((("r0",), "d0"),))
-    drawn = Example(pipeline, (first, second, Dataset("d2", (name,), references=((("r0",), "d1"),))))
+    second = Dataset("d1", (key, name), ("k0",), shared=bool(seed), references=((("r0",), "d0", ("k0",)),))
+    drawn = Example(pipeline, (first, second, Dataset("d2", (name,), references=((("r0",), "d1", ("k0",)),))))
     drawn.make_tables()
     for _ in range(4):
         for _ in range(4):
