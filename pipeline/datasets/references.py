@@ -48,6 +48,7 @@ class KnownKeys:
             "wanted": ", ".join(f"%(k{n})s::text[]" for n in range(len(columns))),
             "wanted_columns": ", ".join(f"k{n}" for n in range(len(columns))),
             "is_wanted": " AND ".join(casts),
+            "is_looked_up": " AND ".join(f"target.k{n} = wanted.k{n}::{each}" for n, each in enumerate(types)),
             "previewed": previewed_rows,
         }
         self._queries = Queries(SQL, names)

@@ -2,7 +2,7 @@
 -- Returns the keys that there are: position in the list from 1, and id of the row (0 if the reference stores none).
 SELECT DISTINCT ON (wanted.position) wanted.position, target.id::text
 FROM unnest({wanted}) WITH ORDINALITY AS wanted ({wanted_columns}, position)
-JOIN (SELECT {id} AS id, {columns} FROM {table} {previewed}) AS target ON {is_wanted}
+JOIN (SELECT {id}, {columns} FROM {table} {previewed}) AS target (id, {wanted_columns}) ON {is_looked_up}
 ORDER BY wanted.position, target.id DESC;   -- in a preview, a row that is there before one that will be
 
 -- name: hold_ids
