@@ -316,6 +316,7 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings) -> 
             description_sha256=version.description_sha256,
             refers_to=tuple(others_referred_to(version.dataset)),
             carries_over=not (version.dataset.primary_key or is_settled(version.dataset)),
+            is_settled=is_settled(version.dataset),
             sha256=version.sha256,
             encoding=version.read_as,
             given_encoding=encodings.given(version.name),

@@ -17,7 +17,7 @@ from pipeline.datasets.rejecting import KeyFields
 from pipeline.datasets.resolving import RowResolver
 from pipeline.datasets.settled import SettledTable
 from pipeline.datasets.shared import SharedTable
-from pipeline.descriptions.description import Dataset, is_settled
+from pipeline.descriptions.description import Dataset, Reference, is_settled
 from pipeline.descriptions.header import field_positions
 from pipeline.errors import InUseError, PipelineError
 from pipeline.ledger.ledger import Claim
@@ -54,9 +54,11 @@ class DatasetLoader:
             dataset, digest, table=quote_identifier(own.schema, own.table), listings=own.tables[0].quoted
         )
         self._columns = [column(field) for field in dataset.fields]
-        references = [self._known_keys(number, recorded, previewed) for number in range(len(dataset.references))]
+        # What rows of the same dataset are named by is settled with them.
+        others = replace(dataset, references=tuple(each for each in dataset.references if each.dataset != dataset.name))
+        references = [self._known_keys(reference, recorded, previewed) for reference in others.references]
         self._resolver = RowResolver(
-            dataset,
+            others,
             self._columns,
             references,
             is_preview=previewed is not None,
@@ -123,10 +125,13 @@ class DatasetLoader:
         """Whether rows could be removed that the current load of a source does not list; kept for others until now."""
         return isinstance(self._table, KeyedTable | SettledTable) and self._table.has_gone(tx, source_id, load)
 
-    def forget(self, tx: Transaction, source_id: int) -> int:
-        """Removes the rows of a source; returns how many. Raises InUseError, naming the sources that refer to them."""
+    def forget(self, tx: Transaction, source_id: int, together: Collection[int]) -> int:
+        """Removes the rows of a source; returns how many. Raises InUseError, naming the sources that refer to them.
+
+        `together` are the ids of all sources that are being forgotten.
+        """
         condition = self._table.is_removed_with_source
-        if in_use := rows_that_refer(tx, self._names["table"], condition, source_id=source_id):
+        if in_use := rows_that_refer(tx, self._names["table"], condition, source_id=source_id, together=list(together)):
             named = ", ".join(f"{count:,} rows of {source}" for source, count in in_use)
             raise InUseError(f"{named} name its {self.dataset.name}; forget those sources with it, or first")
         return self._table.forget(tx, source_id)
@@ -147,9 +152,8 @@ class DatasetLoader:
         return KeyedTable(dataset.name, names, key, self.rows)
 
     def _known_keys(
-        self, number: int, recorded: Mapping[str, Recorded], previewed: Collection[str] | None
+        self, reference: Reference, recorded: Mapping[str, Recorded], previewed: Collection[str] | None
     ) -> KnownKeys:
-        reference = self.dataset.references[number]
         names = [field.name for field in self.dataset.fields]
         positions = [names.index(name) for name in reference.fields]
         target = recorded[reference.dataset]

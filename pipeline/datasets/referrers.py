@@ -11,12 +11,13 @@ SQL = Path(__file__).with_suffix(".sql")
 
 @dataclass(frozen=True)
 class Referrer:
-    """A foreign key of another table; all names are quoted."""
+    """A foreign key to a table; all names are quoted."""
 
     table: str
     columns: list[str]
     referred_columns: list[str]
     names_source: bool
+    is_own: bool  # of the table that it refers to
 
     def refers_to(self, referred: str) -> str:
         """The condition that a row of `referring` refers to the row of this alias."""
@@ -49,5 +50,5 @@ def rows_that_refer(tx: Transaction, table: str, is_removed: str, **parameters: 
 
 
 def referring_keys(tx: Transaction, table: str) -> list[Referrer]:
-    """The foreign keys of other tables that refer to rows of `table`."""
+    """The foreign keys that refer to rows of `table`."""
     return [Referrer(*row) for row in tx.rows(Queries(SQL)["referrers"], table=table)]

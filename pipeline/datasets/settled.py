@@ -10,9 +10,9 @@ from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.keyed import EARLIER_ROW, another_source
 from pipeline.datasets.layout import stored_columns
 from pipeline.datasets.outcome import Resolved, Stored
-from pipeline.datasets.referrers import referring_keys
+from pipeline.datasets.referrers import Referrer, referring_keys
 from pipeline.datasets.rejecting import BrokenKey, KeyFields, enter_rejected, rejected_rows
-from pipeline.descriptions.description import Dataset, unique_keys
+from pipeline.descriptions.description import Dataset, own_references, unique_keys
 from pipeline.ledger import ledger
 from pipeline.ledger.ledger import Claim, Counts, KeptChunk
 from pipeline.postgres.database import Transaction
@@ -68,6 +68,9 @@ class SettledTable:
         fields = [field.name for field in dataset.fields]
         of_key = [dataset.primary_key] if dataset.primary_key else []
         self._keys = [KeyFields(key, tuple(map(fields.index, key))) for key in (*of_key, *unique_keys(dataset))]
+        own = own_references(dataset)
+        self._named = [KeyFields(each.fields, tuple(map(fields.index, each.fields))) for each in own]
+        self._unknown = [f"is not a known {', '.join(each.keys)}" for each in own]
         self._has_primary_key = bool(dataset.primary_key)
         column_of = {field.name: quoted(field.column) for field in dataset.fields}
         keys = [[column_of[name] for name in key.names] for key in self._keys]
@@ -76,6 +79,17 @@ class SettledTable:
         self._queries_of_keys = [
             Queries(SQL, self._names | _names_of_key(self._names, number, key)) for number, key in enumerate(keys)
         ]
+        pairs = [[[column_of[name] for name in names] for names in (each.fields, each.keys)] for each in own]
+        self._queries_of_references = [
+            Queries(SQL, self._names | _names_of_reference(self._names, len(keys) + number, *pair))
+            for number, pair in enumerate(pairs)
+        ]
+        conditions = [_names_of_reference(self._names, 0, *pair) for pair in pairs]
+        self._orphans = Queries(
+            SQL,
+            self._names
+            | {name: " OR ".join(each[name] for each in conditions) for name in ("names_none", "names_orphan")},
+        )
         self.is_removed_with_source = "referred.source_id = %(source_id)s"
 
     def store(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
@@ -126,7 +140,8 @@ class SettledTable:
     def prepare(self, tx: Transaction) -> None:
         """Makes place for rows that are to be settled."""
         tx.run(self._queries["prepare"])
-        self._run_for_keys(tx, "prepare_key")
+        self._run_each(tx, self._queries_of_keys, "prepare_key")
+        self._run_each(tx, self._queries_of_references, "prepare_own_reference")
 
     def copy(self, tx: Transaction, lines: Iterable[str]) -> None:
         """Adds rows of a pending source."""
@@ -143,29 +158,49 @@ class SettledTable:
                 first_rows=each.first_rows,
             )
         tx.run(self._queries["analyze"])
-        self._run_for_keys(tx, "refuse")
+        self._run_each(tx, self._queries_of_keys, "refuse")
         if len(pending) > 1:
-            self._run_for_keys(tx, "yield")
+            self._run_each(tx, self._queries_of_keys, "yield")
         keys = referring_keys(tx, self._names["table"])
-        is_named = [
-            f"({key.names('held')} AND NOT EXISTS (SELECT FROM {self._names['settled']} AS settled"
-            f" WHERE {_same('settled', 'held', key.referred_columns)}))"
-            for key in keys
-        ]
-        keeping = Queries(SQL, self._names | {"is_named": " OR ".join(is_named)})
-        tx.run(self._queries["settle"])
-        while keys and tx.value(keeping["keep"]):
-            tx.run(self._queries["settle"])
+        self._settle(tx)
+        if keys:
+            keep = self._keeping(keys)["keep"]
+            while tx.value(keep):
+                self._settle(tx)
         tx.run(self._queries["find_outcomes"])
-        self._run_for_keys(tx, "find_clashes")
+        self._run_each(tx, self._queries_of_references, "find_orphans")
         tx.run(self._queries["find_unsettled"])
         return Settled(
             {(source_id, position): tuple(counts) for source_id, position, *counts in tx.rows(self._queries["counts"])},
             {source_id: (gone, kept) for source_id, gone, kept in tx.rows(self._queries["gone"])},
         )
 
-    def _run_for_keys(self, tx: Transaction, statement: str) -> None:
-        for queries in self._queries_of_keys:
+    def _settle(self, tx: Transaction) -> None:
+        tx.run(self._queries["settle"])
+        self._run_each(tx, self._queries_of_keys, "find_clashes")
+        if self._named:
+            tx.run(self._orphans["drop_orphans"])
+
+    def _keeping(self, keys: Sequence[Referrer]) -> Queries:
+        """The statements that keep rows for those which these foreign keys say name them."""
+        is_named, is_named_by_kept = ["false"], ["false"]
+        for key in keys:
+            names = self._names | {
+                "referring": key.table,
+                "refers": key.refers_to("held"),
+                "settled_has_named_key": _same("settled", "held", key.referred_columns),
+                "is_staying": "NOT " + self._names["is_replaceable"].replace("held.", "referring."),
+            }
+            queries = Queries(SQL, names)
+            is_named.append(queries["is_named_by_own_row" if key.is_own else "is_named_by_other_table"])
+            if key.is_own:
+                is_named_by_kept.append(queries["is_named_by_kept_row"])
+        conditions = {"is_named": " OR ".join(is_named), "is_named_by_kept": " OR ".join(is_named_by_kept)}
+        return Queries(SQL, self._names | conditions)
+
+    @staticmethod
+    def _run_each(tx: Transaction, of: Iterable[Queries], statement: str) -> None:
+        for queries in of:
             tx.run(queries[statement])
 
     def refused(
@@ -178,11 +213,13 @@ class SettledTable:
         broken = {}
         span = {"source_id": source_id, "first_row": first_row, "end": end}
         for row_number, key, by_source, name, by_row, is_kept in tx.rows(self._queries["unsettled"], **span):
-            other = None if by_source == source_id else name or (names or {})[by_source]
+            other = None if by_source in (None, source_id) else name or (names or {})[by_source]
             broken[row_number] = self._rule(key, other, by_row, is_kept=is_kept)
         return broken
 
     def _rule(self, key: int, other: str | None, row_number: int, *, is_kept: bool) -> BrokenKey:
+        if key >= len(self._keys):
+            return self._named[key - len(self._keys)], self._unknown[key - len(self._keys)]
         if is_kept:
             return self._keys[key], IS_KEPT
         if key == 0 and self._has_primary_key:
@@ -277,4 +314,26 @@ def _names_of_key(names: Mapping[str, str], number: int, key: Sequence[str]) -> 
         "held_has_key": _same("held", "incoming", key),
         "listed_has_key": _same("listed", "held", key),
         "settled_has_key": _same("settled", "incoming", key),
+    }
+
+
+def _names_of_reference(
+    names: Mapping[str, str], number: int, columns: Sequence[str], keys: Sequence[str]
+) -> dict[str, str]:
+    """What replaces {name} in statements about a reference to rows of the same dataset; `number` follows the keys'."""
+    index = names["settled"].strip('"')
+
+    def named(table: str, row: str) -> str:
+        pairs = " AND ".join(f"{row}.{key} = settled.{column}" for column, key in zip(columns, keys, strict=True))
+        return f"EXISTS (SELECT FROM {table} AS {row} WHERE {pairs})"
+
+    known = " AND ".join(f"settled.{column} IS NOT NULL" for column in columns)
+    is_orphans = " AND ".join(f"orphans.{key} = settled.{column}" for column, key in zip(columns, keys, strict=True))
+    is_in_table = named(names["table"], "held")
+    return {
+        "key_number": str(number),
+        "reference_index": quoted(f"{index}_{number}"),
+        "reference_columns": ", ".join(columns),
+        "names_none": f"({known} AND NOT {named(names['settled'], 'parent')} AND NOT {is_in_table})",
+        "names_orphan": f"({is_orphans} AND NOT {is_in_table})",
     }

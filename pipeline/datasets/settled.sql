@@ -12,15 +12,14 @@ CREATE TEMPORARY TABLE IF NOT EXISTS pending (
 CREATE TEMPORARY TABLE IF NOT EXISTS refused (
     source_id     integer NOT NULL,
     row_number    bigint NOT NULL,
-    key           integer NOT NULL,   -- that another row has: which of the dataset's
-    by_source_id  integer NOT NULL,
-    by_row_number bigint NOT NULL,
-    by_kept_row   boolean NOT NULL
+    key           integer NOT NULL,   -- which of the dataset's another row has, or which one of no row it names
+    by_source_id  integer,
+    by_row_number bigint,
+    by_kept_row   boolean
 ) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS clashes (LIKE refused) ON COMMIT DELETE ROWS;   -- with rows that are settled first
 CREATE TEMPORARY TABLE IF NOT EXISTS unsettled (LIKE refused) ON COMMIT DELETE ROWS;
 CREATE INDEX IF NOT EXISTS unsettled_idx ON unsettled (source_id, row_number);
-ALTER TABLE unsettled ALTER key DROP NOT NULL, ALTER by_source_id DROP NOT NULL, ALTER by_row_number DROP NOT NULL,
-    ALTER by_kept_row DROP NOT NULL;
 CREATE TEMPORARY TABLE IF NOT EXISTS yielding (
     source_id  integer NOT NULL,
     row_number bigint NOT NULL,
@@ -45,6 +44,9 @@ DELETE FROM {incoming};
 
 -- name: prepare_key
 CREATE UNIQUE INDEX IF NOT EXISTS {key_index} ON {settled} ({key_columns});
+
+-- name: prepare_own_reference
+CREATE INDEX IF NOT EXISTS {reference_index} ON {settled} ({reference_columns});
 
 -- name: enter_pending
 INSERT INTO pending (source_id, load_id, row_count, first_rows)
@@ -75,6 +77,7 @@ ON CONFLICT DO NOTHING;
 -- Fills the table of settled rows: those that are kept, then each row of the files none of whose keys a row before it has.
 -- A load that was sealed earlier comes first.
 DELETE FROM {settled};
+DELETE FROM clashes;
 INSERT INTO {settled} (is_kept, comes_last, load_id, source_id, row_number, {columns})
 SELECT true, false, {held_load_id}, held.source_id, {kept_row_number}, {held_columns}
 FROM {table} AS held
@@ -92,15 +95,41 @@ ORDER BY yielding.row_number IS NOT NULL, pending.load_id, row_number
 ON CONFLICT DO NOTHING;
 ANALYZE {settled};
 
+-- name: drop_orphans
+-- Removes settled rows that name a row of the dataset which there is not, and the rows that name those. Their keys stay
+-- taken: a later row that had one could make the first one good, and so bad itself.
+WITH RECURSIVE orphans AS (
+    SELECT settled.* FROM {settled} AS settled WHERE NOT is_kept AND ({names_none})
+    UNION
+    SELECT settled.* FROM orphans JOIN {settled} AS settled ON NOT settled.is_kept AND ({names_orphan})
+)
+DELETE FROM {settled} AS settled
+USING orphans
+WHERE (settled.source_id, settled.row_number) = (orphans.source_id, orphans.row_number)
+  AND NOT settled.is_kept;
+
+-- name: is_named_by_other_table
+(EXISTS (SELECT FROM {referring} AS referring WHERE {refers})
+AND NOT EXISTS (SELECT FROM {settled} AS settled WHERE {settled_has_named_key}))
+
+-- name: is_named_by_own_row
+((EXISTS (SELECT FROM {settled} AS referring WHERE {refers})
+    OR EXISTS (SELECT FROM {table} AS referring WHERE {refers} AND {is_staying}))
+AND NOT EXISTS (SELECT FROM {settled} AS settled WHERE {settled_has_named_key}))
+
+-- name: is_named_by_kept_row
+({refers} AND NOT EXISTS (SELECT FROM {settled} AS settled WHERE {settled_has_named_key}))
+
 -- name: keep
--- Keeps rows that other rows name by a key which no settled row has; returns how many.
-WITH added AS (
+-- Keeps rows that other rows name by a key which no settled row has, and those that they name themselves; returns how many.
+WITH RECURSIVE named AS (
+    SELECT held.* FROM {table} AS held WHERE {is_replaceable} AND ({is_named})
+    UNION
+    SELECT held.* FROM named AS referring JOIN {table} AS held ON {is_replaceable} AND ({is_named_by_kept})
+), added AS (
     INSERT INTO kept (source_id, row_number)
-    SELECT held.source_id, held.row_number
-    FROM {table} AS held
-    WHERE {is_replaceable}
-      AND ({is_named})
-      AND NOT EXISTS (SELECT FROM kept WHERE (kept.source_id, kept.row_number) = (held.source_id, held.row_number))
+    SELECT source_id, row_number FROM named
+    ON CONFLICT DO NOTHING
     RETURNING 1
 )
 SELECT count(*) FROM added;
@@ -152,7 +181,7 @@ GROUP BY held.source_id;
 
 -- name: find_clashes
 -- Finds rows whose key a settled row has that came before them.
-INSERT INTO refused (source_id, row_number, key, by_source_id, by_row_number, by_kept_row)
+INSERT INTO clashes (source_id, row_number, key, by_source_id, by_row_number, by_kept_row)
 SELECT incoming.source_id, incoming.row_number, {key_number}, settled.source_id, settled.row_number, settled.is_kept
 FROM {incoming} AS incoming
 JOIN {settled} AS settled ON {settled_has_key}
@@ -164,12 +193,19 @@ WHERE settled.is_kept
    OR (comes_last, settled.load_id, settled.row_number)
       < (yielding.row_number IS NOT NULL, pending.load_id, incoming.row_number);
 
+-- name: find_orphans
+-- Finds rows that name a row of the dataset which there is not.
+INSERT INTO refused (source_id, row_number, key)
+SELECT settled.source_id, settled.row_number, {key_number}
+FROM {incoming} AS settled
+WHERE {names_none};
+
 -- name: find_unsettled
--- Finds the rows of the files that are not settled, each with the first of its keys that another row has.
+-- Finds the rows of the files that are not settled, each with the first rule that it breaks.
 INSERT INTO unsettled (source_id, row_number, key, by_source_id, by_row_number, by_kept_row)
 SELECT DISTINCT ON (source_id, row_number) source_id, row_number, key, by_source_id, by_row_number, by_kept_row
 FROM {incoming} AS incoming
-LEFT JOIN refused USING (source_id, row_number)
+LEFT JOIN (SELECT * FROM refused UNION ALL SELECT * FROM clashes) AS broken USING (source_id, row_number)
 WHERE NOT EXISTS (
     SELECT
     FROM {settled} AS settled
@@ -179,8 +215,8 @@ WHERE NOT EXISTS (
 ORDER BY source_id, row_number, key, by_source_id, by_row_number;
 
 -- name: unsettled
--- Returns the rows of a chunk that are not settled, in order: row number, which key another row has, source, its name, and
--- row number of that row, and whether it is kept for others.
+-- Returns the rows of a chunk that are not settled, in order: row number and key, and of the row that has the key, if any,
+-- source, its name, row number, and whether it is kept for others.
 SELECT row_number, key, by_source_id, sources.name, by_row_number, by_kept_row
 FROM unsettled
 LEFT JOIN sources ON sources.id = by_source_id

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from pipeline.descriptions.description import Dataset, unique_keys
+from pipeline.descriptions.description import Dataset, own_references, unique_keys
 from pipeline.errors import SettingsError
 
 
@@ -20,6 +20,9 @@ def _unsupported(dataset: Dataset) -> str | None:
             f"uniqueKeys or the constraint unique ({', '.join(keys[0])}) do not go with pipeline:sharedKeys;"
             " remove one of the two"
         )
-    if any(reference.dataset == dataset.name for reference in dataset.references):
-        return "a foreign key to the dataset itself is not supported; remove it"
+    if own := own_references(dataset):
+        if dataset.shared_keys:
+            return "a foreign key to the dataset itself does not go with pipeline:sharedKeys; remove one of the two"
+        if any(reference.id_column for reference in own):
+            return "pipeline:idColumn is not supported in a foreign key to the dataset itself; remove it"
     return None

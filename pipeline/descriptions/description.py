@@ -89,7 +89,12 @@ def unique_keys(dataset: Dataset) -> list[tuple[str, ...]]:
 
 def is_settled(dataset: Dataset) -> bool:
     """Whether which of its rows are good depends on all of them; see `datasets/settled.py`."""
-    return bool(unique_keys(dataset))
+    return bool(unique_keys(dataset)) or bool(own_references(dataset))
+
+
+def own_references(dataset: Dataset) -> list[Reference]:
+    """The references of its rows to rows of the same dataset."""
+    return [reference for reference in dataset.references if reference.dataset == dataset.name]
 
 
 def others_referred_to(dataset: Dataset) -> set[str]:

@@ -129,6 +129,18 @@ class Dataset:
     def field(self, name: str) -> Field:
         return next(each for each in self.fields if each.name == name)
 
+    @property
+    def own_references(self) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+        return [(fields, keys) for fields, target, keys in self.references if target == self.name]
+
+    def is_orphan(self, values: Values, rows: list[Values]) -> bool:
+        """Whether a row names a row of its own dataset that is none of these."""
+        for fields, keys in self.own_references:
+            named = [values[each] for each in self.positions(fields)]
+            if None not in named and named not in [[row[each] for each in self.positions(keys)] for row in rows]:
+                return True
+        return False
+
     def clash(self, one: Values, other: Values) -> bool:
         """Whether no two rows may hold these values."""
         for key in self.all_keys:
@@ -171,7 +183,14 @@ def packages(draw: st.DrawFn) -> tuple[Dataset, ...]:
                 other = draw(st.integers(0, len(fields) - 1))
                 unique_keys.append(tuple(dict.fromkeys((fields[chosen].name, fields[other].name))))
         dataset = Dataset(f"d{number}", tuple(fields), tuple(key), kind == "shared", tuple(references))
-        datasets.append(replace(dataset, unique_keys=tuple(unique_keys)))
+        dataset = replace(dataset, unique_keys=tuple(unique_keys))
+        if kind != "shared" and dataset.all_keys and draw(st.integers(0, 2)) == 0:
+            named = draw(st.sampled_from(dataset.all_keys))
+            naming = [Field(f"s{n}", (own := dataset.field(name)).type, own.texts) for n, name in enumerate(named)]
+            itself = (tuple(each.name for each in naming), dataset.name, named)
+            if len(fields) + len(naming) < WIDTH:
+                dataset = replace(dataset, fields=(*dataset.fields, *naming), references=(*dataset.references, itself))
+        datasets.append(dataset)
     return tuple(datasets)
 
 
@@ -288,7 +307,7 @@ class Model:
 
     def _check(self, dataset: Dataset) -> None:
         good = {source: self._good_rows(dataset, source) for source in self._sources(dataset)}
-        if dataset.further_keys:
+        if dataset.further_keys or dataset.own_references:
             expected = self._settled(dataset, good)
         elif not dataset.key:
             expected = [(values, source, number) for source in good for number, values in good[source].items()]
@@ -312,6 +331,7 @@ class Model:
                 None in (named := tuple(values[position] for position in dataset.positions(fields)))
                 or named in self.known[target, keys]
                 for fields, target, keys in dataset.references
+                if target != dataset.name
             ):
                 good[number] = values
             else:
@@ -346,7 +366,10 @@ class Model:
         return expected
 
     def _settled(self, dataset: Dataset, good: dict[str, dict[int, Values]]) -> list[tuple[Values, str, int]]:
-        """In the order of the files, each row that clashes with none before it; of several files the table decides."""
+        """Each row that clashes with none before it, unless the row that it names is not there.
+
+        Of several files the table decides.
+        """
         listed = [
             (values, source, number)
             for source in sorted(good, key=self.load_order.index)
@@ -360,13 +383,20 @@ class Model:
             for row in listed:
                 if not any(dataset.clash(row[0], other[0]) for other in expected):
                     expected.append(row)
+            while orphans := [row for row in expected if dataset.is_orphan(row[0], [each[0] for each in expected])]:
+                expected = [row for row in expected if row not in orphans]
         else:
             expected = table
+            values_there = [row[0] for row in table]
+            orphans = [row for row in listed if dataset.is_orphan(row[0], values_there)]
             for row in listed:
-                if row not in table:
+                if row not in table and row not in orphans:
                     _, source, number = row
-                    before = (other for other in table if other[1] != source or other in kept or other[2] < number)
-                    assert any(dataset.clash(row[0], other[0]) for other in before), f"{row} is rejected for no row"
+                    assert any(
+                        dataset.clash(row[0], other[0])
+                        for other in (*table, *orphans)
+                        if other[1] != source or other in kept or other[2] < number
+                    ), f"{row} is rejected for no row"
         self.rejected |= {(row[1], row[2]) for row in listed if row not in expected}
         return expected
 
