@@ -136,10 +136,10 @@ WHERE load_chunks.load_id = carried_over.load_id
 
 -- Of a load that is current already, chunks with rejected rows are made missing again if they are older than a load of
 -- the datasets that their rows refer to, or than the last time that a key of their own dataset became free: what could not
--- be loaded then may be now. Where rows are known by their keys, the chunks after it follow: a row that is good now may
+-- be loaded then may be now. So are those whose rows refer to a dataset of which chunks become missing here. Where rows are known by their keys, the chunks after it follow: a row that is good now may
 -- have a key that one of theirs has taken. So is the last chunk, which then removes rows that the load does not list, if
 -- some were kept for rows that referred to them, and nothing refers to them any more.
-WITH resolvable AS (
+WITH RECURSIVE resolvable AS (
     SELECT load_chunks.load_id, load_chunks.number, sealing.carries_over, sealing.dataset
     FROM sealing
     JOIN load_chunks USING (load_id)
@@ -166,6 +166,15 @@ WITH resolvable AS (
                 AND own.committed_at IS NULL
           )
       )
+    UNION
+    SELECT load_chunks.load_id, load_chunks.number, sealing.carries_over, sealing.dataset
+    FROM resolvable
+    JOIN sealing
+        ON resolvable.dataset = ANY (sealing.refers_to)
+        OR sealing.is_settled AND resolvable.dataset = sealing.dataset
+    JOIN load_chunks ON load_chunks.load_id = sealing.load_id
+    WHERE NOT is_new
+      AND rejected > 0
 ), to_reopen AS (
     SELECT load_id, number FROM resolvable
     UNION
