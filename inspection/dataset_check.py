@@ -8,7 +8,7 @@ from itertools import compress
 from operator import itemgetter
 
 from inspection.comparable import Texts, comparable
-from inspection.key_table import HeldKey, Holder, KeyStore, KeyTable
+from inspection.key_table import HeldKey, Holder, KeyStore, KeyTable, OwnNames
 from pipeline.columns.column import NULL, column
 from pipeline.csv_text.rows import Fault, SourceRow, SourceRows
 from pipeline.datasets.checking import RowChecker, keys_in, unknown_key
@@ -63,14 +63,35 @@ class DatasetChecker:
         self._contradiction = contradiction(others)
         self._in_keys = sorted({position for key in self.held for position in key.positions})
         self._references: list[NamedKey] = []
+        self._store = store
+        self._own: list[NamedKey] = []  # references to the same dataset, while its keys are collected
+        self._own_names: OwnNames | None = None
 
     def refer(self, reference: Reference, target: "DatasetChecker") -> None:
-        """Has a reference checked from now on, against the keys of the files of another dataset, or of this one."""
+        """Has a reference checked from now on, against the keys of the files of another dataset."""
+        self._references.append(self._named_key(reference, target))
+
+    def collect_keys(self, references: Sequence[Reference], number: int) -> None:
+        """Until `refer_to_own`, notes which keys the rows hold, and which they name by references to the same dataset.
+
+        `number` is one that no other dataset has.
+        """
+        self._own = [self._named_key(reference, self) for reference in references]
+        self._own_names = OwnNames(self._store, number, [named.table for named in self._own])
+
+    def refer_to_own(self) -> None:
+        """Has references to rows of the same dataset checked from now on: all keys are noted."""
+        if self._own_names:
+            self._own_names.leave_orphans_out([key.table for key in self.held])
+        self._references += self._own
+        self._own, self._own_names = [], None
+
+    def _named_key(self, reference: Reference, target: "DatasetChecker") -> NamedKey:
         [held] = [key for key in target.held if set(key.fields) == set(reference.keys)][:1]
         by_key = dict(zip(reference.keys, reference.fields, strict=True))
         positions = tuple(self._names.index(by_key[key]) for key in sorted(by_key))
-        self._references.append(NamedKey(reference, positions, held.table))
         self._in_keys = sorted({*self._in_keys, *positions})
+        return NamedKey(reference, positions, held.table)
 
     def check(self, source: int, chunks: Iterable[SourceRows]) -> Iterator[list[Rejected]]:
         """The rows that a load would reject, of each chunk in the order of its rows."""
@@ -80,7 +101,7 @@ class DatasetChecker:
     def _check_chunk(self, source: int, rows: SourceRows) -> list[Rejected]:
         rejected: list[Rejected] = []
         doubtful: list[SourceRow] = []
-        good = _GoodRows(self.held, self.dataset.shared_keys)
+        good = _GoodRows(self.held, self._own, self.dataset.shared_keys)
         for block, texts in rows.blocks():
             doubtful += self._check_block(block, texts, good) if texts else block
         for row in doubtful:
@@ -93,6 +114,9 @@ class DatasetChecker:
             if faults:
                 rejected.append(Rejected(row, tuple(faults)))
         refused = self._refused(source, good)
+        if self._own_names:
+            for position in range(len(self._own)):
+                self._own_names.enter(position, source, good.named(position, refused))
         rejected += rejected_rows(rows, refused)
         return sorted(rejected, key=lambda bad: bad.row.row_number)
 
@@ -179,8 +203,11 @@ class DatasetChecker:
 class _GoodRows:
     """The keys of the rows of a chunk that are good so far."""
 
-    def __init__(self, keys: Sequence[OwnKey], has_contents: bool) -> None:
+    def __init__(self, keys: Sequence[OwnKey], own: Sequence[NamedKey], has_contents: bool) -> None:
+        """`own` are references to the same dataset, of which it is wanted what they name."""
         self._keys = keys
+        self._own = own
+        self._named: list[list[str]] = [[] for _ in own]
         self._has_contents = has_contents
         self._texts: dict[tuple[str, ...], list[str]] = {key.fields: [] for key in keys}
         self._numbers: list[int] = []
@@ -192,13 +219,21 @@ class _GoodRows:
         self._numbers += numbers
         for key in self._keys:
             self._texts[key.fields] += _key_texts(columns, key.positions)  # type: ignore[arg-type]
+        for texts, named in zip(self._named, self._own, strict=True):
+            texts += _key_texts(columns, named.positions)  # type: ignore[arg-type]
         if self._has_contents:
             for number, row in zip(numbers, zip(*columns, strict=True), strict=True):
                 self.contents[number] = hashlib.sha256("\t".join(map(str, row)).encode()).digest()
 
     def held(self, key: OwnKey, refused: Container[int]) -> list[HeldKey]:
         """In the order of the rows, without those that are refused, and without NULL."""
-        texts = self._texts[key.fields]
+        return self._in_order(self._texts[key.fields], refused)
+
+    def named(self, position: int, refused: Container[int]) -> list[HeldKey]:
+        """As `held`, what the rows name by a reference to the same dataset."""
+        return self._in_order(self._named[position], refused)
+
+    def _in_order(self, texts: list[str], refused: Container[int]) -> list[HeldKey]:
         pairs: Iterable[HeldKey] = zip(texts, self._numbers, strict=True)
         if refused or NULL in texts:
             pairs = ((text, number) for text, number in pairs if text != NULL and number not in refused)

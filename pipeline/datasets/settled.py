@@ -81,7 +81,7 @@ class SettledTable:
         ]
         pairs = [[[column_of[name] for name in names] for names in (each.fields, each.keys)] for each in own]
         self._queries_of_references = [
-            Queries(SQL, self._names | _names_of_reference(self._names, len(keys) + number, *pair))
+            Queries(SQL, self._names | _names_of_reference(self._names, number - len(pairs), *pair))
             for number, pair in enumerate(pairs)
         ]
         conditions = [_names_of_reference(self._names, 0, *pair) for pair in pairs]
@@ -218,8 +218,8 @@ class SettledTable:
         return broken
 
     def _rule(self, key: int, other: str | None, row_number: int, *, is_kept: bool) -> BrokenKey:
-        if key >= len(self._keys):
-            return self._named[key - len(self._keys)], self._unknown[key - len(self._keys)]
+        if key < 0:
+            return self._named[key], self._unknown[key]
         if is_kept:
             return self._keys[key], IS_KEPT
         if key == 0 and self._has_primary_key:
@@ -320,7 +320,7 @@ def _names_of_key(names: Mapping[str, str], number: int, key: Sequence[str]) -> 
 def _names_of_reference(
     names: Mapping[str, str], number: int, columns: Sequence[str], keys: Sequence[str]
 ) -> dict[str, str]:
-    """What replaces {name} in statements about a reference to rows of the same dataset; `number` follows the keys'."""
+    """What replaces {name} in statements about a reference to rows of the same dataset; `number` is less than 0."""
     index = names["settled"].strip('"')
 
     def named(table: str, row: str) -> str:

@@ -200,3 +200,19 @@ def test_equal_values_are_one_key(type_name: str, texts: list[str]) -> None:
 @pytest.mark.parametrize("texts", [["1", "10", "1.1", "-1", "100", "0.1", "0.01", "0"]])
 def test_different_values_are_different_keys(texts: list[str]) -> None:
     assert len(set(comparable("number", texts))) == len(texts)
+
+
+def test_rows_that_name_rows_of_their_own_dataset_are_checked_as_a_whole(tmp_path: Path) -> None:
+    """Row 2 is missing its parent, and so are the rows that hang on it; rows in a circle are good."""
+    parent = {"name": "parent", "type": "integer"}
+    own = {"fields": "parent", "reference": {"fields": "id"}}
+    schema = {"primaryKey": "id", "foreignKeys": [own]}
+    describe(tmp_path, {**resource(ID, parent, schema=schema), "path": ["things.csv", "things-2.csv"]})
+    write(
+        tmp_path, **{"things": "id,parent\n1,2\n2,9\n3,1\n4,5\n6,\n6,7\n2,\n", "things-2": "id,parent\n5,4\n7,6\n8,3\n"}
+    )
+    assert problems(tmp_path) == [
+        "1 x parent is not a known id: line 4 '3'",
+        "3 x parent is not a known id: line 2 '2', line 3 '9', line 4 '1'",
+        "2 x id is the key of an earlier row: line 7 '6', line 8 '2'",
+    ]
