@@ -117,7 +117,8 @@ class OwnNames:
         """Makes the keys of rows unknown that name a row which there is not, or a row that does so, and so on."""
         orphans = f"orphans_{self._number}"
         self._connection.execute(
-            f"CREATE TABLE {orphans} (source INTEGER, row_number INTEGER, PRIMARY KEY (source, row_number)) WITHOUT ROWID"
+            f"CREATE TABLE {orphans} (source INTEGER, row_number INTEGER, PRIMARY KEY (source, row_number))"
+            " WITHOUT ROWID"
         )
         first, following = [], []
         for position, table in enumerate(self._tables):

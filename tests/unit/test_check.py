@@ -208,9 +208,8 @@ def test_rows_that_name_rows_of_their_own_dataset_are_checked_as_a_whole(tmp_pat
     own = {"fields": "parent", "reference": {"fields": "id"}}
     schema = {"primaryKey": "id", "foreignKeys": [own]}
     describe(tmp_path, {**resource(ID, parent, schema=schema), "path": ["things.csv", "things-2.csv"]})
-    write(
-        tmp_path, **{"things": "id,parent\n1,2\n2,9\n3,1\n4,5\n6,\n6,7\n2,\n", "things-2": "id,parent\n5,4\n7,6\n8,3\n"}
-    )
+    rows, others = "1,2\n2,9\n3,1\n4,5\n6,\n6,7\n2,\n", "5,4\n7,6\n8,3\n"
+    write(tmp_path, **{"things": f"id,parent\n{rows}", "things-2": f"id,parent\n{others}"})
     assert problems(tmp_path) == [
         "1 x parent is not a known id: line 4 '3'",
         "3 x parent is not a known id: line 2 '2', line 3 '9', line 4 '1'",
