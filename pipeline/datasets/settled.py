@@ -278,7 +278,7 @@ def _own_names(dataset: Dataset, digest: str, keys: Sequence[Sequence[str]]) -> 
     same_keys = " AND ".join(f"held.{column} IS NOT DISTINCT FROM settled.{column}" for column in distinct)
     assigned = [f"{column} = settled.{column}" for column in columns if column not in own]
     if is_keyed:
-        assigned += ["row_number = settled.row_number", "load_id = settled.load_id", "outcome = outcomes.outcome"]
+        assigned += ["row_number = settled.row_number", "load_id = settled._load_id", "outcome = outcomes.outcome"]
 
     return {
         "settled": quoted(f"settled_{digest[:16]}"),
@@ -291,13 +291,13 @@ def _own_names(dataset: Dataset, digest: str, keys: Sequence[Sequence[str]]) -> 
         "held_load_id": "held.load_id" if is_keyed else "0",
         "kept_row_number": "held.row_number"
         if is_keyed
-        else "row_count + row_number() OVER (PARTITION BY source_id ORDER BY held.row_number)",
+        else "pending.row_count + row_number() OVER (PARTITION BY source_id ORDER BY held.row_number)",
         "outcome_of_changed": "'u'",
-        "outcome_of_same": "CASE WHEN held.load_id = settled.load_id THEN held.outcome ELSE '=' END"
+        "outcome_of_same": "CASE WHEN held.load_id = settled._load_id THEN held.outcome ELSE '=' END"
         if is_keyed
         else "'='",
         "and_bookkeeping": ", load_id, outcome" if is_keyed else "",
-        "and_settled_bookkeeping": ", settled.load_id, coalesce(outcome, '=')" if is_keyed else "",
+        "and_settled_bookkeeping": ", settled._load_id, coalesce(outcomes.outcome, '=')" if is_keyed else "",
         "assignments": ", ".join(assigned),
         "is_to_update": "true" if is_keyed else "outcomes.outcome = 'u'",
         "is_not_of_load": "held.load_id < loads.id" if is_keyed else "held.row_number > loads.row_count",

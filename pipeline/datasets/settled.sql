@@ -1,5 +1,6 @@
 -- Rows of a dataset whose keys are settled together, once all of its chunks are there. A `pending` source is one that has
--- such chunks; its rows in the table are replaceable from a row number on.
+-- such chunks; its rows in the table are replaceable from a row number on. Names that begin with _ cannot be columns of a
+-- dataset, which are in snake_case.
 
 -- name: prepare
 -- Makes place for the rows that are to be settled. A preview settles several datasets in one transaction.
@@ -33,7 +34,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS outcomes (
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} ON COMMIT DELETE ROWS AS SELECT * FROM {table} WITH NO DATA;
 CREATE TEMPORARY TABLE IF NOT EXISTS {settled} ON COMMIT DELETE ROWS AS
-    SELECT false AS is_kept, false AS comes_last, 0::bigint AS load_id, source_id, row_number, {columns} FROM {table} WITH NO DATA;
+    SELECT false AS _is_kept, false AS _comes_last, 0::bigint AS _load_id, source_id, row_number, {columns} FROM {table} WITH NO DATA;
 DELETE FROM pending;
 DELETE FROM refused;
 DELETE FROM unsettled;
@@ -78,12 +79,12 @@ ON CONFLICT DO NOTHING;
 -- A load that was sealed earlier comes first.
 DELETE FROM {settled};
 DELETE FROM clashes;
-INSERT INTO {settled} (is_kept, comes_last, load_id, source_id, row_number, {columns})
+INSERT INTO {settled} (_is_kept, _comes_last, _load_id, source_id, row_number, {columns})
 SELECT true, false, {held_load_id}, held.source_id, {kept_row_number}, {held_columns}
 FROM {table} AS held
 JOIN kept USING (source_id, row_number)
 JOIN pending USING (source_id);
-INSERT INTO {settled} (is_kept, comes_last, load_id, source_id, row_number, {columns})
+INSERT INTO {settled} (_is_kept, _comes_last, _load_id, source_id, row_number, {columns})
 SELECT false, yielding.row_number IS NOT NULL, pending.load_id, source_id, row_number, {incoming_columns}
 FROM {incoming} AS incoming
 JOIN pending USING (source_id)
@@ -99,14 +100,14 @@ ANALYZE {settled};
 -- Removes settled rows that name a row of the dataset which there is not, and the rows that name those. Their keys stay
 -- taken: a later row that had one could make the first one good, and so bad itself.
 WITH RECURSIVE orphans AS (
-    SELECT settled.* FROM {settled} AS settled WHERE NOT is_kept AND ({names_none})
+    SELECT settled.* FROM {settled} AS settled WHERE NOT _is_kept AND ({names_none})
     UNION
-    SELECT settled.* FROM orphans JOIN {settled} AS settled ON NOT settled.is_kept AND ({names_orphan})
+    SELECT settled.* FROM orphans JOIN {settled} AS settled ON NOT settled._is_kept AND ({names_orphan})
 )
 DELETE FROM {settled} AS settled
 USING orphans
 WHERE (settled.source_id, settled.row_number) = (orphans.source_id, orphans.row_number)
-  AND NOT settled.is_kept;
+  AND NOT settled._is_kept;
 
 -- name: is_named_by_other_table
 (EXISTS (SELECT FROM {referring} AS referring WHERE {refers})
@@ -147,7 +148,7 @@ SELECT
     END::"char"
 FROM {settled} AS settled
 LEFT JOIN {table} AS held ON {held_is_same_row} AND {is_replaceable}
-WHERE NOT is_kept;
+WHERE NOT _is_kept;
 
 -- name: counts
 -- Returns how many rows of the pending chunks are inserted, updated and unchanged: source, position of the chunk among
@@ -172,7 +173,7 @@ FROM (
     SELECT
         held.source_id,
         EXISTS (SELECT FROM kept WHERE (kept.source_id, kept.row_number) = (held.source_id, held.row_number)) AS is_kept,
-        EXISTS (SELECT FROM {settled} AS settled WHERE {held_is_same_row} AND NOT settled.is_kept) AS is_listed
+        EXISTS (SELECT FROM {settled} AS settled WHERE {held_is_same_row} AND NOT settled._is_kept) AS is_listed
     FROM {table} AS held
     WHERE {is_replaceable}
 ) AS held
@@ -182,15 +183,15 @@ GROUP BY held.source_id;
 -- name: find_clashes
 -- Finds rows whose key a settled row has that came before them.
 INSERT INTO clashes (source_id, row_number, key, by_source_id, by_row_number, by_kept_row)
-SELECT incoming.source_id, incoming.row_number, {key_number}, settled.source_id, settled.row_number, settled.is_kept
+SELECT incoming.source_id, incoming.row_number, {key_number}, settled.source_id, settled.row_number, settled._is_kept
 FROM {incoming} AS incoming
 JOIN {settled} AS settled ON {settled_has_key}
 JOIN pending ON pending.source_id = incoming.source_id
 LEFT JOIN yielding
     ON yielding.source_id = incoming.source_id
     AND yielding.row_number = incoming.row_number
-WHERE settled.is_kept
-   OR (comes_last, settled.load_id, settled.row_number)
+WHERE settled._is_kept
+   OR (_comes_last, settled._load_id, settled.row_number)
       < (yielding.row_number IS NOT NULL, pending.load_id, incoming.row_number);
 
 -- name: find_orphans
@@ -203,16 +204,17 @@ WHERE {names_none};
 -- name: find_unsettled
 -- Finds the rows of the files that are not settled, each with the first rule that it breaks.
 INSERT INTO unsettled (source_id, row_number, key, by_source_id, by_row_number, by_kept_row)
-SELECT DISTINCT ON (source_id, row_number) source_id, row_number, key, by_source_id, by_row_number, by_kept_row
+SELECT DISTINCT ON (source_id, row_number)
+    source_id, row_number, broken.key, broken.by_source_id, broken.by_row_number, broken.by_kept_row
 FROM {incoming} AS incoming
 LEFT JOIN (SELECT * FROM refused UNION ALL SELECT * FROM clashes) AS broken USING (source_id, row_number)
 WHERE NOT EXISTS (
     SELECT
     FROM {settled} AS settled
     WHERE (settled.source_id, settled.row_number) = (incoming.source_id, incoming.row_number)
-      AND NOT is_kept
+      AND NOT _is_kept
 )
-ORDER BY source_id, row_number, key, by_source_id, by_row_number;
+ORDER BY source_id, row_number, broken.key, broken.by_source_id, broken.by_row_number;
 
 -- name: unsettled
 -- Returns the rows of a chunk that are not settled, in order: row number and key, and of the row that has the key, if any,
@@ -246,7 +248,7 @@ SET {assignments}
 FROM {settled} AS settled
 JOIN outcomes USING (source_id, row_number)
 WHERE {held_is_same_row}
-  AND NOT settled.is_kept
+  AND NOT settled._is_kept
   AND {is_to_update};
 
 -- name: enter_previewed

@@ -171,3 +171,12 @@ def test_a_dry_run_foresees_what_is_rejected(pipeline: Pipeline, resource: dict)
     assert foreseen(pipeline)["things-1.csv"] == expected["things-1.csv"]
     pipeline.load()
     assert {name: tuple(pipeline.counts(name).values()) for name in expected} == expected
+
+
+def test_columns_may_have_any_name_that_statements_use_themselves(pipeline: Pipeline) -> None:
+    names = ["is_kept", "by_key", "row_count", "key", "comes_last", "by_source_id", "first_rows"]
+    unique = [{"name": name, "constraints": {"unique": True}} for name in names]
+    described(pipeline, things(*unique))
+    pipeline.load(1, things=f"{','.join(names)}\n{','.join('abcdefg')}\n{','.join('bcdefgh')}\n,,,,,,g\n")
+    pipeline.load(1, things=f"{','.join(names)}\n{','.join('bcdefgh')}\n{','.join('abcdefg')}\n,,,,,,g\n")
+    assert pipeline.rows("SELECT row_number, key FROM things ORDER BY 1") == [(1, "e"), (2, "d")]
