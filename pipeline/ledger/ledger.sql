@@ -232,6 +232,82 @@ INSERT INTO chunk_texts (load_id, number, content)
 VALUES (%(load)s, %(number)s, %(content)s)
 ON CONFLICT DO NOTHING;
 
+-- name: keep_rows
+-- Keeps text and good rows of a chunk in place of what was kept of it before.
+DELETE FROM chunk_texts WHERE load_id = %(load)s AND number = %(number)s;
+
+INSERT INTO chunk_texts (load_id, number, content, lines) VALUES (%(load)s, %(number)s, %(content)s, %(lines)s);
+
+-- name: lock_rows_kept_aside
+-- One transaction of a dataset at a time looks whether it can settle the rows and ends; so the last finds all committed.
+SELECT pg_advisory_xact_lock(hashtext('pipeline end in ' || %(dataset)s));
+
+-- name: share_sources_kept_aside
+-- Returns whether all sources of which rows are kept aside keep their current loads until the end of the transaction.
+-- Without waiting: who seals several sources takes their locks in order, and may wait for one that is held here.
+SELECT coalesce(bool_and(pg_try_advisory_xact_lock_shared(hashtext('pipeline source'), id)), true)
+FROM sources
+WHERE dataset = %(dataset)s
+  AND EXISTS (SELECT FROM chunk_texts JOIN loads ON loads.id = load_id WHERE loads.source_id = sources.id);
+
+-- name: chunks_kept_aside
+-- Returns the chunks of current loads of a dataset whose rows are kept aside, in order: load, number, source, first row,
+-- and the number of rows of the load.
+SELECT load_chunks.load_id, load_chunks.number, loads.source_id, load_chunks.first_row, loads.row_count
+FROM chunk_texts
+JOIN load_chunks USING (load_id, number)
+JOIN current_loads AS loads ON loads.id = load_chunks.load_id
+JOIN sources ON sources.id = loads.source_id
+WHERE sources.dataset = %(dataset)s
+  AND lines IS NOT NULL   -- else the dataset had no keys to settle when the chunk was loaded
+ORDER BY load_chunks.load_id, load_chunks.number;
+
+-- name: rows_kept_aside
+-- Returns the good rows of a chunk, as lines for COPY.
+SELECT lines FROM chunk_texts WHERE load_id = %(load)s AND number = %(number)s;
+
+-- name: drop_kept_aside
+-- Removes all that is kept of chunks of a dataset.
+DELETE FROM chunk_texts
+USING loads
+JOIN sources ON sources.id = loads.source_id
+WHERE loads.id = chunk_texts.load_id
+  AND sources.dataset = %(dataset)s;
+
+-- name: reopen_kept_aside
+-- Makes the last of the chunks missing again whose rows are kept aside, of each current load of a dataset.
+UPDATE load_chunks
+SET reopened = reopened + 1,
+    committed_at = NULL,
+    inserted = NULL,
+    updated = NULL,
+    unchanged = NULL,
+    rejected = NULL,
+    deleted = NULL
+FROM (
+    SELECT chunk_texts.load_id, max(chunk_texts.number) AS number
+    FROM chunk_texts
+    JOIN current_loads ON current_loads.id = chunk_texts.load_id
+    JOIN sources ON sources.id = current_loads.source_id
+    WHERE sources.dataset = %(dataset)s
+    GROUP BY chunk_texts.load_id
+) AS last
+WHERE load_chunks.load_id = last.load_id
+  AND load_chunks.number = last.number
+  AND committed_at IS NOT NULL;
+
+-- name: record_settled
+-- Enters what became of the rows of a chunk when they were settled, and when that was.
+UPDATE load_chunks
+SET committed_at = %(moment)s,
+    inserted = %(inserted)s,
+    updated = %(updated)s,
+    unchanged = %(unchanged)s,
+    rejected = row_count - %(inserted)s - %(updated)s - %(unchanged)s,
+    deleted = %(deleted)s
+WHERE load_id = %(load)s
+  AND number = %(number)s;
+
 -- name: drop_texts
 -- Removes the texts of chunks of a dataset that no missing chunk can displace rows of any more, were this chunk committed.
 -- One transaction of a dataset at a time does so and ends; so the last of them finds the others' texts and commits.
@@ -344,7 +420,7 @@ WHERE current_loads.keeps_rows;
 
 -- name: free_keys
 -- Records that keys of a dataset have become free, so that rows which were rejected for them are loaded again.
-UPDATE datasets SET keys_freed_at = clock_timestamp() WHERE name = %(dataset)s;
+UPDATE datasets SET keys_freed_at = coalesce(%(moment)s, clock_timestamp()) WHERE name = %(dataset)s;
 
 -- name: describe_earlier_loads
 -- Records the description of loads of a dataset that have none.
