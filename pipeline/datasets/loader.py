@@ -1,7 +1,7 @@
 """The rows of a dataset: on their way into its table, compared with what is there, and forgotten."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from pipeline.datasets.references import KnownKeys, Previewed
 from pipeline.datasets.referrers import rows_that_refer
 from pipeline.datasets.rejecting import KeyFields
 from pipeline.datasets.resolving import RowResolver
-from pipeline.datasets.settled import SettledTable
+from pipeline.datasets.settled import Named, SettledTable
 from pipeline.datasets.shared import SharedTable
 from pipeline.descriptions.description import Dataset, Reference, is_settled, others_referred_to
 from pipeline.descriptions.header import field_positions
@@ -71,7 +71,10 @@ class DatasetLoader:
         )
         self._made_with_sql = own.sql_sha256
         self._own_sql = installed_sql(dataset.name) if own.has_own_table else None
-        self._table = self._table_of_kind(digest, [key.name for key in own.tables[-1].foreign_keys], self._own_sql)
+        named = [self._named(reference, recorded) for reference in others.references]
+        self._table = self._table_of_kind(
+            digest, [key.name for key in own.tables[-1].foreign_keys], self._own_sql, named
+        )
 
     @property
     def settled_table(self) -> SettledTable | None:
@@ -175,11 +178,11 @@ class DatasetLoader:
         return f"with {sealed}, and {here} here"
 
     def _table_of_kind(
-        self, digest: str, foreign_keys: list[str], own_sql: OwnSql | None
+        self, digest: str, foreign_keys: list[str], own_sql: OwnSql | None, named: Sequence[Named]
     ) -> PositionalTable | KeyedTable | SharedTable | SettledTable:
         dataset, names = self.dataset, self._names
         if is_settled(dataset):
-            return SettledTable(dataset, digest, names, self.rows)
+            return SettledTable(dataset, digest, names, self.rows, named)
         if not dataset.primary_key:
             return PositionalTable(names, foreign_keys)
         fields = [field.name for field in dataset.fields]
@@ -188,6 +191,15 @@ class DatasetLoader:
             others = [name for name in fields if name not in dataset.primary_key]
             return SharedTable(dataset.name, names, key, others, own_sql)
         return KeyedTable(dataset.name, names, key, self.rows)
+
+    def _named(self, reference: Reference, recorded: Mapping[str, Recorded]) -> Named:
+        target = recorded[reference.dataset]
+        table = quote_identifier(target.schema, target.table)
+        if reference.id_column:
+            return Named(reference, [quote_identifier(reference.id_column)], table, ["id"])
+        column_of = {field.name: quote_identifier(field.column) for field in self.dataset.fields}
+        keys = [quote_identifier(target.home.columns[key]) for key in reference.keys]
+        return Named(reference, [column_of[name] for name in reference.fields], table, keys)
 
     def _known_keys(
         self, reference: Reference, recorded: Mapping[str, Recorded], previewed: Collection[str] | None

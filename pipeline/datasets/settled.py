@@ -12,7 +12,7 @@ from pipeline.datasets.layout import stored_columns
 from pipeline.datasets.outcome import Resolved, Stored
 from pipeline.datasets.referrers import Referrer, referring_keys
 from pipeline.datasets.rejecting import BrokenKey, KeyFields, enter_rejected, rejected_rows
-from pipeline.descriptions.description import Dataset, own_references, unique_keys
+from pipeline.descriptions.description import Dataset, Reference, own_references, unique_keys
 from pipeline.ledger import ledger
 from pipeline.ledger.ledger import Claim, Counts, KeptChunk
 from pipeline.postgres.database import Transaction
@@ -24,6 +24,16 @@ RowsOf = Callable[[Claim, bytes], SourceRows]
 
 REPEATS_UNIQUE = "is the same as in an earlier row"
 IS_KEPT = "is that of a row which rows of others name"
+
+
+@dataclass(frozen=True)
+class Named:
+    """Rows of another dataset, by which columns rows name them; table and columns are quoted."""
+
+    reference: Reference
+    columns: Sequence[str]
+    table: str
+    keys: Sequence[str]  # columns of it
 
 
 @dataclass(frozen=True)
@@ -61,16 +71,19 @@ class SettledTable:
     by the chunk that completes the dataset. Until then the table stays as it is.
     """
 
-    def __init__(self, dataset: Dataset, digest: str, names: dict[str, str], rows_of: RowsOf) -> None:
-        """`names` are those of `statement_names`; `rows_of` reads the text of a chunk."""
+    def __init__(
+        self, dataset: Dataset, digest: str, names: dict[str, str], rows_of: RowsOf, named: Sequence[Named]
+    ) -> None:
+        """`names` are those of `statement_names`; `rows_of` reads the text of a chunk; `named` is what rows name."""
         self._dataset = dataset.name
         self._rows_of = rows_of
         fields = [field.name for field in dataset.fields]
         of_key = [dataset.primary_key] if dataset.primary_key else []
         self._keys = [KeyFields(key, tuple(map(fields.index, key))) for key in (*of_key, *unique_keys(dataset))]
         own = own_references(dataset)
-        self._named = [KeyFields(each.fields, tuple(map(fields.index, each.fields))) for each in own]
-        self._unknown = [f"is not a known {', '.join(each.keys)}" for each in own]
+        references = [*(each.reference for each in named), *own]
+        self._named = [KeyFields(each.fields, tuple(map(fields.index, each.fields))) for each in references]
+        self._unknown = [f"is not a known {', '.join(each.keys)}" for each in references]
         self._has_primary_key = bool(dataset.primary_key)
         column_of = {field.name: quoted(field.column) for field in dataset.fields}
         keys = [[column_of[name] for name in key.names] for key in self._keys]
@@ -83,6 +96,10 @@ class SettledTable:
         self._queries_of_references = [
             Queries(SQL, self._names | _names_of_reference(self._names, number - len(pairs), *pair))
             for number, pair in enumerate(pairs)
+        ]
+        self._queries_of_others = [
+            Queries(SQL, self._names | _names_of_other(number - len(references), each))
+            for number, each in enumerate(named)
         ]
         conditions = [_names_of_reference(self._names, 0, *pair) for pair in pairs]
         self._orphans = Queries(
@@ -112,6 +129,7 @@ class SettledTable:
         self.prepare(tx)
         for chunk in chunks:
             self.copy(tx, ledger.rows_kept_aside(tx, chunk.load, chunk.number))
+        self._run_each(tx, self._queries_of_others, "refuse_unknown")
         of_source = {source_id: list(each) for source_id, each in groupby(chunks, lambda chunk: chunk.source_id)}
         settled = self.settled(tx, [_pending(each) for each in of_source.values()])
         tx.run(self._queries["apply"])
@@ -178,7 +196,7 @@ class SettledTable:
     def _settle(self, tx: Transaction) -> None:
         tx.run(self._queries["settle"])
         self._run_each(tx, self._queries_of_keys, "find_clashes")
-        if self._named:
+        if self._queries_of_references:
             tx.run(self._orphans["drop_orphans"])
 
     def _keeping(self, keys: Sequence[Referrer]) -> Queries:
@@ -314,6 +332,17 @@ def _names_of_key(names: Mapping[str, str], number: int, key: Sequence[str]) -> 
         "held_has_key": _same("held", "incoming", key),
         "listed_has_key": _same("listed", "held", key),
         "settled_has_key": _same("settled", "incoming", key),
+    }
+
+
+def _names_of_other(number: int, named: Named) -> dict[str, str]:
+    """What replaces {name} in statements about a reference to rows of another dataset; `number` is less than 0."""
+    known = " AND ".join(f"incoming.{column} IS NOT NULL" for column in named.columns)
+    pairs = zip(named.columns, named.keys, strict=True)
+    same = " AND ".join(f"named.{key} = incoming.{column}" for column, key in pairs)
+    return {
+        "key_number": str(number),
+        "names_unknown": f"{known} AND NOT EXISTS (SELECT FROM {named.table} AS named WHERE {same})",
     }
 
 

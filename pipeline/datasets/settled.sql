@@ -56,6 +56,13 @@ VALUES (%(source_id)s, %(load)s, %(row_count)s, %(first_rows)s);
 -- name: analyze
 ANALYZE {incoming};
 
+-- name: refuse_unknown
+-- Refuses rows that name a row of another dataset which went after their chunk was loaded.
+INSERT INTO refused (source_id, row_number, key)
+SELECT incoming.source_id, incoming.row_number, {key_number}
+FROM {incoming} AS incoming
+WHERE {names_unknown};
+
 -- name: refuse
 -- Refuses rows whose key a row has that stays in any case: one of a source or a chunk that is not pending.
 INSERT INTO refused (source_id, row_number, key, by_source_id, by_row_number, by_kept_row)

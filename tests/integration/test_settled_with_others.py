@@ -1,0 +1,51 @@
+"""Datasets that are settled as a whole, next to datasets that their rows name, or whose rows name theirs."""
+
+import pytest
+
+from pipeline.forgetting import forget
+from tests.conftest import ANY_VERSION, Pipeline
+from tests.integration.test_keyed import chunks, described
+from tests.integration.test_unique_keys import table, things
+
+COLOURS = {
+    "name": "colours",
+    "path": "colours*.csv",
+    "schema": {"fields": [{"name": "colour"}], "primaryKey": "colour"},
+}
+NAMING = [{"fields": "colour", "reference": {"resource": "colours", "fields": "colour"}}]
+ID, CODE, COLOUR = (
+    {"name": "id", "type": "integer"},
+    {"name": "code", "constraints": {"unique": True}},
+    {"name": "colour"},
+)
+COLOURED = pytest.mark.parametrize(
+    "resource",
+    [things(ID, CODE, COLOUR, primaryKey="id", foreignKeys=NAMING), things(ID, CODE, COLOUR, foreignKeys=NAMING)],
+    ids=["by_key", "by_position"],
+)
+
+
+@COLOURED
+@pytest.mark.parametrize("is_forgotten", [True, False], ids=["forgotten", "gone"])
+def test_rows_that_wait_name_no_row_that_is_gone_by_then(
+    pipeline: Pipeline, resource: dict, *, is_forgotten: bool
+) -> None:
+    described(pipeline, COLOURS, resource)
+    pipeline.limits = ANY_VERSION
+    pipeline.load(colours="colour\nred\n", **{"colours-2": "colour\nblue\n"})
+    pipeline.write(things="id,code,colour\n1,a,red\n2,b,blue\n3,c,red\n")
+    pipeline.produce(chunk_rows=2)
+    pipeline.loader.load_chunk(*chunks(pipeline)[0])
+    pipeline.queue.connection.flushdb()
+    if is_forgotten:
+        forget(pipeline.database, pipeline.queue, ["colours-2.csv"])
+        (pipeline.data / "colours-2.csv").unlink()
+    else:
+        pipeline.write(**{"colours-2": "colour\n"})
+    pipeline.load(2)
+    assert [row[:2] for row in table(pipeline)] == [(1, "a"), (3, "c")]
+    assert [row[3] for row in pipeline.rejected()] == ["colour 'blue' is not a known colour"]
+    pipeline.check_reconciliation()
+    pipeline.load(**{"colours-3": "colour\nblue\n"})
+    assert [row[:2] for row in table(pipeline)] == [(1, "a"), (2, "b"), (3, "c")]
+    assert pipeline.rejected() == []
