@@ -109,7 +109,7 @@ class DatasetLoader:
                 f"{claimed.source} chunk {claimed.number}: it was sealed {difference}; give the worker the same"
                 f" DATASETS_DIR as the producer, start it again, then {remedies.current.produce_again}"
             )
-        if self._removable and (waits_for := ledger.first_missing(tx, self._removable, may_remove=True)):
+        if self._removable and (waits_for := ledger.first_missing_of_removing(tx, self._removable)):
             raise OutOfOrderError(f"{claimed.source} chunk {claimed.number}", waits_for)
         rows = self.rows(claimed, content)
         return self._table.store(tx, claimed, self.resolve(tx, claimed, rows), rows)

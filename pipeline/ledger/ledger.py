@@ -257,12 +257,16 @@ def claim(tx: Transaction, load: int, number: int) -> Claim | None:
     return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest) if is_to_load else None
 
 
-def first_missing(tx: Transaction, datasets: tuple[str, ...], *, may_remove: bool = False) -> MissingChunk | None:
-    """The first chunk of the current loads of these datasets that is not committed yet; None: all are complete.
+def first_missing(tx: Transaction, datasets: tuple[str, ...]) -> MissingChunk | None:
+    """The first chunk of the current loads of these datasets that is not committed yet; None: all are complete."""
+    return next(iter(_missing(tx, datasets=list(datasets), limit=1)), None)
 
-    With `may_remove` only chunks of loads with which rows may be removed.
-    """
-    return next(iter(_missing(tx, datasets=list(datasets), limit=1, may_remove=may_remove)), None)
+
+def first_missing_of_removing(tx: Transaction, datasets: tuple[str, ...]) -> MissingChunk | None:
+    """As `first_missing`, of those of these datasets that remove rows once they are complete, or may do so."""
+    if first_missing(tx, datasets) is None:
+        return None
+    return first_missing(tx, tuple(name for (name,) in tx.rows(SQL["removing"], datasets=list(datasets))))
 
 
 def first_missing_before(tx: Transaction, claimed: Claim) -> MissingChunk | None:
@@ -454,8 +458,6 @@ def _missing(
     datasets: list[str] | None = None,
     before: int | None = None,
     limit: int | None = None,
-    *,
-    may_remove: bool = False,
 ) -> list[MissingChunk]:
-    conditions = {"loads": loads, "datasets": datasets, "before": before, "limit": limit, "may_remove": may_remove}
+    conditions = {"loads": loads, "datasets": datasets, "before": before, "limit": limit}
     return list(starmap(_chunk, tx.rows(SQL["missing_chunks"], **conditions)))

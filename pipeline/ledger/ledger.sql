@@ -30,8 +30,7 @@ ORDER BY number;
 
 -- name: missing_chunks
 -- Returns the chunks of current loads that are not committed yet, in order; where these are not NULL only those of some
--- loads or datasets, only those before a number in their load, and no more than a limit. With `may_remove` only those of
--- loads that may remove rows: their source was loaded before, or they were reopened.
+-- loads or datasets, only those before a number in their load, and no more than a limit.
 SELECT
     load_chunks.load_id,
     sources.name,
@@ -50,15 +49,35 @@ WHERE load_chunks.committed_at IS NULL
   AND (%(loads)s::bigint[] IS NULL OR load_chunks.load_id = ANY (%(loads)s))
   AND (%(datasets)s::text[] IS NULL OR sources.dataset = ANY (%(datasets)s))
   AND (%(before)s::integer IS NULL OR load_chunks.number < %(before)s)
-  AND (
-      NOT %(may_remove)s
-      OR reopened > 0
-      OR EXISTS (SELECT FROM loads AS older WHERE older.source_id = loads.source_id AND older.id < loads.id)
-  )
   -- NOT EXISTS rather than a join with current_loads: few chunks are missing, many loads are there.
   AND NOT EXISTS (SELECT FROM loads AS newer WHERE newer.source_id = loads.source_id AND newer.id > loads.id)
 ORDER BY load_chunks.load_id, load_chunks.number
 LIMIT %(limit)s;
+
+-- name: removing
+-- Returns those of some datasets that may remove rows once they are complete: of a source with rows that its load does
+-- not list, or of one that was loaded before or has a chunk that was reopened, while chunks of it are missing or kept aside.
+SELECT DISTINCT sources.dataset
+FROM (
+    SELECT load_id FROM load_chunks WHERE committed_at IS NULL AND reopened > 0
+    UNION
+    SELECT load_id FROM chunk_texts JOIN load_chunks USING (load_id, number) WHERE lines IS NOT NULL AND reopened > 0
+    UNION
+    SELECT load_id
+    FROM (
+        SELECT load_id FROM load_chunks WHERE committed_at IS NULL
+        UNION
+        SELECT load_id FROM chunk_texts WHERE lines IS NOT NULL
+    ) AS open
+    JOIN loads ON loads.id = load_id
+    WHERE EXISTS (SELECT FROM loads AS older WHERE older.source_id = loads.source_id AND older.id < loads.id)
+    UNION
+    SELECT id FROM loads WHERE keeps_rows
+) AS removing
+JOIN loads ON loads.id = removing.load_id
+JOIN sources ON sources.id = loads.source_id
+WHERE sources.dataset = ANY (%(datasets)s)
+  AND NOT EXISTS (SELECT FROM loads AS newer WHERE newer.source_id = loads.source_id AND newer.id > loads.id);
 
 -- name: all_chunks
 -- Returns every chunk of these sources, of superseded loads too, with the columns of `missing_chunks`.

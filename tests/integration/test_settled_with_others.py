@@ -2,10 +2,12 @@
 
 import pytest
 
+from pipeline.errors import OutOfOrderError
 from pipeline.forgetting import forget
 from tests.conftest import ANY_VERSION, Pipeline
 from tests.integration.test_keyed import chunks, described
-from tests.integration.test_unique_keys import table, things
+from tests.integration.test_unique_keys import BY_KEY, BY_POSITION, HEADER, table, things
+from tests.integration.test_unique_references import USES, uses
 
 COLOURS = {
     "name": "colours",
@@ -18,6 +20,7 @@ ID, CODE, COLOUR = (
     {"name": "code", "constraints": {"unique": True}},
     {"name": "colour"},
 )
+PLAIN = things(CODE, primaryKey="code")
 COLOURED = pytest.mark.parametrize(
     "resource",
     [things(ID, CODE, COLOUR, primaryKey="id", foreignKeys=NAMING), things(ID, CODE, COLOUR, foreignKeys=NAMING)],
@@ -49,3 +52,28 @@ def test_rows_that_wait_name_no_row_that_is_gone_by_then(
     pipeline.load(**{"colours-3": "colour\nblue\n"})
     assert [row[:2] for row in table(pipeline)] == [(1, "a"), (2, "b"), (3, "c")]
     assert pipeline.rejected() == []
+
+
+@pytest.mark.parametrize("resource", [PLAIN, BY_KEY, BY_POSITION], ids=["plain", "by_key", "by_position"])
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_rows_wait_for_each_file_without_which_what_they_name_cannot_go(
+    pipeline: Pipeline, resource: dict, first: int
+) -> None:
+    header, row = ("code\n", "{1}\n") if resource is PLAIN else (HEADER, "{0},{1}\n")
+    described(pipeline, resource, USES)
+    pipeline.limits = ANY_VERSION
+    pipeline.load(**{"things-1": header + row.format(1, "a") + row.format(2, "b")})
+    pipeline.write(
+        **{"things-1": header + row.format(1, "a"), "things-2": header + row.format(3, "c")}, uses="code\na\nb\n"
+    )
+    pipeline.produce()
+    waiting = chunks(pipeline)
+    waiting.insert(first, waiting.pop())
+    while waiting:
+        chunk = waiting.pop(0)
+        try:
+            pipeline.loader.load_chunk(*chunk)
+        except OutOfOrderError:
+            waiting.append(chunk)
+    assert uses(pipeline) == [("a",)]
+    assert pipeline.rows("SELECT code FROM things ORDER BY 1") == [("a",), ("c",)]
