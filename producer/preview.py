@@ -147,6 +147,11 @@ class Preview:
         known = self._known.get(version.name)
         return self._loaders[version.description_sha256].loaded_rows(self._tx, known.id) if known else 0
 
+    def _has_gone(self, version: Scanned) -> bool:
+        """Whether the run would load the last chunk again, since rows may go that were kept for others."""
+        known = self._known[version.name]
+        return self._loaders[version.description_sha256].has_gone(self._tx, known.id, known.load)
+
     def _outlook(self, version: Scanned, limits: Limits | None) -> Outlook:
         """Exact without limits; with limits it ends as soon as none of them can be broken any more."""
         loader = self._loaders[version.description_sha256]
@@ -227,8 +232,13 @@ class Preview:
         if version.plan is None:
             chunks = list(chunks_before)
             loaded = {chunk for chunk, rejected in chunks_before.items() if rejected == 0}
-            may_change = len(loaded) < len(chunks) or version.name in self._keeping
-            if is_compared_whole and may_change:
+            is_keeping = version.name in self._keeping
+            if is_settled(version.dataset):
+                first = next((number for number, chunk in enumerate(chunks) if chunk not in loaded), len(chunks))
+                if is_keeping and self._has_gone(version):
+                    first = min(first, len(chunks) - 1)
+                loaded = set(chunks[:first])
+            elif version.dataset.primary_key and (is_keeping or len(loaded) < len(chunks)):
                 loaded = set()  # a row may be rejected for the key of any other, and rows that were kept may go
         else:
             chunks = list(version.plan.chunks)

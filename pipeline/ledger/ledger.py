@@ -209,7 +209,7 @@ def header(tx: Transaction, load: int) -> tuple[tuple[str, ...], str]:
 
 
 def chunks(tx: Transaction, load: int) -> list[tuple[ChunkPlan, int | None]]:
-    """The chunks of a load in order, each with its number of rejected rows; None if it is not committed yet."""
+    """The chunks of a load in order, each with its number of rejected rows; None if those are not known yet."""
     return [(ChunkPlan(*plan), rejected) for *plan, rejected in tx.rows(SQL["chunks_of_load"], load=load)]
 
 
