@@ -236,16 +236,22 @@ CREATE TABLE IF NOT EXISTS chunk_texts (
     CONSTRAINT chunk_texts_load_id_number_fkey FOREIGN KEY (load_id, number)
         REFERENCES load_chunks (load_id, number) ON DELETE CASCADE
 );
-COMMENT ON TABLE chunk_texts IS 'Text of chunks of keyed datasets, kept until no earlier chunk can displace their rows.';
+COMMENT ON TABLE chunk_texts IS 'Chunks of datasets with keys, kept as long as it is not decided which row has which key.';
 
 DO $$
 BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'chunk_texts'::regclass AND attname = 'lines') THEN
+        ALTER TABLE chunk_texts ADD COLUMN lines bytea;
+        ALTER TABLE chunk_texts ALTER COLUMN lines SET STORAGE EXTERNAL;
+    END IF;
     -- Written once and read at most once: not worth compressing.
     IF (SELECT attstorage <> 'e' FROM pg_attribute WHERE attrelid = 'chunk_texts'::regclass AND attname = 'content') THEN
         ALTER TABLE chunk_texts ALTER COLUMN content SET STORAGE EXTERNAL;
     END IF;
 END
 $$;
+
+COMMENT ON COLUMN chunk_texts.lines IS 'The good rows, of a dataset whose keys are settled when all chunks are there.';
 
 -- Which load is the current one is looked up per source: a source has up to 100 loads, and reading them all cost
 -- more than the rest of a query.

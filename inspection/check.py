@@ -142,9 +142,9 @@ class _Check:
                 if reference.dataset not in self._checkers
             )
             if own:
+                checker.collect_keys(own, number=first_table)
                 self._collect_keys(checker)
-                for reference in own:
-                    checker.refer(reference, checker)
+                checker.refer_to_own()
         return self._checkers[dataset.name]
 
     def _collect_keys(self, checker: DatasetChecker) -> None:

@@ -1,25 +1,23 @@
 """Checks the rows of a dataset as a load would: fields, then references, then keys."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from operator import itemgetter
 
 from inspection.comparable import Texts, comparable
-from inspection.key_table import HeldKey, Holder, KeyStore, KeyTable
+from inspection.key_table import HeldKey, Holder, KeyStore, KeyTable, OwnNames
 from pipeline.columns.column import NULL, column
 from pipeline.csv_text.rows import Fault, SourceRow, SourceRows
 from pipeline.datasets.checking import RowChecker, keys_in, unknown_key
 from pipeline.datasets.keyed import EARLIER_ROW, another_source
 from pipeline.datasets.outcome import Rejected
-from pipeline.datasets.rejecting import KeyFields, rejected_rows
+from pipeline.datasets.rejecting import BrokenKey, KeyFields, rejected_rows
+from pipeline.datasets.settled import repeats_unique
 from pipeline.datasets.shared import contradiction
-from pipeline.descriptions.description import Dataset, Reference
-
-BrokenKey = tuple[KeyFields, str]  # and the rule that it breaks
-
-REPEATS_UNIQUE = "is the same as in an earlier row"
+from pipeline.descriptions.description import Dataset, Reference, unique_keys
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,7 @@ class DatasetChecker:
         self._checker = RowChecker([column(field) for field in dataset.fields])
         self._types = [field.type for field in dataset.fields]
         self._names = [field.name for field in dataset.fields]
+        keys = [dataset.primary_key, *unique_keys(dataset)] if dataset.primary_key else unique_keys(dataset)
         self.held = [
             OwnKey(
                 fields,
@@ -58,20 +57,41 @@ class DatasetChecker:
                 KeyTable(store, first_table + number, is_shared=dataset.shared_keys and fields == dataset.primary_key),
                 is_primary=fields == dataset.primary_key,
             )
-            for number, fields in enumerate(_keys(dataset))
+            for number, fields in enumerate(keys)
         ]
         others = [field.name for field in dataset.fields if field.name not in dataset.primary_key]
         self._contradiction = contradiction(others)
         self._in_keys = sorted({position for key in self.held for position in key.positions})
         self._references: list[NamedKey] = []
+        self._store = store
+        self._own: list[NamedKey] = []  # references to the same dataset, while its keys are collected
+        self._own_names: OwnNames | None = None
 
     def refer(self, reference: Reference, target: "DatasetChecker") -> None:
-        """Has a reference checked from now on, against the keys of the files of another dataset, or of this one."""
+        """Has a reference checked from now on, against the keys of the files of another dataset."""
+        self._references.append(self._named_key(reference, target))
+
+    def collect_keys(self, references: Sequence[Reference], number: int) -> None:
+        """Until `refer_to_own`, notes which keys the rows hold, and which they name by references to the same dataset.
+
+        `number` is one that no other dataset has.
+        """
+        self._own = [self._named_key(reference, self) for reference in references]
+        self._own_names = OwnNames(self._store, number, [named.table for named in self._own])
+
+    def refer_to_own(self) -> None:
+        """Has references to rows of the same dataset checked from now on: all keys are noted."""
+        if self._own_names:
+            self._own_names.leave_orphans_out([key.table for key in self.held])
+        self._references += self._own
+        self._own, self._own_names = [], None
+
+    def _named_key(self, reference: Reference, target: "DatasetChecker") -> NamedKey:
         [held] = [key for key in target.held if set(key.fields) == set(reference.keys)][:1]
         by_key = dict(zip(reference.keys, reference.fields, strict=True))
         positions = tuple(self._names.index(by_key[key]) for key in sorted(by_key))
-        self._references.append(NamedKey(reference, positions, held.table))
         self._in_keys = sorted({*self._in_keys, *positions})
+        return NamedKey(reference, positions, held.table)
 
     def check(self, source: int, chunks: Iterable[SourceRows]) -> Iterator[list[Rejected]]:
         """The rows that a load would reject, of each chunk in the order of its rows."""
@@ -81,7 +101,7 @@ class DatasetChecker:
     def _check_chunk(self, source: int, rows: SourceRows) -> list[Rejected]:
         rejected: list[Rejected] = []
         doubtful: list[SourceRow] = []
-        good = _GoodRows(self.held, self.dataset.shared_keys)
+        good = _GoodRows(self.held, self._own, self.dataset.shared_keys)
         for block, texts in rows.blocks():
             doubtful += self._check_block(block, texts, good) if texts else block
         for row in doubtful:
@@ -94,6 +114,9 @@ class DatasetChecker:
             if faults:
                 rejected.append(Rejected(row, tuple(faults)))
         refused = self._refused(source, good)
+        if self._own_names:
+            for position in range(len(self._own)):
+                self._own_names.enter(position, source, good.named(position, refused))
         rejected += rejected_rows(rows, refused)
         return sorted(rejected, key=lambda bad: bad.row.row_number)
 
@@ -134,12 +157,35 @@ class DatasetChecker:
 
     def _refused(self, source: int, good: "_GoodRows") -> dict[int, BrokenKey]:
         """The rows whose keys other rows hold, by row number; a row that is refused holds no key."""
-        refused: dict[int, BrokenKey] = {}
+        refused = self._refused_singly(source, good) if len(self.held) > 1 else {}
         for key in self.held:
             held = good.held(key, refused)
             for number, holder in key.table.enter(source, held, good.contents).items():
                 if fault := self._fault(key, source, holder, good.contents.get(number)):
                     refused[number] = fault
+        return refused
+
+    def _refused_singly(self, source: int, good: "_GoodRows") -> dict[int, BrokenKey]:
+        """Decides row by row where another row holds a key of a row, which then holds none of its other keys."""
+        doubtful: dict[int, dict[int, str]] = {}  # by row number: keys, by their positions among those of the dataset
+        for position, key in enumerate(self.held):
+            held = good.held(key, ())
+            times = Counter(text for text, _ in held)
+            known = key.table.holders(source, list(times))
+            for text, number in held:
+                if times[text] > 1 or text in known:
+                    doubtful.setdefault(number, {})[position] = text
+        refused: dict[int, BrokenKey] = {}
+        for number in sorted(doubtful):
+            for position, text in sorted(doubtful[number].items()):
+                key = self.held[position]
+                holder = key.table.holders(source, [text]).get(text)
+                if holder and (fault := self._fault(key, source, holder, good.contents.get(number))):
+                    refused[number] = fault
+                    break
+            else:
+                for position, text in doubtful[number].items():
+                    self.held[position].table.enter(source, [(text, number)], good.contents)
         return refused
 
     def _fault(self, key: OwnKey, source: int, holder: Holder, content: bytes | None) -> BrokenKey | None:
@@ -148,7 +194,8 @@ class DatasetChecker:
         if key.is_primary and self.dataset.shared_keys:
             return None if holder.content == content else (named, self._contradiction)
         if not key.is_primary:
-            return named, REPEATS_UNIQUE
+            other = None if holder.source == source else self._sources[holder.source]
+            return named, *repeats_unique(other, holder.row_number)
         rule = EARLIER_ROW if holder.source == source else another_source(self._sources[holder.source])
         return named, rule
 
@@ -156,8 +203,11 @@ class DatasetChecker:
 class _GoodRows:
     """The keys of the rows of a chunk that are good so far."""
 
-    def __init__(self, keys: Sequence[OwnKey], has_contents: bool) -> None:
+    def __init__(self, keys: Sequence[OwnKey], own: Sequence[NamedKey], has_contents: bool) -> None:
+        """`own` are references to the same dataset, of which it is wanted what they name."""
         self._keys = keys
+        self._own = own
+        self._named: list[list[str]] = [[] for _ in own]
         self._has_contents = has_contents
         self._texts: dict[tuple[str, ...], list[str]] = {key.fields: [] for key in keys}
         self._numbers: list[int] = []
@@ -169,27 +219,25 @@ class _GoodRows:
         self._numbers += numbers
         for key in self._keys:
             self._texts[key.fields] += _key_texts(columns, key.positions)  # type: ignore[arg-type]
+        for texts, named in zip(self._named, self._own, strict=True):
+            texts += _key_texts(columns, named.positions)  # type: ignore[arg-type]
         if self._has_contents:
             for number, row in zip(numbers, zip(*columns, strict=True), strict=True):
                 self.contents[number] = hashlib.sha256("\t".join(map(str, row)).encode()).digest()
 
     def held(self, key: OwnKey, refused: Container[int]) -> list[HeldKey]:
         """In the order of the rows, without those that are refused, and without NULL."""
-        texts = self._texts[key.fields]
+        return self._in_order(self._texts[key.fields], refused)
+
+    def named(self, position: int, refused: Container[int]) -> list[HeldKey]:
+        """As `held`, what the rows name by a reference to the same dataset."""
+        return self._in_order(self._named[position], refused)
+
+    def _in_order(self, texts: list[str], refused: Container[int]) -> list[HeldKey]:
         pairs: Iterable[HeldKey] = zip(texts, self._numbers, strict=True)
         if refused or NULL in texts:
             pairs = ((text, number) for text, number in pairs if text != NULL and number not in refused)
         return sorted(pairs, key=itemgetter(1))
-
-
-def _keys(dataset: Dataset) -> list[tuple[str, ...]]:
-    """The fields of each key, the primary one first, none of them twice."""
-    unique = [(field.name,) for field in dataset.fields if field.constraints.unique]
-    keys = [dataset.primary_key] if dataset.primary_key else []
-    for fields in (*dataset.unique_keys, *unique):
-        if not any(set(fields) == set(key) for key in keys):
-            keys.append(fields)
-    return keys
 
 
 def _key_texts(columns: Sequence[Texts], positions: Sequence[int]) -> Texts:

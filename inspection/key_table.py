@@ -49,6 +49,7 @@ class KeyTable:
     def __init__(self, store: KeyStore, number: int, *, is_shared: bool) -> None:
         """`is_shared`: each source has keys of its own. `number` tells the tables of a store apart."""
         self._connection = store.connection
+        self.name = f"keys_{number}"
         self._is_shared = is_shared
         self._remembered: set[str] = set()
         columns = "key TEXT, scope INTEGER, source INTEGER, row_number INTEGER, content BLOB"
@@ -56,6 +57,12 @@ class KeyTable:
         self._insert = f"INSERT OR IGNORE INTO keys_{number} VALUES (?, ?, ?, ?, ?)"  # noqa: S608 (a number)
         self._find = f"SELECT source, row_number, content FROM keys_{number} WHERE key = ? AND scope = ?"  # noqa: S608
         self._look_up = f"SELECT 1 FROM keys_{number} WHERE key = ?"  # noqa: S608
+
+    def holders(self, source: int, keys: Sequence[str]) -> dict[str, Holder]:
+        """The rows that hold some of these keys."""
+        scope = source if self._is_shared else 0
+        found = ((key, self._connection.execute(self._find, (key, scope)).fetchone()) for key in keys)
+        return {key: Holder(*holder) for key, holder in found if holder}
 
     def enter(self, source: int, held: Sequence[HeldKey], contents: Mapping[int, bytes]) -> dict[int, Holder]:
         """Enters the keys of rows, in order; returns who holds the keys that other rows held before, by row number.
@@ -82,3 +89,58 @@ class KeyTable:
             self._remembered.clear()
         self._remembered.update(key for key in found if len(key) <= LONGEST_REMEMBERED)
         return fresh - found
+
+    def leave_out(self, rows: str) -> None:
+        """From now on, keys of rows in this table count as unknown; they stay taken."""
+        self._look_up += f" AND (source, row_number) NOT IN (SELECT source, row_number FROM {rows})"  # noqa: S608
+        self._remembered.clear()
+
+
+class OwnNames:
+    """Which rows of a dataset name which keys of the same dataset."""
+
+    def __init__(self, store: KeyStore, number: int, tables: Sequence[KeyTable]) -> None:
+        """`tables` hold the keys that each of the references names; `number` tells those of a store apart."""
+        self._connection = store.connection
+        self._number = number
+        self._tables = tables
+        for position in range(len(tables)):
+            names = self._names(position)
+            store.connection.execute(f"CREATE TABLE {names} (key TEXT, source INTEGER, row_number INTEGER)")
+
+    def enter(self, position: int, source: int, named: Iterable[HeldKey]) -> None:
+        """Enters the keys that rows name by one of the references."""
+        rows = ((key, source, number) for key, number in named)
+        self._connection.executemany(f"INSERT INTO {self._names(position)} VALUES (?, ?, ?)", rows)  # noqa: S608
+
+    def leave_orphans_out(self, held: Iterable[KeyTable]) -> None:
+        """Makes the keys of rows unknown that name a row which there is not, or a row that does so, and so on."""
+        orphans = f"orphans_{self._number}"
+        self._connection.execute(
+            f"CREATE TABLE {orphans} (source INTEGER, row_number INTEGER, PRIMARY KEY (source, row_number))"
+            " WITHOUT ROWID"
+        )
+        first, following = [], []
+        for position, table in enumerate(self._tables):
+            names = self._names(position)
+            self._connection.execute(f"CREATE INDEX {names}_key ON {names} (key)")
+            self._connection.execute(
+                f"CREATE INDEX IF NOT EXISTS {table.name}_row ON {table.name} (source, row_number)"
+            )
+            first.append(
+                f"SELECT source, row_number FROM {names} WHERE key NOT IN (SELECT key FROM {table.name})"  # noqa: S608
+            )
+            following.append(
+                f"SELECT {names}.source, {names}.row_number FROM found"  # noqa: S608
+                f" JOIN {table.name} AS held ON held.source = found.source AND held.row_number = found.row_number"
+                f" JOIN {names} ON {names}.key = held.key"
+            )
+        self._connection.execute(
+            f"WITH RECURSIVE found (source, row_number) AS ({' UNION '.join([*first, *following])})"  # noqa: S608
+            f" INSERT INTO {orphans} SELECT source, row_number FROM found"
+        )
+        for table in held:
+            table.leave_out(orphans)
+
+    def _names(self, position: int) -> str:
+        return f"names_{self._number}_{position}"

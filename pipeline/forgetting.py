@@ -69,7 +69,8 @@ def forget_rows(tx: Transaction, names: set[str]) -> tuple[list[Forgotten], list
     # First what refers to others, such as people to places.
     order = {dataset: number for number, dataset in enumerate(TopologicalSorter(refers_to).static_order())}
     in_order = sorted(known, key=lambda name: (-order[known[name].dataset], name))
-    return [_forget(tx, name, known[name].id, of[name]) for name in in_order], chunks
+    ids = [each.id for each in known.values()]
+    return [_forget(tx, name, known[name].id, of[name], ids) for name in in_order], chunks
 
 
 def check_not_forgotten(tx: Transaction, loads: Mapping[int, str]) -> None:
@@ -85,9 +86,9 @@ def forgotten_meanwhile(sources: Iterable[str]) -> ForgottenError:
     )
 
 
-def _forget(tx: Transaction, name: str, source_id: int, loader: DatasetLoader) -> Forgotten:
+def _forget(tx: Transaction, name: str, source_id: int, loader: DatasetLoader, together: list[int]) -> Forgotten:
     try:
-        rows = loader.forget(tx, source_id)
+        rows = loader.forget(tx, source_id, together)
     except InUseError as error:
         raise InUseError(f"{name} cannot be forgotten: {error}") from error
     ledger.forget(tx, source_id)

@@ -5,9 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.cli.account import ranked
+from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.loader import DatasetLoader
 from pipeline.datasets.outcome import Rejected, Stored
-from pipeline.descriptions.description import others_referred_to
+from pipeline.datasets.rejecting import rejected_rows
+from pipeline.datasets.settled import Pending, SettledTable
+from pipeline.descriptions.description import is_settled, others_referred_to
 from pipeline.errors import PipelineError
 from pipeline.ledger import ledger
 from pipeline.ledger.ledger import ChunkPlan, Claim, KnownSource
@@ -98,6 +101,7 @@ class Preview:
         self._contents = contents
         self._known = known
         self._versions = versions
+        self._numbers = {version.name: number for number, version in enumerate(versions)}
         names = {version.name for version in versions}
         self._loading = {chunk.source for chunk in ledger.missing_chunks(tx)} - names
         self._referred_to = {name for version in versions for name in others_referred_to(version.dataset)}
@@ -105,6 +109,7 @@ class Preview:
         self._recorded = recorded_tables(tx)
         self._datasets = {version.dataset.name for version in versions}
         self._loaders = {version.description_sha256: self._loader(version) for version in versions}
+        self._settled: dict[str, Outlook] = {}  # by source, of datasets whose rows are settled together
         for loader in self._loaders.values():
             loader.prepare_preview(tx)
 
@@ -142,9 +147,18 @@ class Preview:
         known = self._known.get(version.name)
         return self._loaders[version.description_sha256].loaded_rows(self._tx, known.id) if known else 0
 
+    def _has_gone(self, version: Scanned) -> bool:
+        """Whether the run would load the last chunk again, since rows may go that were kept for others."""
+        known = self._known[version.name]
+        return self._loaders[version.description_sha256].has_gone(self._tx, known.id, known.load)
+
     def _outlook(self, version: Scanned, limits: Limits | None) -> Outlook:
         """Exact without limits; with limits it ends as soon as none of them can be broken any more."""
         loader = self._loaders[version.description_sha256]
+        if loader.settled_table:
+            if version.name not in self._settled:
+                self._settled |= self._settled_outlooks(loader, loader.settled_table)
+            return self._settled[version.name]
         outlook = Outlook(version.name, version.row_count, self._loaded_rows(version))
         claims = list(self._open_chunks(version))
         rows_left = sum(claim.row_count for _, claim in claims)
@@ -165,16 +179,66 @@ class Preview:
                     break
         return outlook
 
+    def _settled_outlooks(self, loader: DatasetLoader, table: SettledTable) -> dict[str, Outlook]:
+        """Exact ones of all versions of a dataset."""
+        table.prepare(self._tx)
+        pending: list[Pending] = []
+        outlooks: dict[str, Outlook] = {}
+        opened: dict[int, tuple[Scanned, list[tuple[ChunkPlan, Claim]]]] = {}  # by id of the source
+        newest = max((known.load for known in self._known.values()), default=0)
+        versions = [version for version in self._versions if version.dataset.name == loader.dataset.name]
+        for number, version in enumerate(versions, 1):
+            chunks = list(self._open_chunks(version))
+            outlook = outlooks[version.name] = Outlook(version.name, version.row_count, self._loaded_rows(version))
+            outlook.unchanged = version.row_count - sum(claim.row_count for _, claim in chunks)
+            for claim, rows in self._rows(loader, version, chunks):
+                resolved = loader.resolve(self._tx, claim, rows)
+                outlook.reject(resolved.rejected)
+                table.copy(self._tx, resolved.lines)
+            if chunks:
+                source_id = chunks[0][1].source_id
+                opened[source_id] = version, chunks
+                load = newest + number if version.plan else self._known[version.name].load
+                first_rows = [claim.first_row for _, claim in chunks]
+                pending.append(Pending(source_id, load, version.row_count, first_rows))
+        settled = table.settled(self._tx, pending)
+        for (source_id, _), counts in settled.counts.items():
+            outlooks[opened[source_id][0].name].add(Stored(*counts, deleted=0, rejected=()))
+        for source_id, (gone, _) in settled.gone.items():
+            outlooks[opened[source_id][0].name].deleted += gone
+        names = {source_id: version.name for source_id, (version, _) in opened.items()}
+        for source_id, (version, chunks) in opened.items():
+            for chunk, claim in chunks:
+                end = claim.first_row + claim.row_count
+                if broken := table.refused(self._tx, source_id, claim.first_row, end, names):
+                    for _, rows in self._rows(loader, version, [(chunk, claim)]):
+                        outlooks[version.name].reject(rejected_rows(rows, broken))
+        table.enter_previewed(self._tx)
+        return outlooks
+
+    def _rows(
+        self, loader: DatasetLoader, version: Scanned, chunks: list[tuple[ChunkPlan, Claim]]
+    ) -> Iterator[tuple[Claim, SourceRows]]:
+        with self._contents.opened(version.source, version.encoding) as content:
+            for chunk, claim in chunks:
+                yield claim, loader.rows(claim, bytes_of(version, content.file, chunk))
+
     def _open_chunks(self, version: Scanned) -> Iterator[tuple[ChunkPlan, Claim]]:
         """The chunks of a version that are not loaded as they are, or may be loaded again for their rejected rows."""
         known = self._known.get(version.name)
+        is_compared_whole = bool(version.dataset.primary_key) or is_settled(version.dataset)
         chunks_before = dict(ledger.chunks(self._tx, known.load)) if known else {}
         header = ledger.header(self._tx, known.load) if known else ((), "")
         if version.plan is None:
             chunks = list(chunks_before)
             loaded = {chunk for chunk, rejected in chunks_before.items() if rejected == 0}
-            may_change = len(loaded) < len(chunks) or version.name in self._keeping
-            if version.dataset.primary_key and may_change:
+            is_keeping = version.name in self._keeping
+            if is_settled(version.dataset):
+                first = next((number for number, chunk in enumerate(chunks) if chunk not in loaded), len(chunks))
+                if is_keeping and self._has_gone(version):
+                    first = min(first, len(chunks) - 1)
+                loaded = set(chunks[:first])
+            elif version.dataset.primary_key and (is_keeping or len(loaded) < len(chunks)):
                 loaded = set()  # a row may be rejected for the key of any other, and rows that were kept may go
         else:
             chunks = list(version.plan.chunks)
@@ -183,7 +247,7 @@ class Preview:
             )
             stay = {_content(chunk) for chunk, rejected in chunks_before.items() if rejected == 0}
             header = (version.plan.columns, version.plan.delimiter)
-            is_kept = same_form and not version.dataset.primary_key
+            is_kept = same_form and not is_compared_whole
             loaded = {chunk for chunk in chunks[:-1] if is_kept and _content(chunk) in stay}
         for chunk in chunks:
             if chunk not in loaded:
@@ -196,7 +260,7 @@ class Preview:
                         delimiter=header[1],
                         load=known.load if known and version.plan is None else 0,
                         number=chunk.number,
-                        source_id=known.id if known else 0,
+                        source_id=known.id if known else -1 - self._numbers[version.name],
                         first_row=chunk.first_row,
                         last_row=None if chunk is chunks[-1] else chunk.first_row + chunk.row_count - 1,
                         first_line=chunk.first_line,

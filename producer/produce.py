@@ -11,7 +11,7 @@ from pipeline.cli.progress import Progress
 from pipeline.columns.column import column
 from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.datasets.supported import check_supported
-from pipeline.descriptions.description import others_referred_to
+from pipeline.descriptions.description import is_settled, others_referred_to
 from pipeline.descriptions.descriptor import description_digest, rules_of_rows
 from pipeline.errors import InputError, SettingsError
 from pipeline.forgetting import Forgotten, check_not_forgotten, forget_rows
@@ -315,7 +315,8 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings) -> 
             dataset=version.dataset.name,
             description_sha256=version.description_sha256,
             refers_to=tuple(others_referred_to(version.dataset)),
-            carries_over=not version.dataset.primary_key,
+            carries_over=not (version.dataset.primary_key or is_settled(version.dataset)),
+            is_settled=is_settled(version.dataset),
             sha256=version.sha256,
             encoding=version.read_as,
             given_encoding=encodings.given(version.name),

@@ -72,6 +72,7 @@ class ChunkLoader:
             deleted = stored.deleted + loader.finish(tx, claimed)
             counts = Counts(stored.inserted, stored.updated, stored.unchanged, len(stored.rejected), deleted)
             ledger.record(tx, claimed, counts)
+            loader.settle(tx)
         logger.debug("%s chunk %d committed: %s", claimed.source, number, counts)
 
     def _drop_forgotten(self, load: int) -> None:

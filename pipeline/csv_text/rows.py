@@ -21,12 +21,13 @@ class Fault:
     column: str  # or "row", if it is about the whole row
     rule: str
     value: str | None = None  # what stands in the column, if it helps
+    detail: str = ""  # that each fault of a kind has its own of, such as: , row 3
 
     def __str__(self) -> str:
         """Such as: date_of_birth '1990-13-02' is not a date (YYYY-MM-DD)."""
         if self.value is None:
-            return f"{self.column} {self.rule}"
-        return f"{self.column} {shortened(self.value)!r} {self.rule}"
+            return f"{self.column} {self.rule}{self.detail}"
+        return f"{self.column} {shortened(self.value)!r} {self.rule}{self.detail}"
 
     @property
     def kind(self) -> str:

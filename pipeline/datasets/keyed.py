@@ -69,7 +69,7 @@ class KeyedTable:
         missing = ledger.missing_besides(tx, claimed)
         if not missing.of_load:
             has_rows = tx.value(self._queries["has_earlier"], source_id=claimed.source_id, load=claimed.load)
-            ledger.record_kept(tx, claimed, is_kept=bool(has_rows))
+            ledger.record_kept(tx, claimed.load, is_kept=bool(has_rows))
         return 0 if missing.of_dataset else self._remove_gone(tx, claimed.load)
 
     def has_gone(self, tx: Transaction, source_id: int, load: int) -> bool:

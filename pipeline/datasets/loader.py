@@ -1,7 +1,7 @@
 """The rows of a dataset: on their way into its table, compared with what is there, and forgotten."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from pipeline.datasets.references import KnownKeys, Previewed
 from pipeline.datasets.referrers import rows_that_refer
 from pipeline.datasets.rejecting import KeyFields
 from pipeline.datasets.resolving import RowResolver
+from pipeline.datasets.settled import Named, SettledTable
 from pipeline.datasets.shared import SharedTable
-from pipeline.descriptions.description import Dataset, others_referred_to
+from pipeline.descriptions.description import Dataset, Reference, is_settled, others_referred_to
 from pipeline.descriptions.header import field_positions
 from pipeline.descriptions.own_sql import OwnSql, installed_sql
 from pipeline.errors import InUseError, OutOfOrderError, PipelineError, RefusedJobError, SettingsError
@@ -56,11 +57,13 @@ class DatasetLoader:
             dataset, digest, table=quote_identifier(own.schema, own.table), listings=own.tables[0].quoted
         )
         self._columns = [column(field) for field in dataset.fields]
-        others = sorted(others_referred_to(dataset))
-        self._removable = tuple(name for name in others if not recorded[name].has_shared_keys)
-        references = [self._known_keys(number, recorded, previewed) for number in range(len(dataset.references))]
+        referred_to = sorted(others_referred_to(dataset))
+        self._removable = tuple(name for name in referred_to if not recorded[name].has_shared_keys)
+        # What rows of the same dataset are named by is settled with them.
+        others = replace(dataset, references=tuple(each for each in dataset.references if each.dataset != dataset.name))
+        references = [self._known_keys(reference, recorded, previewed) for reference in others.references]
         self._resolver = RowResolver(
-            dataset,
+            others,
             self._columns,
             references,
             is_preview=previewed is not None,
@@ -68,7 +71,15 @@ class DatasetLoader:
         )
         self._made_with_sql = own.sql_sha256
         self._own_sql = installed_sql(dataset.name) if own.has_own_table else None
-        self._table = self._table_of_kind([key.name for key in own.tables[-1].foreign_keys], self._own_sql)
+        named = [self._named(reference, recorded) for reference in others.references]
+        self._table = self._table_of_kind(
+            digest, [key.name for key in own.tables[-1].foreign_keys], self._own_sql, named
+        )
+
+    @property
+    def settled_table(self) -> SettledTable | None:
+        """The table, if its rows are settled together."""
+        return self._table if isinstance(self._table, SettledTable) else None
 
     def rows(self, claimed: Claim, content: bytes) -> SourceRows:
         """The rows of a chunk; raises PipelineError if the content is not the one that the producer sealed."""
@@ -98,7 +109,7 @@ class DatasetLoader:
                 f"{claimed.source} chunk {claimed.number}: it was sealed {difference}; give the worker the same"
                 f" DATASETS_DIR as the producer, start it again, then {remedies.current.produce_again}"
             )
-        if self._removable and (waits_for := ledger.first_missing(tx, self._removable, may_remove=True)):
+        if self._removable and (waits_for := ledger.first_missing_of_removing(tx, self._removable)):
             raise OutOfOrderError(f"{claimed.source} chunk {claimed.number}", waits_for)
         rows = self.rows(claimed, content)
         return self._table.store(tx, claimed, self.resolve(tx, claimed, rows), rows)
@@ -107,12 +118,19 @@ class DatasetLoader:
         """With the last missing chunk: removes what is gone from the files; returns how many rows of this source."""
         return self._table.finish(tx, claimed)
 
+    def settle(self, tx: Transaction) -> None:
+        """After a chunk was recorded: settles the rows of all chunks, where that waits for the last of them."""
+        if self.settled_table:
+            self.settled_table.settle(tx)
+
     def resolve(self, tx: Transaction, claimed: Claim, rows: SourceRows) -> Resolved:
         """Checks the rows of a chunk by all rules that do not depend on other rows of its table."""
         return self._resolver.resolve(tx, claimed, rows)
 
     def compare(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
         """What `store` would do with a chunk. Chunks of a version are to be compared in order."""
+        if isinstance(self._table, SettledTable):
+            raise TypeError(f"rows of {self.dataset.name} are settled together, not compared chunk by chunk")
         return self._table.compare(tx, claimed, resolved, rows)
 
     def prepare_preview(self, tx: Transaction) -> None:
@@ -126,12 +144,13 @@ class DatasetLoader:
 
     def has_gone(self, tx: Transaction, source_id: int, load: int) -> bool:
         """Whether rows could be removed that the current load of a source does not list; kept for others until now."""
-        return isinstance(self._table, KeyedTable) and self._table.has_gone(tx, source_id, load)
+        return isinstance(self._table, KeyedTable | SettledTable) and self._table.has_gone(tx, source_id, load)
 
-    def forget(self, tx: Transaction, source_id: int) -> int:
+    def forget(self, tx: Transaction, source_id: int, together: Collection[int]) -> int:
         """Removes the rows of a source; returns how many. Raises InUseError, naming the sources that refer to them.
 
-        Raises SettingsError if the tables were made with other SQL of the dataset's own than there is here.
+        `together` are the ids of all sources that are being forgotten. Raises SettingsError if the tables were made
+        with other SQL of the dataset's own than there is here.
         """
         if not self._has_sql(self._made_with_sql):
             raise SettingsError(
@@ -139,7 +158,7 @@ class DatasetLoader:
                 " name the same DATASETS_DIR as for `pipeline schema`, or run that with this one first"
             )
         condition = self._table.is_removed_with_source
-        if in_use := rows_that_refer(tx, self._names["table"], condition, source_id=source_id):
+        if in_use := rows_that_refer(tx, self._names["table"], condition, source_id=source_id, together=list(together)):
             named = ", ".join(f"{count:,} rows of {source}" for source, count in in_use)
             raise InUseError(f"{named} name its {self.dataset.name}; forget those sources with it, or first")
         return self._table.forget(tx, source_id)
@@ -159,9 +178,11 @@ class DatasetLoader:
         return f"with {sealed}, and {here} here"
 
     def _table_of_kind(
-        self, foreign_keys: list[str], own_sql: OwnSql | None
-    ) -> PositionalTable | KeyedTable | SharedTable:
+        self, digest: str, foreign_keys: list[str], own_sql: OwnSql | None, named: Sequence[Named]
+    ) -> PositionalTable | KeyedTable | SharedTable | SettledTable:
         dataset, names = self.dataset, self._names
+        if is_settled(dataset):
+            return SettledTable(dataset, digest, names, self.rows, named)
         if not dataset.primary_key:
             return PositionalTable(names, foreign_keys)
         fields = [field.name for field in dataset.fields]
@@ -171,10 +192,18 @@ class DatasetLoader:
             return SharedTable(dataset.name, names, key, others, own_sql)
         return KeyedTable(dataset.name, names, key, self.rows)
 
+    def _named(self, reference: Reference, recorded: Mapping[str, Recorded]) -> Named:
+        target = recorded[reference.dataset]
+        table = quote_identifier(target.schema, target.table)
+        if reference.id_column:
+            return Named(reference, [quote_identifier(reference.id_column)], table, ["id"])
+        column_of = {field.name: quote_identifier(field.column) for field in self.dataset.fields}
+        keys = [quote_identifier(target.home.columns[key]) for key in reference.keys]
+        return Named(reference, [column_of[name] for name in reference.fields], table, keys)
+
     def _known_keys(
-        self, number: int, recorded: Mapping[str, Recorded], previewed: Collection[str] | None
+        self, reference: Reference, recorded: Mapping[str, Recorded], previewed: Collection[str] | None
     ) -> KnownKeys:
-        reference = self.dataset.references[number]
         names = [field.name for field in self.dataset.fields]
         positions = [names.index(name) for name in reference.fields]
         target = recorded[reference.dataset]

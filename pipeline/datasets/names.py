@@ -9,7 +9,7 @@ EQUAL_BUT_DIFFERENT = ("duration",)
 
 
 def statement_names(dataset: Dataset, digest: str, table: str, listings: str) -> dict[str, str]:
-    """What replaces {name} in positional.sql, keyed.sql and shared.sql.
+    """What replaces {name} in positional.sql, keyed.sql, settled.sql and shared.sql.
 
     `digest` is that of the description, so that each version of it has temporary tables of its own in a session;
     `table` and `listings` are quoted.
@@ -25,7 +25,7 @@ def statement_names(dataset: Dataset, digest: str, table: str, listings: str) ->
     def same_key(one: str, other: str) -> str:
         return " AND ".join(f"{one}.{name} = {other}.{name}" for name in key)
 
-    rows = ("existing", "incoming", "held", "first", "listed", "previewed", "before", "deciding", "excluded")
+    rows = ("existing", "incoming", "held", "first", "listed", "previewed", "before", "deciding", "excluded", "settled")
     names = {f"{row}_values": values(row) for row in rows}
     return (
         names

@@ -1,6 +1,6 @@
 -- name: referrers
--- Returns the foreign keys of other tables to a table: the other table, its columns, the columns they refer to, and whether
--- its rows name their source. Those of what several sources list do not; each is in a table of listings, which do.
+-- Returns the foreign keys to a table, of others and of itself: the table that refers, its columns, the columns they refer to, whether
+-- its rows name their source, and whether it is the table itself. Those of what several sources list do not; each is in a table of listings, which do.
 SELECT
     conrelid::regclass::text,
     ARRAY(
@@ -17,11 +17,11 @@ SELECT
         WHERE attrelid = confrelid
         ORDER BY position
     ),
-    EXISTS (SELECT FROM pg_attribute WHERE attrelid = conrelid AND attname = 'source_id' AND NOT attisdropped)
+    EXISTS (SELECT FROM pg_attribute WHERE attrelid = conrelid AND attname = 'source_id' AND NOT attisdropped),
+    conrelid = confrelid
 FROM pg_constraint
 WHERE contype = 'f'
-  AND confrelid = %(table)s::regclass
-  AND conrelid <> confrelid;
+  AND confrelid = %(table)s::regclass;
 
 -- name: rows_that_refer
 -- Returns the sources of the rows that refer to rows which are to be removed, each with its number of rows.
@@ -30,4 +30,5 @@ FROM {table} AS referred
 JOIN {referring} AS referring ON {refers}
 JOIN sources ON sources.id = referring.source_id
 WHERE {is_removed}
+  AND sources.id <> ALL (%(together)s)
 GROUP BY sources.name;

@@ -19,11 +19,13 @@ class KeyFields:
     names: tuple[str, ...]
     positions: tuple[int, ...]  # among the dataset's fields
 
-    def fault(self, row: SourceRow, rule: str) -> Fault:
+    def fault(self, row: SourceRow, rule: str, detail: str = "") -> Fault:
         """Such as: city 'Ayr' is the key of an earlier row."""
-        return Fault(
-            ", ".join(self.names), rule, ", ".join(row.fields[position].strip() for position in self.positions)
-        )
+        values = ", ".join(row.fields[position].strip() for position in self.positions)
+        return Fault(", ".join(self.names), rule, values, detail)
+
+
+BrokenKey = tuple[KeyFields, str] | tuple[KeyFields, str, str]  # with the rule that it breaks, and its detail
 
 
 def replace_rejected(tx: Transaction, claimed: Claim, rejected: Iterable[Rejected]) -> None:
@@ -36,15 +38,15 @@ def enter_rejected(tx: Transaction, source_id: int, rejected: Iterable[Rejected]
     tx.copy("rejected_rows", COLUMNS, (_line(source_id, bad) for bad in rejected))
 
 
-def rejected_rows(rows: SourceRows, broken: Mapping[int, tuple[KeyFields, str]]) -> list[Rejected]:
+def rejected_rows(rows: SourceRows, broken: Mapping[int, BrokenKey]) -> list[Rejected]:
     """The rows of these numbers, each rejected for the rule that one of its keys breaks."""
     if not broken:
         return []
     return [
-        Rejected(row, (key.fault(row, rule),))
+        Rejected(row, (key.fault(row, *rule),))
         for row in rows
         if row.row_number in broken
-        for key, rule in [broken[row.row_number]]
+        for key, *rule in [broken[row.row_number]]
     ]
 
 

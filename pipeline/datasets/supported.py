@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from pipeline.descriptions.description import Dataset
+from pipeline.descriptions.description import Dataset, own_references, unique_keys
 from pipeline.errors import SettingsError
 
 
@@ -15,13 +15,14 @@ def check_supported(datasets: Iterable[Dataset]) -> None:
 
 
 def _unsupported(dataset: Dataset) -> str | None:
-    if dataset.unique_keys:
-        return "uniqueKeys are not supported; make one of them the primaryKey, and remove the others"
-    for field in dataset.fields:
-        if field.constraints.unique and dataset.primary_key != (field.name,):
-            return (
-                f"the constraint unique of field '{field.name}' is not supported; make it the primaryKey, or remove it"
-            )
-    if any(reference.dataset == dataset.name for reference in dataset.references):
-        return "a foreign key to the dataset itself is not supported; remove it"
+    if dataset.shared_keys and (keys := unique_keys(dataset)):
+        return (
+            f"uniqueKeys or the constraint unique ({', '.join(keys[0])}) do not go with pipeline:sharedKeys;"
+            " remove one of the two"
+        )
+    if own := own_references(dataset):
+        if dataset.shared_keys:
+            return "a foreign key to the dataset itself does not go with pipeline:sharedKeys; remove one of the two"
+        if any(reference.id_column for reference in own):
+            return "pipeline:idColumn is not supported in a foreign key to the dataset itself; remove it"
     return None

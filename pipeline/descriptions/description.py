@@ -79,6 +79,25 @@ class Dataset:
     description: str | None = None
 
 
+def unique_keys(dataset: Dataset) -> list[tuple[str, ...]]:
+    """The fields of each key that its rows hold besides the primary one, none of them twice."""
+    keys = {frozenset(dataset.primary_key): dataset.primary_key}
+    unique = ((field.name,) for field in dataset.fields if field.constraints.unique)
+    for key in (*unique, *dataset.unique_keys):
+        keys.setdefault(frozenset(key), key)
+    return list(keys.values())[1:]
+
+
+def is_settled(dataset: Dataset) -> bool:
+    """Whether which of its rows are good depends on all of them; see `datasets/settled.py`."""
+    return bool(unique_keys(dataset)) or bool(own_references(dataset))
+
+
+def own_references(dataset: Dataset) -> list[Reference]:
+    """The references of its rows to rows of the same dataset."""
+    return [reference for reference in dataset.references if reference.dataset == dataset.name]
+
+
 def others_referred_to(dataset: Dataset) -> set[str]:
     """The names of the datasets that rows of this one refer to, itself left out."""
     return {reference.dataset for reference in dataset.references} - {dataset.name}

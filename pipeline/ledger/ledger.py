@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import starmap
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import PipelineError, UnknownChunkError
+from pipeline.errors import PipelineError, TransientError, UnknownChunkError
 from pipeline.postgres.database import Transaction, binary
 from pipeline.postgres.queries import Queries
 from pipeline.process_name import process_name
@@ -110,6 +111,17 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class KeptChunk:
+    """A committed chunk whose rows are kept aside until all of its dataset are settled."""
+
+    load: int
+    number: int
+    source_id: int
+    first_row: int
+    row_count_of_load: int
+
+
+@dataclass(frozen=True)
 class Counts:
     """What became of the rows of a chunk: rows read = inserted + updated + unchanged + rejected."""
 
@@ -197,7 +209,7 @@ def header(tx: Transaction, load: int) -> tuple[tuple[str, ...], str]:
 
 
 def chunks(tx: Transaction, load: int) -> list[tuple[ChunkPlan, int | None]]:
-    """The chunks of a load in order, each with its number of rejected rows; None if it is not committed yet."""
+    """The chunks of a load in order, each with its number of rejected rows; None if those are not known yet."""
     return [(ChunkPlan(*plan), rejected) for *plan, rejected in tx.rows(SQL["chunks_of_load"], load=load)]
 
 
@@ -245,12 +257,16 @@ def claim(tx: Transaction, load: int, number: int) -> Claim | None:
     return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest) if is_to_load else None
 
 
-def first_missing(tx: Transaction, datasets: tuple[str, ...], *, may_remove: bool = False) -> MissingChunk | None:
-    """The first chunk of the current loads of these datasets that is not committed yet; None: all are complete.
+def first_missing(tx: Transaction, datasets: tuple[str, ...]) -> MissingChunk | None:
+    """The first chunk of the current loads of these datasets that is not committed yet; None: all are complete."""
+    return next(iter(_missing(tx, datasets=list(datasets), limit=1)), None)
 
-    With `may_remove` only chunks of loads with which rows may be removed.
-    """
-    return next(iter(_missing(tx, datasets=list(datasets), limit=1, may_remove=may_remove)), None)
+
+def first_missing_of_removing(tx: Transaction, datasets: tuple[str, ...]) -> MissingChunk | None:
+    """As `first_missing`, of those of these datasets that remove rows once they are complete, or may do so."""
+    if first_missing(tx, datasets) is None:
+        return None
+    return first_missing(tx, tuple(name for (name,) in tx.rows(SQL["removing"], datasets=list(datasets))))
 
 
 def first_missing_before(tx: Transaction, claimed: Claim) -> MissingChunk | None:
@@ -329,6 +345,63 @@ def kept_text(tx: Transaction, load: int, number: int) -> tuple[Claim, bytes]:
     return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest), bytes(content)
 
 
+def keep_rows(tx: Transaction, claimed: Claim, content: bytes, lines: bytes) -> None:
+    """Keeps the good rows of a chunk aside until they are settled, as lines for COPY, and its text."""
+    tx.run(SQL["keep_rows"], load=claimed.load, number=claimed.number, content=binary(content), lines=binary(lines))
+
+
+def is_dataset_complete(tx: Transaction, dataset: str) -> bool:
+    """Whether no chunk of its current loads is missing. Others who ask wait for the end of this transaction."""
+    tx.run(SQL["lock_rows_kept_aside"], dataset=dataset)
+    return first_missing(tx, (dataset,)) is None
+
+
+def chunks_kept_aside(tx: Transaction, dataset: str) -> list[KeptChunk]:
+    """The chunks of current loads whose rows are kept aside, in order. Their loads stay current for this transaction.
+
+    Raises TransientError if one of them is sealed anew or forgotten at this moment.
+    """
+    if not tx.value(SQL["share_sources_kept_aside"], dataset=dataset):
+        raise TransientError(f"a source of {dataset} is sealed or forgotten at this moment")
+    return list(starmap(KeptChunk, tx.rows(SQL["chunks_kept_aside"], dataset=dataset)))
+
+
+def rows_kept_aside(tx: Transaction, load: int, number: int) -> list[str]:
+    """The rows of a chunk as `keep_rows` was given them."""
+    lines = bytes(tx.value(SQL["rows_kept_aside"], load=load, number=number)).decode()
+    return lines.split("\n") if lines else []
+
+
+def drop_kept_aside(tx: Transaction, dataset: str) -> None:
+    """Removes all that is kept aside of a dataset."""
+    tx.run(SQL["drop_kept_aside"], dataset=dataset)
+
+
+def reopen_kept_aside(tx: Transaction, dataset: str) -> None:
+    """Makes chunks missing again whose rows are not settled yet, since the chunk that would have done so is gone."""
+    tx.run(SQL["reopen_kept_aside"], dataset=dataset)
+
+
+def record_settled(tx: Transaction, chunk: KeptChunk, counts: Counts, moment: datetime) -> None:
+    """Enters what became of the rows of a chunk when they were settled; rows that are in no count were rejected."""
+    tx.run(
+        SQL["record_settled"],
+        load=chunk.load,
+        number=chunk.number,
+        inserted=counts.inserted,
+        updated=counts.updated,
+        unchanged=counts.unchanged,
+        deleted=counts.deleted,
+        moment=moment,
+    )
+
+
+def now(tx: Transaction) -> datetime:
+    """The time of the server, also within a transaction that began before."""
+    moment: datetime = tx.value("SELECT clock_timestamp()")
+    return moment
+
+
 def drop_texts(tx: Transaction, dataset: str, claimed: Claim | None = None) -> None:
     """Removes the texts that no missing chunk, this one aside, needs any more.
 
@@ -338,9 +411,9 @@ def drop_texts(tx: Transaction, dataset: str, claimed: Claim | None = None) -> N
     tx.run(SQL["drop_texts"], dataset=dataset, load=load, number=number)
 
 
-def record_kept(tx: Transaction, claimed: Claim, *, is_kept: bool) -> None:
+def record_kept(tx: Transaction, load: int, *, is_kept: bool) -> None:
     """Records whether rows stay that the load does not list; if so, each run looks whether they may go."""
-    tx.run(SQL["record_kept"], load=claimed.load, is_kept=is_kept)
+    tx.run(SQL["record_kept"], load=load, is_kept=is_kept)
 
 
 def record_gone(tx: Transaction, gone: Sequence[Gone], own_load: int | None) -> None:
@@ -359,9 +432,9 @@ def loads_that_keep_rows(tx: Transaction) -> dict[str, tuple[int, int]]:
     return {name: (source_id, load) for name, source_id, load in tx.rows(SQL["loads_that_keep_rows"])}
 
 
-def free_keys(tx: Transaction, dataset: str) -> None:
-    """Records that keys of a dataset have become free: rows that were rejected for them may be good now."""
-    tx.run(SQL["free_keys"], dataset=dataset)
+def free_keys(tx: Transaction, dataset: str, moment: datetime | None = None) -> None:
+    """Records that keys of a dataset have become free, now or at a moment: rows rejected for them may be good now."""
+    tx.run(SQL["free_keys"], dataset=dataset, moment=moment)
 
 
 def reject_committed(tx: Transaction, claimed: Claim, counts: Counts) -> None:
@@ -385,8 +458,6 @@ def _missing(
     datasets: list[str] | None = None,
     before: int | None = None,
     limit: int | None = None,
-    *,
-    may_remove: bool = False,
 ) -> list[MissingChunk]:
-    conditions = {"loads": loads, "datasets": datasets, "before": before, "limit": limit, "may_remove": may_remove}
+    conditions = {"loads": loads, "datasets": datasets, "before": before, "limit": limit}
     return list(starmap(_chunk, tx.rows(SQL["missing_chunks"], **conditions)))

@@ -22,16 +22,20 @@ JOIN current_loads ON current_loads.source_id = sources.id;
 SELECT columns, delimiter FROM loads WHERE id = %(load)s;
 
 -- name: chunks_of_load
--- Returns the chunks of a load, in order, each with its number of rejected rows (NULL: not committed yet).
-SELECT number, first_row, row_count, first_line, byte_offset, byte_count, sha256, rejected
+-- Returns the chunks of a load, in order, each with its number of rejected rows (NULL: not committed yet, or it is not
+-- decided yet which of its rows are rejected).
+SELECT
+    number, first_row, row_count, first_line, byte_offset, byte_count, sha256,
+    CASE WHEN NOT EXISTS (SELECT FROM chunk_texts WHERE load_id = %(load)s AND number = load_chunks.number)
+        THEN rejected
+    END
 FROM load_chunks
 WHERE load_id = %(load)s
 ORDER BY number;
 
 -- name: missing_chunks
 -- Returns the chunks of current loads that are not committed yet, in order; where these are not NULL only those of some
--- loads or datasets, only those before a number in their load, and no more than a limit. With `may_remove` only those of
--- loads that may remove rows: their source was loaded before, or they were reopened.
+-- loads or datasets, only those before a number in their load, and no more than a limit.
 SELECT
     load_chunks.load_id,
     sources.name,
@@ -50,15 +54,35 @@ WHERE load_chunks.committed_at IS NULL
   AND (%(loads)s::bigint[] IS NULL OR load_chunks.load_id = ANY (%(loads)s))
   AND (%(datasets)s::text[] IS NULL OR sources.dataset = ANY (%(datasets)s))
   AND (%(before)s::integer IS NULL OR load_chunks.number < %(before)s)
-  AND (
-      NOT %(may_remove)s
-      OR reopened > 0
-      OR EXISTS (SELECT FROM loads AS older WHERE older.source_id = loads.source_id AND older.id < loads.id)
-  )
   -- NOT EXISTS rather than a join with current_loads: few chunks are missing, many loads are there.
   AND NOT EXISTS (SELECT FROM loads AS newer WHERE newer.source_id = loads.source_id AND newer.id > loads.id)
 ORDER BY load_chunks.load_id, load_chunks.number
 LIMIT %(limit)s;
+
+-- name: removing
+-- Returns those of some datasets that may remove rows once they are complete: of a source with rows that its load does
+-- not list, or of one that was loaded before or has a chunk that was reopened, while chunks of it are missing or kept aside.
+SELECT DISTINCT sources.dataset
+FROM (
+    SELECT load_id FROM load_chunks WHERE committed_at IS NULL AND reopened > 0
+    UNION
+    SELECT load_id FROM chunk_texts JOIN load_chunks USING (load_id, number) WHERE lines IS NOT NULL AND reopened > 0
+    UNION
+    SELECT load_id
+    FROM (
+        SELECT load_id FROM load_chunks WHERE committed_at IS NULL
+        UNION
+        SELECT load_id FROM chunk_texts WHERE lines IS NOT NULL
+    ) AS open
+    JOIN loads ON loads.id = load_id
+    WHERE EXISTS (SELECT FROM loads AS older WHERE older.source_id = loads.source_id AND older.id < loads.id)
+    UNION
+    SELECT id FROM loads WHERE keeps_rows
+) AS removing
+JOIN loads ON loads.id = removing.load_id
+JOIN sources ON sources.id = loads.source_id
+WHERE sources.dataset = ANY (%(datasets)s)
+  AND NOT EXISTS (SELECT FROM loads AS newer WHERE newer.source_id = loads.source_id AND newer.id > loads.id);
 
 -- name: all_chunks
 -- Returns every chunk of these sources, of superseded loads too, with the columns of `missing_chunks`.
@@ -232,6 +256,82 @@ INSERT INTO chunk_texts (load_id, number, content)
 VALUES (%(load)s, %(number)s, %(content)s)
 ON CONFLICT DO NOTHING;
 
+-- name: keep_rows
+-- Keeps text and good rows of a chunk in place of what was kept of it before.
+DELETE FROM chunk_texts WHERE load_id = %(load)s AND number = %(number)s;
+
+INSERT INTO chunk_texts (load_id, number, content, lines) VALUES (%(load)s, %(number)s, %(content)s, %(lines)s);
+
+-- name: lock_rows_kept_aside
+-- One transaction of a dataset at a time looks whether it can settle the rows and ends; so the last finds all committed.
+SELECT pg_advisory_xact_lock(hashtext('pipeline end in ' || %(dataset)s));
+
+-- name: share_sources_kept_aside
+-- Returns whether all sources of which rows are kept aside keep their current loads until the end of the transaction.
+-- Without waiting: who seals several sources takes their locks in order, and may wait for one that is held here.
+SELECT coalesce(bool_and(pg_try_advisory_xact_lock_shared(hashtext('pipeline source'), id)), true)
+FROM sources
+WHERE dataset = %(dataset)s
+  AND EXISTS (SELECT FROM chunk_texts JOIN loads ON loads.id = load_id WHERE loads.source_id = sources.id);
+
+-- name: chunks_kept_aside
+-- Returns the chunks of current loads of a dataset whose rows are kept aside, in order: load, number, source, first row,
+-- and the number of rows of the load.
+SELECT load_chunks.load_id, load_chunks.number, loads.source_id, load_chunks.first_row, loads.row_count
+FROM chunk_texts
+JOIN load_chunks USING (load_id, number)
+JOIN current_loads AS loads ON loads.id = load_chunks.load_id
+JOIN sources ON sources.id = loads.source_id
+WHERE sources.dataset = %(dataset)s
+  AND lines IS NOT NULL   -- else the dataset had no keys to settle when the chunk was loaded
+ORDER BY load_chunks.load_id, load_chunks.number;
+
+-- name: rows_kept_aside
+-- Returns the good rows of a chunk, as lines for COPY.
+SELECT lines FROM chunk_texts WHERE load_id = %(load)s AND number = %(number)s;
+
+-- name: drop_kept_aside
+-- Removes all that is kept of chunks of a dataset.
+DELETE FROM chunk_texts
+USING loads
+JOIN sources ON sources.id = loads.source_id
+WHERE loads.id = chunk_texts.load_id
+  AND sources.dataset = %(dataset)s;
+
+-- name: reopen_kept_aside
+-- Makes the last of the chunks missing again whose rows are kept aside, of each current load of a dataset.
+UPDATE load_chunks
+SET reopened = reopened + 1,
+    committed_at = NULL,
+    inserted = NULL,
+    updated = NULL,
+    unchanged = NULL,
+    rejected = NULL,
+    deleted = NULL
+FROM (
+    SELECT chunk_texts.load_id, max(chunk_texts.number) AS number
+    FROM chunk_texts
+    JOIN current_loads ON current_loads.id = chunk_texts.load_id
+    JOIN sources ON sources.id = current_loads.source_id
+    WHERE sources.dataset = %(dataset)s
+    GROUP BY chunk_texts.load_id
+) AS last
+WHERE load_chunks.load_id = last.load_id
+  AND load_chunks.number = last.number
+  AND committed_at IS NOT NULL;
+
+-- name: record_settled
+-- Enters what became of the rows of a chunk when they were settled, and when that was.
+UPDATE load_chunks
+SET committed_at = %(moment)s,
+    inserted = %(inserted)s,
+    updated = %(updated)s,
+    unchanged = %(unchanged)s,
+    rejected = row_count - %(inserted)s - %(updated)s - %(unchanged)s,
+    deleted = %(deleted)s
+WHERE load_id = %(load)s
+  AND number = %(number)s;
+
 -- name: drop_texts
 -- Removes the texts of chunks of a dataset that no missing chunk can displace rows of any more, were this chunk committed.
 -- One transaction of a dataset at a time does so and ends; so the last of them finds the others' texts and commits.
@@ -344,7 +444,7 @@ WHERE current_loads.keeps_rows;
 
 -- name: free_keys
 -- Records that keys of a dataset have become free, so that rows which were rejected for them are loaded again.
-UPDATE datasets SET keys_freed_at = clock_timestamp() WHERE name = %(dataset)s;
+UPDATE datasets SET keys_freed_at = coalesce(%(moment)s, clock_timestamp()) WHERE name = %(dataset)s;
 
 -- name: describe_earlier_loads
 -- Records the description of loads of a dataset that have none.

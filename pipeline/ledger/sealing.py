@@ -24,6 +24,7 @@ class Version:
     description_sha256: str  # of the dataset's description, which the ledger has
     refers_to: tuple[str, ...]  # datasets that its rows name
     carries_over: bool  # whether rows of a committed chunk stay until a chunk that covers their numbers replaces them
+    is_settled: bool  # whether its rows wait for all chunks of the dataset
     sha256: str
     encoding: str
     given_encoding: str | None  # recorded for later runs, if the user gave one in this run
@@ -73,6 +74,7 @@ def _row(position: int, version: Version) -> dict[str, object]:
         "description_sha256": version.description_sha256,
         "refers_to": version.refers_to,
         "carries_over": version.carries_over,
+        "is_settled": version.is_settled,
         "has_gone": version.has_gone,
         "sha256": version.sha256,
         "encoding": version.encoding,

@@ -8,6 +8,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS sealing (
     description_sha256 text NOT NULL,
     refers_to      text[] NOT NULL,
     carries_over   boolean NOT NULL,
+    is_settled     boolean NOT NULL,
     has_gone       boolean NOT NULL,
     sha256         text NOT NULL,
     encoding       text NOT NULL,
@@ -33,15 +34,15 @@ CREATE TEMPORARY TABLE IF NOT EXISTS sealing_chunks (
 ) ON COMMIT DELETE ROWS;
 
 INSERT INTO sealing (
-    position, name, dataset, description_sha256, refers_to, carries_over, has_gone, sha256, encoding, given_encoding,
-    columns, delimiter, row_count, chunk_count
+    position, name, dataset, description_sha256, refers_to, carries_over, is_settled, has_gone, sha256, encoding,
+    given_encoding, columns, delimiter, row_count, chunk_count
 )
 SELECT
-    position, name, dataset, description_sha256, refers_to, carries_over, has_gone, sha256, encoding, given_encoding,
-    columns, delimiter, row_count, chunk_count
+    position, name, dataset, description_sha256, refers_to, carries_over, is_settled, has_gone, sha256, encoding,
+    given_encoding, columns, delimiter, row_count, chunk_count
 FROM json_to_recordset(%(versions)s) AS version (
-    position integer, name text, dataset text, description_sha256 text, refers_to text[], carries_over boolean, has_gone boolean,
-    sha256 text, encoding text, given_encoding text, columns text[], delimiter text, row_count bigint, chunk_count integer
+    position integer, name text, dataset text, description_sha256 text, refers_to text[], carries_over boolean, is_settled boolean,
+    has_gone boolean,     sha256 text, encoding text, given_encoding text, columns text[], delimiter text, row_count bigint, chunk_count integer
 );
 
 -- name: seal
@@ -135,11 +136,11 @@ WHERE load_chunks.load_id = carried_over.load_id
 
 -- Of a load that is current already, chunks with rejected rows are made missing again if they are older than a load of
 -- the datasets that their rows refer to, or than the last time that a key of their own dataset became free: what could not
--- be loaded then may be now. Where rows are known by their keys, the chunks after it follow: a row that is good now may
+-- be loaded then may be now. So are those whose rows refer to a dataset of which chunks become missing here. Where rows are known by their keys, the chunks after it follow: a row that is good now may
 -- have a key that one of theirs has taken. So is the last chunk, which then removes rows that the load does not list, if
 -- some were kept for rows that referred to them, and nothing refers to them any more.
-WITH resolvable AS (
-    SELECT load_chunks.load_id, load_chunks.number, sealing.carries_over
+WITH RECURSIVE resolvable AS (
+    SELECT load_chunks.load_id, load_chunks.number, sealing.carries_over, sealing.dataset
     FROM sealing
     JOIN load_chunks USING (load_id)
     WHERE NOT is_new
@@ -156,7 +157,24 @@ WITH resolvable AS (
               WHERE sources.dataset = ANY (refers_to)
                 AND (referred.committed_at IS NULL OR referred.committed_at > load_chunks.committed_at)
           )
+          OR is_settled AND EXISTS (
+              SELECT
+              FROM current_loads
+              JOIN sources ON sources.id = current_loads.source_id
+              JOIN load_chunks AS own ON own.load_id = current_loads.id
+              WHERE sources.dataset = sealing.dataset
+                AND own.committed_at IS NULL
+          )
       )
+    UNION
+    SELECT load_chunks.load_id, load_chunks.number, sealing.carries_over, sealing.dataset
+    FROM resolvable
+    JOIN sealing
+        ON resolvable.dataset = ANY (sealing.refers_to)
+        OR sealing.is_settled AND resolvable.dataset = sealing.dataset
+    JOIN load_chunks ON load_chunks.load_id = sealing.load_id
+    WHERE NOT is_new
+      AND rejected > 0
 ), to_reopen AS (
     SELECT load_id, number FROM resolvable
     UNION

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.descriptions.description import Dataset, Field, Reference
+from pipeline.descriptions.description import Dataset, Field, Reference, unique_keys
 from pipeline.errors import SettingsError
 from pipeline.postgres.database import is_storable, quote_identifier
 from pipeline.tables.constraint_names import ConstraintNames, shortened
@@ -171,11 +171,8 @@ class _Drawing:
         """Not for what sources list: several may list the same."""
         if self._shape == "listings":
             return
-        single = ((field.name,) for field in self._dataset.fields if field.constraints.unique)
-        keys = dict.fromkeys(self._columns(key) for key in (*single, *self._dataset.unique_keys))
-        for columns in keys:
-            if columns != self._primary_key():
-                yield Unique(self._names.name(*columns, "key"), columns)
+        for columns in map(self._columns, unique_keys(self._dataset)):
+            yield Unique(self._names.name(*columns, "key"), columns)
 
     def _foreign_key(self, reference: Reference) -> ForeignKey:
         home = self._homes.get(reference.dataset)

@@ -20,6 +20,7 @@ from pipeline.postgres.database import Database, Transaction
 from pipeline.postgres.schema import SCHEMA, apply_schema
 from pipeline.status.status import StatusReader
 from tests.conftest import PEOPLE, PLACES, Pipeline, at_once, named
+from tests.integration.test_keyed import described
 from worker.load import ChunkLoader
 
 PASSWORD = "of-the-tests"
@@ -257,6 +258,21 @@ def test_the_producer_can_forget_what_several_sources_list(pipeline: Pipeline, s
         with stages.database.transaction() as tx:
             forget_rows(tx, {source})
         assert pipeline.rows(PLACED) == left
+
+
+@pytest.mark.parametrize("key", [{}, {"primaryKey": "id"}], ids=["by_position", "by_key"])
+def test_the_stages_roles_may_settle_unique_values(pipeline: Pipeline, stages: Pipeline, key: dict) -> None:
+    code = {"name": "code", "constraints": {"unique": True}}
+    schema = {"fields": [{"name": "id", "type": "integer"}, code], **key}
+    described(pipeline, {"name": "things", "path": "things*.csv", "schema": schema})
+    stages.load(1, **{"things-1": "id,code\n1,a\n2,b\n3,b\n", "things-2": "id,code\n4,a\n"})
+    stages.load(1, **{"things-1": "id,code\n1,b\n2,a\n3,b\n"})
+    assert stages.rows("SELECT id, code FROM things ORDER BY id") == [(1, "b"), (2, "a")]
+    with stages.database.transaction() as tx:
+        forget_rows(tx, {"things-1.csv"})
+    (stages.data / "things-1.csv").unlink()
+    stages.load()
+    assert stages.rows("SELECT id, code FROM things ORDER BY id") == [(4, "a")]
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -103,6 +103,13 @@ def test_unique_values_and_unique_keys_are_checked_and_may_be_missing(tmp_path: 
     ]
 
 
+def test_a_row_that_is_refused_holds_no_other_key(tmp_path: Path) -> None:
+    """As for a load: row 2 has the code of row 1, so row 3 may have its id."""
+    describe(tmp_path, resource(ID, {"name": "code", "constraints": {"unique": True}}, schema={"primaryKey": "id"}))
+    write(tmp_path, things="id,code\n1,x\n2,x\n2,y\n3,y\n")
+    assert problems(tmp_path) == ["2 x code is the same as in an earlier row: line 3 'x', line 5 'y'"]
+
+
 def test_shared_keys_may_be_repeated_and_not_contradicted(tmp_path: Path) -> None:
     describe(tmp_path, {**keyed("id"), "path": "things*.csv", "pipeline:sharedKeys": True})
     write(tmp_path, **{"things": "id,n\na,1\na,1\na,2\n", "things-2": "id,n\na,3\n"})
@@ -193,3 +200,18 @@ def test_equal_values_are_one_key(type_name: str, texts: list[str]) -> None:
 @pytest.mark.parametrize("texts", [["1", "10", "1.1", "-1", "100", "0.1", "0.01", "0"]])
 def test_different_values_are_different_keys(texts: list[str]) -> None:
     assert len(set(comparable("number", texts))) == len(texts)
+
+
+def test_rows_that_name_rows_of_their_own_dataset_are_checked_as_a_whole(tmp_path: Path) -> None:
+    """Row 2 is missing its parent, and so are the rows that hang on it; rows in a circle are good."""
+    parent = {"name": "parent", "type": "integer"}
+    own = {"fields": "parent", "reference": {"fields": "id"}}
+    schema = {"primaryKey": "id", "foreignKeys": [own]}
+    describe(tmp_path, {**resource(ID, parent, schema=schema), "path": ["things.csv", "things-2.csv"]})
+    rows, others = "1,2\n2,9\n3,1\n4,5\n6,\n6,7\n2,\n", "5,4\n7,6\n8,3\n"
+    write(tmp_path, **{"things": f"id,parent\n{rows}", "things-2": f"id,parent\n{others}"})
+    assert problems(tmp_path) == [
+        "1 x parent is not a known id: line 4 '3'",
+        "3 x parent is not a known id: line 2 '2', line 3 '9', line 4 '1'",
+        "2 x id is the key of an earlier row: line 7 '6', line 8 '2'",
+    ]

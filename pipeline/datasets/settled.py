@@ -1,0 +1,368 @@
+"""Rows of datasets with several keys: kept aside chunk by chunk, and settled together once all chunks are there."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+
+from pipeline.csv_text.rows import SourceRows
+from pipeline.datasets.keyed import EARLIER_ROW, another_source
+from pipeline.datasets.layout import stored_columns
+from pipeline.datasets.outcome import Resolved, Stored
+from pipeline.datasets.referrers import Referrer, referring_keys
+from pipeline.datasets.rejecting import BrokenKey, KeyFields, enter_rejected, rejected_rows
+from pipeline.descriptions.description import Dataset, Reference, own_references, unique_keys
+from pipeline.ledger import ledger
+from pipeline.ledger.ledger import Claim, Counts, KeptChunk
+from pipeline.postgres.database import Transaction
+from pipeline.postgres.database import quote_identifier as quoted
+from pipeline.postgres.queries import Queries
+
+SQL = Path(__file__).with_suffix(".sql")
+RowsOf = Callable[[Claim, bytes], SourceRows]
+
+REPEATS_UNIQUE = "is the same as in an earlier row"
+IS_KEPT = "is that of a row which rows of others name"
+
+
+@dataclass(frozen=True)
+class Named:
+    """Rows of another dataset, by which columns rows name them; table and columns are quoted."""
+
+    reference: Reference
+    columns: Sequence[str]
+    table: str
+    keys: Sequence[str]  # columns of it
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A source with chunks whose rows are to be settled."""
+
+    source_id: int
+    load: int
+    row_count: int  # of the file
+    first_rows: list[int]  # of those chunks, in order
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What becomes, or would become, of the rows of pending chunks."""
+
+    counts: dict[
+        tuple[int, int], tuple[int, int, int]
+    ]  # by source and position of the chunk: inserted, updated, unchanged
+    gone: dict[
+        int, tuple[int, int]
+    ]  # by source: rows that go, and rows that are kept though the file lists them no more
+
+    @property
+    def changes_rows(self) -> bool:
+        return any(gone for gone, _ in self.gone.values()) or any(
+            inserted or updated for inserted, updated, _ in self.counts.values()
+        )
+
+
+class SettledTable:
+    """The table of a dataset whose rows hold more keys than the primary one.
+
+    Which row has a key depends on which rows have another: so all rows are settled together, in the order of the files,
+    by the chunk that completes the dataset. Until then the table stays as it is.
+    """
+
+    def __init__(
+        self, dataset: Dataset, digest: str, names: dict[str, str], rows_of: RowsOf, named: Sequence[Named]
+    ) -> None:
+        """`names` are those of `statement_names`; `rows_of` reads the text of a chunk; `named` is what rows name."""
+        self._dataset = dataset.name
+        self._rows_of = rows_of
+        fields = [field.name for field in dataset.fields]
+        of_key = [dataset.primary_key] if dataset.primary_key else []
+        self._keys = [KeyFields(key, tuple(map(fields.index, key))) for key in (*of_key, *unique_keys(dataset))]
+        own = own_references(dataset)
+        references = [*(each.reference for each in named), *own]
+        self._named = [KeyFields(each.fields, tuple(map(fields.index, each.fields))) for each in references]
+        self._unknown = [f"is not a known {', '.join(each.keys)}" for each in references]
+        self._has_primary_key = bool(dataset.primary_key)
+        column_of = {field.name: quoted(field.column) for field in dataset.fields}
+        keys = [[column_of[name] for name in key.names] for key in self._keys]
+        self._names = names | _own_names(dataset, digest, keys)
+        self._queries = Queries(SQL, self._names)
+        self._queries_of_keys = [
+            Queries(SQL, self._names | _names_of_key(self._names, number, key)) for number, key in enumerate(keys)
+        ]
+        pairs = [[[column_of[name] for name in names] for names in (each.fields, each.keys)] for each in own]
+        self._queries_of_references = [
+            Queries(SQL, self._names | _names_of_reference(self._names, number - len(pairs), *pair))
+            for number, pair in enumerate(pairs)
+        ]
+        self._queries_of_others = [
+            Queries(SQL, self._names | _names_of_other(number - len(references), each))
+            for number, each in enumerate(named)
+        ]
+        conditions = [_names_of_reference(self._names, 0, *pair) for pair in pairs]
+        self._orphans = Queries(
+            SQL,
+            self._names
+            | {name: " OR ".join(each[name] for each in conditions) for name in ("names_none", "names_orphan")},
+        )
+        self.is_removed_with_source = "referred.source_id = %(source_id)s"
+
+    def store(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
+        """Keeps the rows aside; they count as unchanged until they are settled."""
+        ledger.keep_rows(tx, claimed, rows.content, "\n".join(resolved.lines).encode())
+        return Stored(0, 0, len(resolved.lines), deleted=0, rejected=resolved.rejected)
+
+    def finish(self, tx: Transaction, claimed: Claim) -> int:  # noqa: ARG002
+        """Nothing is removed until the rows are settled."""
+        return 0
+
+    def settle(self, tx: Transaction) -> None:
+        """If no chunk of the dataset is missing any more, makes its table hold the good rows of all files.
+
+        Raises TransientError if one of the other sources is sealed or forgotten at this moment.
+        """
+        if not ledger.is_dataset_complete(tx, self._dataset):
+            return
+        chunks = ledger.chunks_kept_aside(tx, self._dataset)
+        self.prepare(tx)
+        for chunk in chunks:
+            self.copy(tx, ledger.rows_kept_aside(tx, chunk.load, chunk.number))
+        self._run_each(tx, self._queries_of_others, "refuse_unknown")
+        of_source = {source_id: list(each) for source_id, each in groupby(chunks, lambda chunk: chunk.source_id)}
+        settled = self.settled(tx, [_pending(each) for each in of_source.values()])
+        tx.run(self._queries["apply"])
+        moment = ledger.now(tx)
+        for each in of_source.values():
+            self._record(tx, each, settled, moment)
+        if settled.changes_rows:
+            ledger.free_keys(tx, self._dataset, moment)  # of other sources, which were settled before
+        ledger.drop_kept_aside(tx, self._dataset)
+
+    def _record(self, tx: Transaction, chunks: list[KeptChunk], settled: Settled, moment: datetime) -> None:
+        """Enters what became of the rows of a source."""
+        source_id, last = chunks[0].source_id, chunks[-1]
+        gone, kept = settled.gone.get(source_id, (0, 0))
+        for position, chunk in enumerate(chunks, 1):
+            end = chunks[position].first_row if chunk is not last else None
+            broken = self.refused(tx, source_id, chunk.first_row, end)
+            if broken:
+                claimed, content = ledger.kept_text(tx, chunk.load, chunk.number)
+                enter_rejected(tx, source_id, rejected_rows(self._rows_of(claimed, content), broken))
+            counts = settled.counts.get((source_id, position), (0, 0, 0))
+            deleted = gone if chunk is last else 0
+            ledger.record_settled(tx, chunk, Counts(*counts, rejected=0, deleted=deleted), moment)
+        ledger.record_kept(tx, last.load, is_kept=bool(kept))
+
+    def prepare(self, tx: Transaction) -> None:
+        """Makes place for rows that are to be settled."""
+        tx.run(self._queries["prepare"])
+        self._run_each(tx, self._queries_of_keys, "prepare_key")
+        self._run_each(tx, self._queries_of_references, "prepare_own_reference")
+
+    def copy(self, tx: Transaction, lines: Iterable[str]) -> None:
+        """Adds rows of a pending source."""
+        tx.copy(self._names["incoming"], ("source_id", "row_number", self._names["columns"]), lines)
+
+    def settled(self, tx: Transaction, pending: Sequence[Pending]) -> Settled:
+        """Decides about the rows that were copied. Changes nothing but temporary tables."""
+        for each in pending:
+            tx.run(
+                self._queries["enter_pending"],
+                source_id=each.source_id,
+                load=each.load,
+                row_count=each.row_count,
+                first_rows=each.first_rows,
+            )
+        tx.run(self._queries["analyze"])
+        self._run_each(tx, self._queries_of_keys, "refuse")
+        if len(pending) > 1:
+            self._run_each(tx, self._queries_of_keys, "yield")
+        keys = referring_keys(tx, self._names["table"])
+        self._settle(tx)
+        if keys:
+            keep = self._keeping(keys)["keep"]
+            while tx.value(keep):
+                self._settle(tx)
+        tx.run(self._queries["find_outcomes"])
+        self._run_each(tx, self._queries_of_references, "find_orphans")
+        tx.run(self._queries["find_unsettled"])
+        return Settled(
+            {(source_id, position): tuple(counts) for source_id, position, *counts in tx.rows(self._queries["counts"])},
+            {source_id: (gone, kept) for source_id, gone, kept in tx.rows(self._queries["gone"])},
+        )
+
+    def _settle(self, tx: Transaction) -> None:
+        tx.run(self._queries["settle"])
+        self._run_each(tx, self._queries_of_keys, "find_clashes")
+        if self._queries_of_references:
+            tx.run(self._orphans["drop_orphans"])
+
+    def _keeping(self, keys: Sequence[Referrer]) -> Queries:
+        """The statements that keep rows for those which these foreign keys say name them."""
+        is_named, is_named_by_kept = ["false"], ["false"]
+        for key in keys:
+            names = self._names | {
+                "referring": key.table,
+                "refers": key.refers_to("held"),
+                "settled_has_named_key": _same("settled", "held", key.referred_columns),
+                "is_staying": "NOT " + self._names["is_replaceable"].replace("held.", "referring."),
+            }
+            queries = Queries(SQL, names)
+            is_named.append(queries["is_named_by_own_row" if key.is_own else "is_named_by_other_table"])
+            if key.is_own:
+                is_named_by_kept.append(queries["is_named_by_kept_row"])
+        conditions = {"is_named": " OR ".join(is_named), "is_named_by_kept": " OR ".join(is_named_by_kept)}
+        return Queries(SQL, self._names | conditions)
+
+    @staticmethod
+    def _run_each(tx: Transaction, of: Iterable[Queries], statement: str) -> None:
+        for queries in of:
+            tx.run(queries[statement])
+
+    def refused(
+        self, tx: Transaction, source_id: int, first_row: int, end: int | None, names: Mapping[int, str] | None = None
+    ) -> dict[int, BrokenKey]:
+        """The rows in a range of a source that other rows keep from being settled, after `settled`, by row number.
+
+        `names` are those of sources that the ledger does not know yet.
+        """
+        broken = {}
+        span = {"source_id": source_id, "first_row": first_row, "end": end}
+        for row_number, key, by_source, name, by_row, is_kept in tx.rows(self._queries["unsettled"], **span):
+            other = None if by_source in (None, source_id) else name or (names or {})[by_source]
+            broken[row_number] = self._rule(key, other, by_row, is_kept=is_kept)
+        return broken
+
+    def _rule(self, key: int, other: str | None, row_number: int, *, is_kept: bool) -> BrokenKey:
+        if key < 0:
+            return self._named[key], self._unknown[key]
+        if is_kept:
+            return self._keys[key], IS_KEPT
+        if key == 0 and self._has_primary_key:
+            return self._keys[key], another_source(other) if other else EARLIER_ROW
+        return self._keys[key], *repeats_unique(other, row_number)
+
+    def enter_previewed(self, tx: Transaction) -> None:
+        """Enters the settled rows into those that the run would have loaded, and the others as removed."""
+        tx.run(self._queries["enter_previewed"])
+
+    def has_gone(self, tx: Transaction, source_id: int, load: int) -> bool:
+        """Whether rows could be removed that were kept for others."""
+        keys = [key.names("held") for key in referring_keys(tx, self._names["table"])]
+        queries = Queries(SQL, self._names | {"is_named_by_any": " OR ".join(keys) or "false"})
+        return bool(tx.value(queries["has_gone"], source_id=source_id, load=load))
+
+    def loaded_rows(self, tx: Transaction, source_id: int) -> int:
+        """How many rows of a source the table holds."""
+        return int(tx.value(self._queries["loaded_rows"], source_id=source_id))
+
+    def forget(self, tx: Transaction, source_id: int) -> int:
+        """Removes the rows of a source; returns how many. What is kept aside of other sources is loaded again."""
+        removed = int(tx.value(self._queries["forget"], source_id=source_id))
+        ledger.free_keys(tx, self._dataset)
+        ledger.reopen_kept_aside(tx, self._dataset)
+        return removed
+
+
+def _pending(chunks: list[KeptChunk]) -> Pending:
+    """Of the chunks of one source."""
+    first = chunks[0]
+    return Pending(first.source_id, first.load, first.row_count_of_load, [chunk.first_row for chunk in chunks])
+
+
+def repeats_unique(other: str | None, row_number: int) -> tuple[str, str]:
+    """What is said of a row whose unique values a row of this number has, perhaps of another source."""
+    rule = f"is the same as in a row of {other}" if other else REPEATS_UNIQUE
+    return rule, f", row {row_number}"
+
+
+def _same(one: str, other: str, columns: Iterable[str]) -> str:
+    return " AND ".join(f"{one}.{column} = {other}.{column}" for column in columns)
+
+
+def _own_names(dataset: Dataset, digest: str, keys: Sequence[Sequence[str]]) -> dict[str, str]:
+    """What replaces {name} in settled.sql, besides the names of `statement_names`; `keys` are the columns of each."""
+    columns = [quoted(name) for name in stored_columns(dataset)]
+    is_keyed = bool(dataset.primary_key)
+    of_earlier_load = "held.load_id < pending.load_id OR " if is_keyed else ""
+    is_replaceable = (
+        "EXISTS (SELECT FROM pending WHERE pending.source_id = held.source_id"
+        f" AND ({of_earlier_load}held.row_number >= pending.first_rows[1]))"
+    )
+    own = keys[0] if is_keyed else ["row_number"]
+    distinct = dict.fromkeys(column for key in keys for column in key)
+    same_keys = " AND ".join(f"held.{column} IS NOT DISTINCT FROM settled.{column}" for column in distinct)
+    assigned = [f"{column} = settled.{column}" for column in columns if column not in own]
+    if is_keyed:
+        assigned += ["row_number = settled.row_number", "load_id = settled._load_id", "outcome = outcomes.outcome"]
+
+    return {
+        "settled": quoted(f"settled_{digest[:16]}"),
+        "held_columns": ", ".join(f"held.{column}" for column in columns),
+        "incoming_columns": ", ".join(f"incoming.{column}" for column in columns),
+        "settled_columns": ", ".join(f"settled.{column}" for column in columns),
+        "is_replaceable": is_replaceable,
+        "held_is_same_row": f"settled.source_id = held.source_id AND {_same('settled', 'held', own)}",
+        "held_has_same_keys": same_keys,
+        "held_load_id": "held.load_id" if is_keyed else "0",
+        "kept_row_number": "held.row_number"
+        if is_keyed
+        else "pending.row_count + row_number() OVER (PARTITION BY source_id ORDER BY held.row_number)",
+        "outcome_of_changed": "'u'",
+        "outcome_of_same": "CASE WHEN held.load_id = settled._load_id THEN held.outcome ELSE '=' END"
+        if is_keyed
+        else "'='",
+        "and_bookkeeping": ", load_id, outcome" if is_keyed else "",
+        "and_settled_bookkeeping": ", settled._load_id, coalesce(outcomes.outcome, '=')" if is_keyed else "",
+        "assignments": ", ".join(assigned),
+        "is_to_update": "true" if is_keyed else "outcomes.outcome = 'u'",
+        "is_not_of_load": "held.load_id < loads.id" if is_keyed else "held.row_number > loads.row_count",
+    }
+
+
+def _names_of_key(names: Mapping[str, str], number: int, key: Sequence[str]) -> dict[str, str]:
+    """What replaces {name} in statements about one of the keys."""
+    index = names["settled"].strip('"')
+    return {
+        "key_number": str(number),
+        "key_columns": ", ".join(key),
+        "key_index": quoted(f"{index}_{number}"),
+        "held_has_key": _same("held", "incoming", key),
+        "listed_has_key": _same("listed", "held", key),
+        "settled_has_key": _same("settled", "incoming", key),
+    }
+
+
+def _names_of_other(number: int, named: Named) -> dict[str, str]:
+    """What replaces {name} in statements about a reference to rows of another dataset; `number` is less than 0."""
+    known = " AND ".join(f"incoming.{column} IS NOT NULL" for column in named.columns)
+    pairs = zip(named.columns, named.keys, strict=True)
+    same = " AND ".join(f"named.{key} = incoming.{column}" for column, key in pairs)
+    return {
+        "key_number": str(number),
+        "names_unknown": f"{known} AND NOT EXISTS (SELECT FROM {named.table} AS named WHERE {same})",
+    }
+
+
+def _names_of_reference(
+    names: Mapping[str, str], number: int, columns: Sequence[str], keys: Sequence[str]
+) -> dict[str, str]:
+    """What replaces {name} in statements about a reference to rows of the same dataset; `number` is less than 0."""
+    index = names["settled"].strip('"')
+
+    def named(table: str, row: str) -> str:
+        pairs = " AND ".join(f"{row}.{key} = settled.{column}" for column, key in zip(columns, keys, strict=True))
+        return f"EXISTS (SELECT FROM {table} AS {row} WHERE {pairs})"
+
+    known = " AND ".join(f"settled.{column} IS NOT NULL" for column in columns)
+    is_orphans = " AND ".join(f"orphans.{key} = settled.{column}" for column, key in zip(columns, keys, strict=True))
+    is_in_table = named(names["table"], "held")
+    return {
+        "key_number": str(number),
+        "reference_index": quoted(f"{index}_{number}"),
+        "reference_columns": ", ".join(columns),
+        "names_none": f"({known} AND NOT {named(names['settled'], 'parent')} AND NOT {is_in_table})",
+        "names_orphan": f"({is_orphans} AND NOT {is_in_table})",
+    }

@@ -1,0 +1,133 @@
+"""Datasets that are settled as a whole, next to datasets that their rows name, or whose rows name theirs."""
+
+import pytest
+
+from pipeline.errors import OutOfOrderError
+from pipeline.forgetting import forget
+from tests.conftest import ANY_VERSION, Pipeline
+from tests.integration.test_keyed import chunks, described, foreseen
+from tests.integration.test_unique_keys import BY_KEY, BY_POSITION, HEADER, table, things
+from tests.integration.test_unique_references import BOTH, USES, uses
+
+COLOURS = {
+    "name": "colours",
+    "path": "colours*.csv",
+    "schema": {"fields": [{"name": "colour"}], "primaryKey": "colour"},
+}
+NAMING = [{"fields": "colour", "reference": {"resource": "colours", "fields": "colour"}}]
+ID, CODE, COLOUR = (
+    {"name": "id", "type": "integer"},
+    {"name": "code", "constraints": {"unique": True}},
+    {"name": "colour"},
+)
+PLAIN = things(CODE, primaryKey="code")
+COLOURED = pytest.mark.parametrize(
+    "resource",
+    [things(ID, CODE, COLOUR, primaryKey="id", foreignKeys=NAMING), things(ID, CODE, COLOUR, foreignKeys=NAMING)],
+    ids=["by_key", "by_position"],
+)
+
+
+@COLOURED
+@pytest.mark.parametrize("is_forgotten", [True, False], ids=["forgotten", "gone"])
+def test_rows_that_wait_name_no_row_that_is_gone_by_then(
+    pipeline: Pipeline, resource: dict, *, is_forgotten: bool
+) -> None:
+    described(pipeline, COLOURS, resource)
+    pipeline.limits = ANY_VERSION
+    pipeline.load(colours="colour\nred\n", **{"colours-2": "colour\nblue\n"})
+    pipeline.write(things="id,code,colour\n1,a,red\n2,b,blue\n3,c,red\n")
+    pipeline.produce(chunk_rows=2)
+    pipeline.loader.load_chunk(*chunks(pipeline)[0])
+    pipeline.queue.connection.flushdb()
+    if is_forgotten:
+        forget(pipeline.database, pipeline.queue, ["colours-2.csv"])
+        (pipeline.data / "colours-2.csv").unlink()
+    else:
+        pipeline.write(**{"colours-2": "colour\n"})
+    pipeline.load(2)
+    assert [row[:2] for row in table(pipeline)] == [(1, "a"), (3, "c")]
+    assert [row[3] for row in pipeline.rejected()] == ["colour 'blue' is not a known colour"]
+    pipeline.check_reconciliation()
+    pipeline.load(**{"colours-3": "colour\nblue\n"})
+    assert [row[:2] for row in table(pipeline)] == [(1, "a"), (2, "b"), (3, "c")]
+    assert pipeline.rejected() == []
+
+
+@pytest.mark.parametrize("resource", [PLAIN, BY_KEY, BY_POSITION], ids=["plain", "by_key", "by_position"])
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_rows_wait_for_each_file_without_which_what_they_name_cannot_go(
+    pipeline: Pipeline, resource: dict, first: int
+) -> None:
+    header, row = ("code\n", "{1}\n") if resource is PLAIN else (HEADER, "{0},{1}\n")
+    described(pipeline, resource, USES)
+    pipeline.limits = ANY_VERSION
+    pipeline.load(**{"things-1": header + row.format(1, "a") + row.format(2, "b")})
+    pipeline.write(
+        **{"things-1": header + row.format(1, "a"), "things-2": header + row.format(3, "c")}, uses="code\na\nb\n"
+    )
+    pipeline.produce()
+    waiting = chunks(pipeline)
+    waiting.insert(first, waiting.pop())
+    while waiting:
+        chunk = waiting.pop(0)
+        try:
+            pipeline.loader.load_chunk(*chunk)
+        except OutOfOrderError:
+            waiting.append(chunk)
+    assert uses(pipeline) == [("a",)]
+    assert pipeline.rows("SELECT code FROM things ORDER BY 1") == [("a",), ("c",)]
+
+
+@BOTH
+def test_a_preview_foresees_which_values_go_that_rows_name(pipeline: Pipeline, resource: dict) -> None:
+    described(pipeline, resource, USES)
+    pipeline.limits = ANY_VERSION
+    pipeline.load(things=HEADER + "1,a\n2,b\n3,c\n")
+    pipeline.write(things=HEADER + "1,a\n2,c\n", uses="code\na\nb\nc\n")
+    expected = foreseen(pipeline)
+    assert expected["uses.csv"] == (2, 0, 0, 1, 0)
+    pipeline.load()
+    assert {source: tuple(pipeline.counts(source).values()) for source in expected} == expected
+
+
+@BOTH
+def test_a_preview_foresees_that_a_row_goes_that_was_kept_for_others(pipeline: Pipeline, resource: dict) -> None:
+    described(pipeline, resource, USES)
+    pipeline.limits = ANY_VERSION
+    pipeline.load(1, things=HEADER + "1,a\n2,b\n", uses="code\nb\n")
+    pipeline.load(1, things=HEADER + "1,a\n", uses="code\nb\n")
+    pipeline.load(1, uses="code\na\n")
+    assert [row[:2] for row in table(pipeline)] == [(1, "a"), (2, "b")]
+    pipeline.write(**{"things-2": HEADER + "2,b\n"})
+    expected = foreseen(pipeline, chunk_rows=1)
+    pipeline.load(1)
+    for source in ("things.csv", "things-2.csv"):
+        assert tuple(pipeline.counts(source).values()) == expected[source]
+    assert [row[:3] for row in table(pipeline)] == [(1, "a", "things.csv"), (2, "b", "things-2.csv")]
+
+
+@BOTH
+def test_a_preview_counts_rows_that_wait_for_others(pipeline: Pipeline, resource: dict) -> None:
+    described(pipeline, resource)
+    pipeline.write(**{"things-1": HEADER + "1,a\n", "things-2": HEADER + "2,a\n3,c\n"})
+    pipeline.produce()
+    pipeline.loader.load_chunk(*chunks(pipeline)[0])
+    pipeline.queue.connection.flushdb()
+    expected = foreseen(pipeline)
+    assert expected == {"things-1.csv": (1, 0, 0, 0, 0), "things-2.csv": (1, 0, 0, 1, 0)}
+    pipeline.load()
+    assert {source: tuple(pipeline.counts(source).values()) for source in expected} == expected
+
+
+@BOTH
+def test_a_preview_leaves_its_value_to_a_row_that_is_kept_for_others(pipeline: Pipeline, resource: dict) -> None:
+    described(pipeline, resource, USES)
+    pipeline.limits = ANY_VERSION
+    pipeline.load(1, things=HEADER + "1,a\n2,b\n", uses="code\nb\n")
+    pipeline.load(1, things=HEADER + "1,a\n")
+    pipeline.write(**{"things-2": HEADER + "9,b\n"})
+    expected = foreseen(pipeline, chunk_rows=1)
+    pipeline.load(1)
+    assert expected["things-2.csv"] == tuple(pipeline.counts("things-2.csv").values()) == (0, 0, 0, 1, 0)
+    assert [row[:2] for row in table(pipeline)] == [(1, "a"), (2, "b")]
