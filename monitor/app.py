@@ -36,7 +36,7 @@ SCRIPT = Path(__file__).parent / "static" / "live.js"
 
 
 def create(live: LiveStatus, database: Database, password: str | None) -> Starlette:
-    """The application; `database` is connected to anew for each search, so that many can go on at once."""
+    """The application. Each search has a connection of its own to `database`, so several can run at once."""
 
     def page(_: Request) -> Response:
         return _page("monitor.html", live)

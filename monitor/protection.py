@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from pipeline.errors import SettingsError
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))  # of Docker and Podman
+# An address, or a name without a dot (localhost, or a service of a container's network), and maybe a port.
+OWN_NAME = re.compile(r"(\[[\da-fA-F:.]+\]|\d+(\.\d+){3}|[\w-]+)(:\d+)?", re.ASCII)
 OPEN_PATHS = frozenset({"/healthz"})  # for health checks, which know no password
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
@@ -50,7 +53,7 @@ class Protection:
         return response
 
     def _refusal(self, request: Request) -> Response | None:
-        if self._password is None and not _is_own_name(request.url.hostname):
+        if self._password is None and not OWN_NAME.fullmatch(request.headers.get("host", "")):
             # Another site's name that leads here would let that site read the page.
             return PlainTextResponse("set MONITOR_PASSWORD to use the page under this name\n", 403)
         if self._password is not None and request.url.path not in OPEN_PATHS and not self._has_password(request):
@@ -67,11 +70,6 @@ class Protection:
         except (binascii.Error, ValueError):
             return False
         return scheme.lower() == "basic" and hmac.compare_digest(given, (self._password or "").encode())
-
-
-def _is_own_name(name: str | None) -> bool:
-    """An address, or a name without a dot: localhost, or a service of a container's network."""
-    return name is not None and (":" in name or "." not in name or name.replace(".", "").isdigit())
 
 
 def _is_same_origin(request: Request) -> bool:

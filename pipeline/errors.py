@@ -41,7 +41,7 @@ class QueryError(PipelineError):
 
 
 class TransientError(PipelineError):
-    """Try the same again after a pause: the surroundings are at fault, not the rows."""
+    """A transient error: try the same again after a pause. The rows are not at fault."""
 
 
 class CannotConnectError(TransientError):

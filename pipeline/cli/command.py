@@ -73,7 +73,7 @@ def run(
 ) -> NoReturn:
     """Runs a command to its end and exits with the code that the README states for each outcome.
 
-    With `hard_deadline` the process ends a few seconds after it was told to stop, whatever it waits for.
+    With `hard_deadline` the process ends a few seconds after it was told to stop, even if a server does not answer.
     `sigterm_code` is the exit code for SIGTERM: 0 for a worker, which is done when it is told to stop. A stage of
     `pipeline run` is told by the run, which says why, and what to do.
     """

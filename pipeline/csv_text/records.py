@@ -145,8 +145,8 @@ class _Reader:
     """Reads the lines of a dialect as bytes."""
 
     def __init__(self, dialect: Dialect) -> None:
-        # A number: each look for b'"' would first try to make one of it, 0.2 s in a million lines. Without a quote
-        # character no line is open, whichever character is looked for.
+        # A number: each search for b'"' would first try to make one of it, 0.2 s in a million lines. Without a quote
+        # character no line is open, and any character will do.
         self.quote = ord(dialect.quote_char or '"')
         self.line_fields = line_reader(dialect)
         self._comment = dialect.comment_char.encode() if dialect.comment_char else None

@@ -18,7 +18,7 @@ from pipeline.postgres.queries import Queries
 SQL = Path(__file__).with_suffix(".sql")
 RowsOf = Callable[[Claim, bytes], SourceRows]
 
-EARLIER_ROW = "is the key of an earlier row"  # what is said of a row that repeats a key
+EARLIER_ROW = "is the key of an earlier row"  # the reason why a row that repeats a key is rejected
 REPEATS, BELONGS_TO_ANOTHER = "repeats", "belongs to another"  # verdicts of keyed.sql
 
 

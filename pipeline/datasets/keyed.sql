@@ -106,7 +106,7 @@ LIMIT 1;
 -- name: update_repeated
 -- Returns how many rows of this load in the table count as updated from now on, by the numbers of their chunks: those that
 -- are as they were before the load, and that a row of this chunk repeats with other values. So a row that has its key
--- counts as updated if a row of the key differs from what was there, in whichever order they come.
+-- counts as updated if a row of the key differs from what was there, in any order of chunks.
 WITH repeated AS (
     UPDATE {table} AS held
     SET outcome = 'u'

@@ -13,7 +13,7 @@ SELECT EXISTS (
 -- an insert would fire.
 DO $$
 BEGIN
-    LOCK TABLE {table} IN ROW EXCLUSIVE MODE;   -- as COPY would: nobody adds a trigger or a key after the look
+    LOCK TABLE {table} IN ROW EXCLUSIVE MODE;   -- as COPY would: so no session adds a trigger or a key from here on
     IF NOT EXISTS (
         SELECT
         FROM pg_trigger

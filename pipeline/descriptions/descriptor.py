@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.descriptions.description import Constraints, Dataset, Dialect, Field, Reference
 from pipeline.descriptions.document import OWN_PREFIX, parse_document
-from pipeline.descriptions.resource import Surroundings, read_resource
+from pipeline.descriptions.resource import PackageContext, read_resource
 
 OWN_PROPERTIES = ("column", "table", "not_in_future", "shared_keys", "sql_sha256", "id_column")
 
@@ -54,7 +54,7 @@ def dataset_from_json(text: str, place: str = "description") -> Dataset:
 
     The text is checked as a file is, except for what its references lead to. Raises InputError, which names `place`.
     """
-    dataset, _ = read_resource(parse_document(text, place), Surroundings(is_sealed=True))
+    dataset, _ = read_resource(parse_document(text, place), PackageContext(is_sealed=True))
     return dataset
 
 

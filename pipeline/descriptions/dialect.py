@@ -3,7 +3,7 @@
 from pipeline.descriptions.description import Dialect
 from pipeline.descriptions.document import Node
 
-LINE_ENDS = ("\r\n", "\n", "\r")  # all of them are read, whatever the dialect says
+LINE_ENDS = ("\r\n", "\n", "\r")  # each of them is read, even if the dialect names another
 NAMES = frozenset(
     {
         "$schema",

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.descriptions.description import Dataset, Field, Package, Reference
 from pipeline.descriptions.document import Node, read_document
 from pipeline.descriptions.fields import read_missing_values
-from pipeline.descriptions.resource import Surroundings, read_resource
+from pipeline.descriptions.resource import PackageContext, read_resource
 from pipeline.descriptions.table_schema import check_clashes
 
 FILE_NAME = "datapackage.json"
@@ -35,10 +35,10 @@ def read_package(path: Path) -> Package:
     if not 1 <= len(nodes) <= MOST_RESOURCES:
         raise root["resources"].error(f"{len(nodes)} resources", f"describe 1 to {MOST_RESOURCES}")
     missing_values, profile = read_missing_values(root), root.get("$schema")
-    surroundings = Surroundings(
+    context = PackageContext(
         path.parent, ("",) if missing_values is None else missing_values, profile.text() if profile else ""
     )
-    read = [read_resource(node, surroundings) for node in nodes]
+    read = [read_resource(node, context) for node in nodes]
     datasets = [dataset for dataset, _ in read]
     check_clashes(nodes, [dataset.name for dataset in datasets], "are the same name")
     check_clashes(nodes, [dataset.table for dataset in datasets], "make the same table", 'give one a "pipeline:table"')

@@ -47,8 +47,8 @@ UNSUPPORTED = {
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What a resource takes from where it stands."""
+class PackageContext:
+    """What holds for every resource of a package."""
 
     folder: Path | None = None  # of files that it may name; None if it may name none
     missing_values: tuple[str, ...] = ("",)
@@ -56,15 +56,15 @@ class Surroundings:
     is_sealed: bool = False  # whether the description is one that the ledger keeps
 
 
-def read_resource(node: Node, surroundings: Surroundings) -> tuple[Dataset, Node]:
+def read_resource(node: Node, context: PackageContext) -> tuple[Dataset, Node]:
     """The dataset, and its schema as it stands. Raises InputError for what is wrong or not supported."""
-    node.check_names(NAMES | {SQL_SHA256} if surroundings.is_sealed else NAMES, UNSUPPORTED)
+    node.check_names(NAMES | {SQL_SHA256} if context.is_sealed else NAMES, UNSUPPORTED)
     name = node.needed("name").name()
     _check_form(node)
-    schema_node = _described(node, "schema", surroundings.folder)
+    schema_node = _described(node, "schema", context.folder)
     if schema_node is None:
         raise node.error("'schema' is missing", "let `pipeline describe` write it, or remove the resource")
-    schema = read_schema(schema_node, name, surroundings.missing_values, _default_type(node, schema_node, surroundings))
+    schema = read_schema(schema_node, name, context.missing_values, _default_type(node, schema_node, context))
     shared = node.get("pipeline:sharedKeys")
     if shared and shared.flag() and not schema.primary_key:
         raise shared.error("there are no keys to share", "add a primaryKey to the schema, or remove this")
@@ -77,9 +77,7 @@ def read_resource(node: Node, surroundings: Surroundings) -> tuple[Dataset, Node
         primary_key=schema.primary_key,
         unique_keys=schema.unique_keys,
         references=schema.references,
-        dialect=read_dialect(
-            _described(node, "dialect", surroundings.folder) or Node({}, node.document, node, "dialect")
-        ),
+        dialect=read_dialect(_described(node, "dialect", context.folder) or Node({}, node.document, node, "dialect")),
         encoding=_encoding(found) if (found := node.get("encoding")) else None,
         shared_keys=bool(shared and shared.flag()),
         sql_sha256=found.text() if (found := node.get(SQL_SHA256)) else None,
@@ -121,10 +119,10 @@ def _described(node: Node, name: str, folder: Path | None) -> Node | None:
     return read_document(folder / path)
 
 
-def _default_type(node: Node, schema: Node, surroundings: Surroundings) -> str:
+def _default_type(node: Node, schema: Node, context: PackageContext) -> str:
     """Of a field without one: `any` in version 2 of the standard, `string` in version 1, which is the default."""
     given = [found.text() for owner in (schema, node) if (found := owner.get("$schema"))]
-    return "any" if "/profiles/2" in (given or [surroundings.profile])[0] else "string"
+    return "any" if "/profiles/2" in (given or [context.profile])[0] else "string"
 
 
 def _table(node: Node, *, is_shared: bool) -> str:

@@ -43,7 +43,7 @@ COPY_ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"
 # https://www.postgresql.org/docs/current/catalog-pg-type.html#CATALOG-TYPCATEGORY-TABLE
 TYPES_NOT_TEXT = "SELECT oid FROM pg_type WHERE oid = ANY (%(types)s::oid[]) AND typcategory IN ('B', 'D', 'N', 'T')"
 
-# SQLSTATE classes in which the surroundings are at fault and the same statement can succeed later:
+# SQLSTATE classes of transient errors, after which the same statement can succeed:
 # 08 connection, 25 transaction state lost, 40 rollback (serialization, deadlock), 53 resources (disk,
 # memory, connections), 55 object not in the state needed (lock), 57 intervention (shutdown), 58 system.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html

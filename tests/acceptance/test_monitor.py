@@ -143,8 +143,10 @@ def test_a_password_is_asked_for(monitor: Callable[..., Page]) -> None:
 
 def test_a_name_of_another_site_reads_nothing(monitor: Callable[..., Page]) -> None:
     page = monitor()
-    assert page.get("/", {"Host": "attacker.example"}).status == 403
-    assert page.get("/", {"Host": "localhost"}).status == 200
+    for name in ("attacker.example", "attacker.example:8080", "of_an.attacker.example", "[", "attacker.example."):
+        assert page.get("/", {"Host": name}).status == 403, name
+    for name in ("localhost", "localhost:8080", "127.0.0.1:80", "[::1]:8080", "monitor"):
+        assert page.get("/", {"Host": name}).status == 200, name
 
 
 def test_the_documentation_names_every_metric(monitor: Callable[..., Page], pipeline: Pipeline) -> None:
