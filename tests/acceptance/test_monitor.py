@@ -5,10 +5,10 @@ import csv
 import io
 import json
 import re
-import signal
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPMessage
 
@@ -17,8 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline import PROJECT
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
+from tests.monitors import running_monitor
 
-LISTENS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 HOSTILE = "<script>alert(1)</script>,Ok,not a date,Ayr\n"
 
 
@@ -31,12 +31,12 @@ class Answer:
 
 @dataclass
 class Page:
-    port: str
+    url: str
 
     def get(self, path: str, headers: dict[str, str] | None = None, form: str | None = None) -> Answer:
         """What the monitor answers; a redirect is followed."""
         body = None if form is None else form.encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, headers or {})
+        request = urllib.request.Request(f"{self.url}{path}", body, headers or {})
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return Answer(answer.status, answer.headers, answer.read().decode())
@@ -46,21 +46,8 @@ class Page:
 
 @pytest.fixture
 def monitor(commands: Commands) -> Iterator[Callable[..., Page]]:
-    started = []
-
-    def start(**environment: str) -> Page:
-        process = commands.start("monitor", "--port", "0", **environment)
-        started.append(process)
-        assert process.stderr is not None
-        found = LISTENS.search(process.stderr.readline())
-        assert found, process.stderr.read()
-        return Page(found[1])
-
-    yield start
-    for process in started:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
-        process.communicate()
+    with ExitStack() as started:
+        yield lambda **environment: Page(started.enter_context(running_monitor(commands, **environment)))
 
 
 def test_the_page_shows_loads_and_rejected_rows(monitor: Callable[..., Page], pipeline: Pipeline) -> None:
