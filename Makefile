@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test faults test-compose lint audit bench bench-peers format data lock clean
+.PHONY: help run test faults test-browser test-compose lint audit bench bench-peers format data lock clean
 
 # The commands in .venv name its folder: in a checkout that was moved or copied they would run the code of another one.
 ifneq ($(shell test -e $(BIN)/pipeline && ! grep -qF '$(CURDIR)/.venv/' $(BIN)/pipeline && echo elsewhere),)
@@ -16,11 +16,14 @@ help: ## show this list
 run: $(BIN)/pipeline ## load data/*.csv and write the reports, with servers started for the run
 	@$(BIN)/pipeline run
 
-test: $(BIN)/pipeline ## run every test that needs no Docker, but for the faults
-	@$(BIN)/pytest -n 4 tests --ignore tests/compose --ignore tests/faults
+test: $(BIN)/pipeline ## run every test that needs neither Docker nor a browser, but for the faults
+	@$(BIN)/pytest -n 4 tests --ignore tests/compose --ignore tests/faults --ignore tests/browser
 
 faults: $(BIN)/pipeline ## kill, stop, cut off and forge whatever there is (FAULTS_SEED=... draws the same faults again)
 	@$(BIN)/pytest tests/faults
+
+test-browser: $(BIN)/pipeline ## look at the pages in a headless Chromium (screenshots go to build/screenshots)
+	@$(BIN)/pytest tests/browser
 
 test-compose: $(BIN)/pipeline ## run the tests of the containers (needs a Docker Engine; COMPOSE='docker compose' names another compose)
 	@$(BIN)/pytest tests/compose

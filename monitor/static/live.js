@@ -25,7 +25,7 @@ async function refresh() {
     if (!answer.ok) throw new Error(answer.statusText);
     const fresh = document.createElement("div");
     fresh.innerHTML = await answer.text();
-    fresh.querySelectorAll("section").forEach(replace);
+    [...fresh.children].forEach(replace);
     stale.hidden = true;
   } catch {
     stale.hidden = false;
