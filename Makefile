@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test faults test-browser test-compose lint audit bench bench-peers format data lock clean
+.PHONY: help run test faults test-browser pictures test-compose lint audit bench bench-peers format data lock clean
 
 # The commands in .venv name its folder: in a checkout that was moved or copied they would run the code of another one.
 ifneq ($(shell test -e $(BIN)/pipeline && ! grep -qF '$(CURDIR)/.venv/' $(BIN)/pipeline && echo elsewhere),)
@@ -24,6 +24,9 @@ faults: $(BIN)/pipeline ## kill, stop, cut off and forge whatever there is (FAUL
 
 test-browser: $(BIN)/pipeline ## look at the pages in a headless Chromium (screenshots go to build/screenshots)
 	@$(BIN)/pytest tests/browser
+
+pictures: $(BIN)/pipeline ## take the pictures of the README again (needs a browser)
+	@$(BIN)/pytest tests/browser/pictures.py
 
 test-compose: $(BIN)/pipeline ## run the tests of the containers (needs a Docker Engine; COMPOSE='docker compose' names another compose)
 	@$(BIN)/pytest tests/compose

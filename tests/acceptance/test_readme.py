@@ -116,6 +116,14 @@ def test_links_of_the_readme_lead_to_files(link: str) -> None:
     assert (PROJECT / link).exists()
 
 
+def test_pictures_of_the_readme_are_there_and_small() -> None:
+    named = re.findall(r'(?:src|srcset)="([^"]+)"', README)
+    sizes = {path.relative_to(PROJECT).as_posix(): path.stat().st_size for path in PROJECT.glob("docs/pictures/*")}
+    assert sorted(named) == sorted(sizes)
+    assert max(sizes.values()) < 150_000
+    assert sum(sizes.values()) < 800_000
+
+
 def test_every_test_that_the_guarantees_name_exists() -> None:
     named = set(re.findall(r"`(test_\w+)`", (PROJECT / "docs" / "guarantees.md").read_text(encoding="utf-8")))
     there = {name for path in PROJECT.glob("tests/**/*.py") for name in re.findall(r"def (test_\w+)", path.read_text())}
