@@ -8,8 +8,8 @@ const stale = document.getElementById("stale");
 function replace(section) {
   const shown = document.getElementById(section.id);
   const focused = document.activeElement;
-  // A button in use stays until it is left: it must not go away under the pointer.
-  if (shown.innerHTML === section.innerHTML || (shown.contains(focused) && focused.matches("button"))) return;
+  // A button or link in use stays until it is left: it must not go away under the pointer, nor take the focus with it.
+  if (shown.innerHTML === section.innerHTML || (shown.contains(focused) && focused.matches("button, a"))) return;
   const before = [...shown.querySelectorAll(".scroll")];
   const offsets = before.map((region) => region.scrollLeft);
   const focusedRegion = before.indexOf(focused);

@@ -106,7 +106,7 @@ def open_tab(browser: Browser) -> Iterator[OpenTab]:
         tab.check()
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)  # so that it is set up before the tabs, and ends after them
 def monitor(commands: Commands) -> Iterator[Callable[..., str]]:
     """monitor(**environment) starts one and returns the URL of its page."""
     with ExitStack() as started:

@@ -94,6 +94,23 @@ def test_rejected_rows_are_searched_and_downloaded(
         assert [row["raw"] for row in csv.DictReader(file)] == [bad[0], f"'{bad[2]}"]
 
 
+def test_the_keyboard_keeps_its_place_while_the_page_changes(
+    open_tab: OpenTab, monitor: StartMonitor, pipeline: Pipeline
+) -> None:
+    bad = "Ann,Bell,not a date,Ayr\n"
+    pipeline.load(places=PLACES, people=PEOPLE + bad)
+    page = open_tab(monitor()).page
+    focused = {
+        "region": page.get_by_role("region", name="Loads"),
+        "link": page.get_by_role("link", name="people.csv"),
+    }
+    for rejected, place in enumerate(focused.values(), 2):
+        place.focus()
+        pipeline.load(people=PEOPLE + bad * rejected)
+        expect(page.locator("#history tbody tr")).to_have_count(rejected - 1)
+        expect(place).to_be_focused()
+
+
 def answers(browser: Browser, url: str, **options: Any) -> set[int]:
     """The status codes that a browser of its own gets."""
     page = browser.new_page(**options)
