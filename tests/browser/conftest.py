@@ -24,7 +24,7 @@ SCREENSHOTS = PROJECT / "build" / "screenshots"
 DESKTOP = 1280  # pixels
 PHONE = 390  # pixels
 SCHEMES = ("light", "dark")
-TIMEOUT = 20_000  # milliseconds that a page may take to show something
+TIMEOUT = 30_000  # milliseconds that a page may take to show something
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -18,7 +18,7 @@ StartMonitor = Callable[..., str]
 
 def start_load(start: StartStage, pipeline: Pipeline) -> list["subprocess.Popen[str]"]:
     """A load that takes a while; returns its two workers."""
-    generate(pipeline.data, people=20_000)
+    generate(pipeline.data, people=60_000)
     start("producer", DATA_DIR=str(pipeline.data), CHUNK_ROWS="10", QUEUE_LIMIT="1")
     return [start("worker") for _ in range(2)]
 
