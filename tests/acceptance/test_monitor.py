@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline import PROJECT
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
-from tests.monitors import running_monitor
+from tests.served import serving
 
 HOSTILE = "<script>alert(1)</script>,Ok,not a date,Ayr\n"
 
@@ -47,7 +47,7 @@ class Page:
 @pytest.fixture
 def monitor(commands: Commands) -> Iterator[Callable[..., Page]]:
     with ExitStack() as started:
-        yield lambda **environment: Page(started.enter_context(running_monitor(commands, **environment)))
+        yield lambda **environment: Page(started.enter_context(serving(commands, "monitor", **environment)))
 
 
 def test_the_page_shows_loads_and_rejected_rows(monitor: Callable[..., Page], pipeline: Pipeline) -> None:

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from pipeline import PROJECT
 from tests.conftest import Commands
-from tests.monitors import running_monitor
+from tests.served import serving
 
 REQUIRED = bool(os.environ.get("BROWSER_REQUIRED"))  # set where a browser is there for certain: then no test is skipped
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
@@ -74,8 +74,8 @@ class Tab:
                 self.page.set_viewport_size({"width": width, "height": 900})
                 self.page.screenshot(path=SCREENSHOTS / f"{name}-{scheme}-{width}.png", full_page=True)
                 assert self.page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is too wide"
-                found = Axe().run(self.page)
-                assert found.violations_count == 0, found.generate_report()
+            found = Axe().run(self.page)
+            assert found.violations_count == 0, found.generate_report()
 
     def check_html(self) -> None:
         """The page as the server sent it is valid."""
@@ -85,6 +85,8 @@ class Tab:
 
 
 OpenTab = Callable[..., Tab]
+Serve = Callable[..., str]
+StartStage = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
@@ -107,14 +109,14 @@ def open_tab(browser: Browser) -> Iterator[OpenTab]:
 
 
 @pytest.fixture(autouse=True)  # so that it is set up before the tabs, and ends after them
-def monitor(commands: Commands) -> Iterator[Callable[..., str]]:
-    """monitor(**environment) starts one and returns the URL of its page."""
+def serve(commands: Commands) -> Iterator[Serve]:
+    """serve("monitor", **environment) starts the module and returns the URL of its page."""
     with ExitStack() as started:
-        yield lambda **environment: started.enter_context(running_monitor(commands, **environment))
+        yield lambda module, **environment: started.enter_context(serving(commands, module, **environment))
 
 
 @pytest.fixture
-def start(commands: Commands) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+def start(commands: Commands) -> Iterator[StartStage]:
     """Starts a stage, which is killed at the end."""
     started = []
 

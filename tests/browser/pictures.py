@@ -4,9 +4,7 @@ import base64
 import csv
 import re
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -16,7 +14,7 @@ from rich.text import Text
 
 from pipeline import PROJECT
 from tests.acceptance.test_on_a_terminal import on_a_terminal
-from tests.browser.conftest import SCHEMES, OpenTab
+from tests.browser.conftest import SCHEMES, OpenTab, Serve, StartStage
 from tests.conftest import Pipeline, generate, wait_until
 
 PICTURES = PROJECT / "docs" / "pictures"
@@ -69,15 +67,15 @@ def draw_terminal(shown: str, scheme: str, theme: TerminalTheme) -> None:
 
 def test_pictures(
     pipeline: Pipeline,
-    monitor: Callable[..., str],
-    start: Callable[..., "subprocess.Popen[str]"],
+    serve: Serve,
+    start: StartStage,
     open_tab: OpenTab,
     tmp_path: Path,
 ) -> None:
     large = write_files(pipeline.data, tmp_path / "large")
     with pipeline.database.transaction() as tx:
         tx.run("ALTER TABLE people ADD CONSTRAINT no_test_people CHECK (given_name <> 'Test')")
-    tab = open_tab(monitor(), viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=1.5)
+    tab = open_tab(serve("monitor"), viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=1.5)
     for _ in range(4):
         start("worker")
     start("producer", DATA_DIR=str(pipeline.data), CHUNK_ROWS="1000")

@@ -1,11 +1,10 @@
 """Markup in the names of files and rules, and in rows, is shown as the text that it is."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 
-from tests.browser.conftest import OpenTab
+from tests.browser.conftest import OpenTab, Serve
 from tests.conftest import Commands, Pipeline
 
 SCRIPT = "<script>alert(1)</script>"
@@ -36,8 +35,8 @@ def hostile(commands: Commands, pipeline: Pipeline) -> None:
 
 
 @pytest.mark.usefixtures("hostile")
-def test_a_script_as_a_name_shows_as_text(open_tab: OpenTab, monitor: Callable[..., str]) -> None:
-    tab = open_tab(monitor())
+def test_a_script_as_a_name_shows_as_text(open_tab: OpenTab, serve: Serve) -> None:
+    tab = open_tab(serve("monitor"))
     rules = tab.page.get_by_role("region", name="Rejected rows").locator("tbody > tr > *")
     reason = f"{SCRIPT} '{SCRIPT}' is not a whole number"
     assert rules.all_text_contents() == [FILE, f"{SCRIPT} is not a whole number", "1", "3", reason]

@@ -3,17 +3,13 @@
 import csv
 import re
 import subprocess
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from playwright.sync_api import Browser, Error, Locator, expect
 
-from tests.browser.conftest import OpenTab
+from tests.browser.conftest import OpenTab, Serve, StartStage
 from tests.conftest import PEOPLE, PLACES, Pipeline, generate
-
-StartStage = Callable[..., "subprocess.Popen[str]"]
-StartMonitor = Callable[..., str]
 
 
 def start_load(start: StartStage, pipeline: Pipeline) -> list["subprocess.Popen[str]"]:
@@ -32,9 +28,9 @@ def wait_for_another_value(bar: Locator) -> tuple[int, int]:
 
 
 def test_bars_move_and_a_killed_worker_disappears_without_a_reload(
-    open_tab: OpenTab, monitor: StartMonitor, start: StartStage, pipeline: Pipeline
+    open_tab: OpenTab, serve: Serve, start: StartStage, pipeline: Pipeline
 ) -> None:
-    tab = open_tab(monitor())
+    tab = open_tab(serve("monitor"))
     workers = start_load(start, pipeline)
     bar = tab.page.get_by_role("progressbar", name="people.csv")
     for _ in range(2):
@@ -52,7 +48,7 @@ def test_bars_move_and_a_killed_worker_disappears_without_a_reload(
 
 
 def test_a_failed_chunk_is_loaded_after_its_button_is_clicked(
-    open_tab: OpenTab, monitor: StartMonitor, start: StartStage, pipeline: Pipeline
+    open_tab: OpenTab, serve: Serve, start: StartStage, pipeline: Pipeline
 ) -> None:
     pipeline.load(places=PLACES)
     pipeline.write(people=PEOPLE)
@@ -60,7 +56,7 @@ def test_a_failed_chunk_is_loaded_after_its_button_is_clicked(
     with pipeline.database.transaction() as tx:
         tx.run("ALTER TABLE people ADD CONSTRAINT none CHECK (given_name = 'none') NOT VALID")
     start("worker")
-    tab = open_tab(monitor())
+    tab = open_tab(serve("monitor"))
     failed = tab.page.get_by_role("region", name="Failed chunks")
     expect(failed).to_contain_text("people.csv chunk 1")
     with pipeline.database.transaction() as tx:
@@ -71,12 +67,10 @@ def test_a_failed_chunk_is_loaded_after_its_button_is_clicked(
     assert len(pipeline.people()) == 4
 
 
-def test_rejected_rows_are_searched_and_downloaded(
-    open_tab: OpenTab, monitor: StartMonitor, pipeline: Pipeline
-) -> None:
+def test_rejected_rows_are_searched_and_downloaded(open_tab: OpenTab, serve: Serve, pipeline: Pipeline) -> None:
     bad = ["Ann,Bell,not a date,Ayr", "Åsa,Ö,1901-02-03,Atlantis", "=1+1,Formula,not a date,Ayr"]
     pipeline.load(places=PLACES, people=PEOPLE + "\n".join(bad) + "\n")
-    tab = open_tab(monitor())
+    tab = open_tab(serve("monitor"))
     tab.page.get_by_role("link", name="Rejected rows").click()
     table = tab.page.locator("tbody tr")
     expect(table).to_have_count(3)
@@ -95,11 +89,11 @@ def test_rejected_rows_are_searched_and_downloaded(
 
 
 def test_the_keyboard_keeps_its_place_while_the_page_changes(
-    open_tab: OpenTab, monitor: StartMonitor, pipeline: Pipeline
+    open_tab: OpenTab, serve: Serve, pipeline: Pipeline
 ) -> None:
     bad = "Ann,Bell,not a date,Ayr\n"
     pipeline.load(places=PLACES, people=PEOPLE + bad)
-    page = open_tab(monitor()).page
+    page = open_tab(serve("monitor")).page
     focused = {
         "region": page.get_by_role("region", name="Loads"),
         "link": page.get_by_role("link", name="people.csv"),
@@ -122,10 +116,8 @@ def answers(browser: Browser, url: str, **options: Any) -> set[int]:
     return codes
 
 
-def test_the_password_is_asked_for_and_opens_the_page(
-    browser: Browser, open_tab: OpenTab, monitor: StartMonitor
-) -> None:
-    url = monitor(MONITOR_PASSWORD="pä:ss")
+def test_the_password_is_asked_for_and_opens_the_page(browser: Browser, open_tab: OpenTab, serve: Serve) -> None:
+    url = serve("monitor", MONITOR_PASSWORD="pä:ss")
     assert answers(browser, url) == {401}
     assert answers(browser, url, http_credentials={"username": "any", "password": "other"}) == {401}
     tab = open_tab(url, http_credentials={"username": "any", "password": "pä:ss"})

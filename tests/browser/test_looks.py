@@ -1,11 +1,8 @@
 """How the pages look: for everyone, light and dark, on a desk and on a phone."""
 
-import subprocess
-from collections.abc import Callable
-
 import pytest
 
-from tests.browser.conftest import OpenTab
+from tests.browser.conftest import OpenTab, Serve, StartStage
 from tests.conftest import PEOPLE, PLACES, Pipeline, wait_until
 
 REJECTED = "Ann,Bell,not a date,Ayr\nBen,Bell,1901-02-03," + "Llanfairpwllgwyngyll" * 10 + "\n"
@@ -13,7 +10,7 @@ CHECK = "a check whose name is as long as PostgreSQL lets one be, or so"
 
 
 @pytest.fixture
-def everything(pipeline: Pipeline, start: Callable[..., "subprocess.Popen[str]"]) -> None:
+def everything(pipeline: Pipeline, start: StartStage) -> None:
     """A ledger and a queue that leave no section of the live page empty, a failed chunk among them."""
     pipeline.load(places=PLACES, people=PEOPLE)
     pipeline.load(people=PEOPLE + REJECTED)
@@ -27,7 +24,7 @@ def everything(pipeline: Pipeline, start: Callable[..., "subprocess.Popen[str]"]
 
 @pytest.mark.usefixtures("everything")
 @pytest.mark.parametrize("path", ["", "rejected"])
-def test_a_page_is_accessible_valid_and_fits(path: str, open_tab: OpenTab, monitor: Callable[..., str]) -> None:
-    tab = open_tab(f"{monitor()}/{path}")
+def test_a_page_is_accessible_valid_and_fits(path: str, open_tab: OpenTab, serve: Serve) -> None:
+    tab = open_tab(f"{serve('monitor')}/{path}")
     tab.check_html()
     tab.check_looks(path or "live")

@@ -1,4 +1,4 @@
-"""The monitor as a process of a test's own."""
+"""Pages that are served, each by a process of a test's own."""
 
 import re
 import signal
@@ -11,9 +11,9 @@ LISTENS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 @contextmanager
-def running_monitor(commands: Commands, **environment: str) -> Iterator[str]:
-    """Yields the URL of the monitor's page. At the end the monitor is told to stop, and does."""
-    process = commands.start("monitor", "--port", "0", **environment)
+def serving(commands: Commands, module: str, **environment: str) -> Iterator[str]:
+    """Yields the URL that `python -m MODULE` serves. At the end it is told to stop, and does."""
+    process = commands.start(module, "--port", "0", **environment)
     try:
         assert process.stderr is not None
         found = LISTENS.search(process.stderr.readline())
