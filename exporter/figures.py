@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 
 ROWS = 50  # of a report, the first ones
 COLUMNS = 12
-SERIES = 6  # groups with a colour of their own, those with most
-LARGEST_JSON = 4 << 20  # bytes; of a larger report the page shows the beginning
+SERIES = 6  # groups with a colour of their own
+LARGEST_JSON = 2 << 20  # bytes; of a larger report the page shows the beginning
 HEAD = 1 << 16  # characters of a file that are read for its first rows, or its beginning
 BEGINNING = 500  # characters of a JSON report that is neither bars nor groups
 NUMBER = re.compile(r"-?(0|[1-9]\d{0,29})(\.\d{1,30})?")  # no code such as 01067
@@ -38,32 +39,37 @@ class Bars:
 
 
 @dataclass(frozen=True)
+class Group:
+    """The numbers of one name."""
+
+    name: str
+    sum: Number  # of all groups
+    numbers: Mapping[str, Number]  # of those groups that have a column
+
+
+@dataclass(frozen=True)
 class Groups:
     """Numbers by name and group: a JSON object of objects of numbers, none of them negative."""
 
-    groups: Sequence[str]  # those with most first
-    rows: Sequence[tuple[str, Mapping[str, Number]]]
-    total: int
+    columns: Sequence[str]  # the groups with most, largest first
+    column_count: int
+    rows: Sequence[Group]
+    total: int  # rows of the report
     form = "groups"
 
     @property
     def largest(self) -> Number:
-        return max((sum(numbers.values()) for _, numbers in self.rows), default=0)
-
-    @property
-    def columns(self) -> Sequence[str]:
-        """The groups that have a column in a table."""
-        return self.groups[:COLUMNS]
+        return max((row.sum for row in self.rows), default=0)
 
     @property
     def series(self) -> Sequence[str]:
         """What the parts of a bar stand for: the groups with most, then all others together."""
-        return [*self.groups[:SERIES], "others"] if len(self.groups) > SERIES else self.groups
+        return [*self.columns[:SERIES], "others"] if self.column_count > SERIES else self.columns
 
-    def parts(self, numbers: Mapping[str, Number]) -> list[Number]:
+    def parts(self, row: Group) -> list[Number]:
         """The numbers of a row as its bar shows them, one for each of the series."""
-        shown = [numbers.get(group, 0) for group in self.groups[:SERIES]]
-        return [*shown, sum(numbers.values()) - sum(shown)][: len(self.series)]
+        shown = [row.numbers.get(group, 0) for group in self.columns[:SERIES]]
+        return [*shown, row.sum - sum(shown)][: len(self.series)]
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,8 @@ def _of_json(path: Path) -> Figures:
     content = _parsed(path) if path.stat().st_size <= LARGEST_JSON else None
     if isinstance(content, dict):
         if _are_numbers(content.values()):
-            return Bars(("", ""), [((name,), number) for name, number in content.items()][:ROWS], len(content))
+            rows = [((name,), number) for name, number in islice(content.items(), ROWS)]
+            return Bars(("", ""), rows, len(content))
         if all(isinstance(each, dict) and _are_numbers(each.values(), least=0) for each in content.values()):
             return _groups(content)
     with path.open(encoding="utf-8") as file:
@@ -120,8 +127,12 @@ def _groups(content: Mapping[str, Mapping[str, Number]]) -> Groups:
     totals: Counter[str] = Counter()
     for numbers in content.values():
         totals.update(numbers)
-    groups = sorted(totals, key=lambda group: -totals[group])
-    return Groups(groups, list(content.items())[:ROWS], len(content))
+    columns = sorted(totals, key=lambda group: -totals[group])[:COLUMNS]
+    rows = [
+        Group(name, sum(numbers.values()), {group: numbers[group] for group in columns if group in numbers})
+        for name, numbers in islice(content.items(), ROWS)
+    ]
+    return Groups(columns, len(totals), rows, len(content))
 
 
 def _are_numbers(values: Iterable[object], least: Number = Decimal("-Infinity")) -> bool:

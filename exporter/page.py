@@ -74,7 +74,14 @@ def write_page(folder: Path, contents: Contents, written: Sequence[Written], fai
     `failed` names the files that could not be made. Lists are shortened so that the page has at most LARGEST bytes.
     """
     path = folder / PAGE
-    page = _rendered(contents, _shown(folder, written), failed, ROWS)
+    reports = [each for each in written if each.report.name not in SHOWN_AS_SECTIONS]
+    page = _rendered(
+        ROWS,
+        contents=contents,
+        reports=_shown(folder, reports[:REPORTS]),
+        more_reports=len(reports[REPORTS:]),
+        failed=failed,
+    )
     with path.open("xb") as file:
         file.write(page)
         file.flush()
@@ -82,22 +89,12 @@ def write_page(folder: Path, contents: Contents, written: Sequence[Written], fai
     return path
 
 
-def _rendered(contents: Contents, reports: Sequence[_Shown], failed: Sequence[str], rows: int) -> bytes:
+def _rendered(rows: int, **values: object) -> bytes:
+    """The page with lists of `rows` entries, or of as many fewer as it takes."""
     from pipeline.pages.render import STYLE, render  # reads Jinja, which an exporter with nothing to write need not
 
-    style = STYLE.read_text(encoding="utf-8")
-    page = render(
-        "report.html",
-        contents=contents,
-        reports=reports[:REPORTS],
-        more_reports=len(reports[REPORTS:]),
-        failed=failed,
-        rows=rows,
-        style=style,
-    ).encode()
-    if len(page) > LARGEST and rows:
-        return _rendered(contents, reports, failed, rows // 2)
-    return page
+    page = render("report.html", rows=rows, style=STYLE.read_text(encoding="utf-8"), **values).encode()
+    return page if len(page) <= LARGEST or not rows else _rendered(rows // 2, **values)
 
 
 def _shown(folder: Path, written: Sequence[Written]) -> list[_Shown]:
@@ -110,6 +107,5 @@ def _shown(folder: Path, written: Sequence[Written]) -> list[_Shown]:
             figures=read_figures(folder / each.report.name, each.row_count),
         )
         for each in written
-        if each.report.name not in SHOWN_AS_SECTIONS
     ]
     return sorted(shown, key=lambda each: (each.is_own, FORMS.index(each.figures.form), each.file.endswith(".csv")))

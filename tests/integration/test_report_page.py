@@ -88,12 +88,12 @@ def test_a_dataset_of_the_user_s_own_has_its_loads_and_values(pipeline: Pipeline
     assert [text_of(heading) for heading in document.iter("h2")] == ["Files", "Rejected rows", "Throughput", "Values"]
     assert table_of(document, "Values of orders") == [
         ["Column", "Filled", "Different", "Least", "Greatest", "Commonest", "Times"],
-        ["number", "4", "4", "1", "10", "1", "1"],
+        ["number", "4", "4", "1", "10", "", ""],
         ["note", "3", "2", "<i>b</i>", "a", "a", "2"],
         ["paid", "3", "2", "false", "true", "true", "2"],
-        ["at", "2", "2", "2026-11-01", "2026-11-25", "2026-11-01", "1"],
-        ["amount", "3", "3", "-2.50", "10", "-2.50", "1"],
-        ["odd_s_name", "1", "1", "x", "x", "x", "1"],
+        ["at", "2", "2", "2026-11-01", "2026-11-25", "", ""],
+        ["amount", "3", "3", "-2.50", "10", "", ""],
+        ["odd_s_name", "1", "1", "x", "x", "", ""],
     ]
     assert table_of(document, "What became of the rows of each file")[1][3:] == ["4", "4", "0", "0", "0", "0"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter import figures as module
-from exporter.figures import Bars, Cells, Figures, Groups, Text, read_figures
+from exporter.figures import Bars, Cells, Figures, Group, Groups, Text, read_figures
 
 
 def figures_of(folder: Path, name: str, content: str, row_count: int = 1) -> Figures:
@@ -36,19 +36,22 @@ def test_an_empty_object_is_bars_without_a_row(tmp_path: Path) -> None:
 def test_an_object_of_objects_of_numbers_is_groups_with_the_largest_first(tmp_path: Path) -> None:
     shown = figures_of(tmp_path, "a.json", '{"1900":{"Ayr":1,"Cork":2},"1910":{"Tenby":1,"Cork":0.5}}')
     assert isinstance(shown, Groups)
-    assert shown.groups == ["Cork", "Ayr", "Tenby"]
-    assert shown.rows == [("1900", {"Ayr": 1, "Cork": 2}), ("1910", {"Tenby": 1, "Cork": Decimal("0.5")})]
+    assert shown.columns == shown.series == ["Cork", "Ayr", "Tenby"]
+    assert shown.rows == [
+        Group("1900", 3, {"Ayr": 1, "Cork": 2}),
+        Group("1910", Decimal("1.5"), {"Tenby": 1, "Cork": Decimal("0.5")}),
+    ]
     assert shown.largest == 3
-    assert list(shown.series) == shown.groups
-    assert [shown.parts(numbers) for _, numbers in shown.rows] == [[2, 1, 0], [Decimal("0.5"), 0, 1]]
+    assert list(map(shown.parts, shown.rows)) == [[2, 1, 0], [Decimal("0.5"), 0, 1]]
 
 
 def test_groups_after_the_sixth_share_the_last_part_of_a_bar(tmp_path: Path) -> None:
-    numbers = {name: 10 - number for number, name in enumerate("abcdefgh")}
+    numbers = {name: 20 - number for number, name in enumerate("abcdefghijklmno")}
     shown = figures_of(tmp_path, "a.json", json.dumps({"x": numbers}))
     assert isinstance(shown, Groups)
     assert list(shown.series) == [*"abcdef", "others"]
-    assert shown.parts(numbers) == [10, 9, 8, 7, 6, 5, 4 + 3]
+    assert shown.parts(shown.rows[0]) == [20, 19, 18, 17, 16, 15, sum(range(6, 15))]
+    assert (shown.columns, shown.column_count) == (list("abcdefghijkl"), 15)
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,8 @@ def test_the_page_needs_no_network_and_no_script(tmp_path: Path) -> None:
     html = html_of(tmp_path)
     document = parsed(html)
     assert not list(document.iter("script"))
+    [policy] = [meta.get("content") for meta in document.iter("meta") if meta.get("http-equiv")]
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     assert [link.get("href") for link in document.iter("link")] == ["data:,"]
     assert not re.search("https?:|@import|url\\(", html)
     targets = [link.get("href") or "" for link in document.iter("a")]
@@ -184,6 +186,12 @@ def test_what_a_list_leaves_out_is_counted_with_the_file_that_has_it(tmp_path: P
     assert "and 1,234 more rules" in text
     assert "and 2 more columns" in text
     assert "and 1,283 more datasets" in text
+
+
+def test_twenty_reports_are_shown_and_the_others_counted(tmp_path: Path) -> None:
+    document = parsed(html_of(tmp_path, EMPTY, {f"{number}.json": "1" for number in range(23)}))
+    assert [text_of(heading) for heading in document.iter("h2")][:21] == [*map(str, range(20)), "Files"]
+    assert "and 3 more reports in the same folder" in text_of(document)
 
 
 def test_a_sample_and_values_that_are_not_known_are_named_as_such(tmp_path: Path) -> None:
