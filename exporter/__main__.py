@@ -80,11 +80,11 @@ def main(
     queue.rewrite_log()
     _tell(exported, package, max_rejects, output / SUMMARY)
     for failure in exported.failures:
-        logger.error("%s; %s", failure, _state_of(output / failure.report.name))
+        logger.error("%s; %s", failure, _state_of(output / failure.name))
     if failed := len(exported.failures):
         raise PipelineError(
             f"{failed} of {failed + len(exported.files)} reports failed; the others are written:"
-            " correct the queries named above, and run it again"
+            " correct what is named above, and run it again"
         )
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from exporter.report import Report
+from pipeline import pages, status
 from pipeline.csv_text import formula_escape
 from pipeline.postgres import database, sql_text
 from pipeline.postgres.database import Transaction
@@ -15,7 +16,11 @@ from pipeline.postgres.database import Transaction
 NAME = ".reports.json"
 HERE = Path(__file__).parent
 OTHERS = (Path(database.__file__), Path(formula_escape.__file__), Path(sql_text.__file__))
-CODE = (*sorted(HERE.glob("*.py")), *sorted(HERE.glob("*.sql")), *OTHERS)  # what turns rows into files
+PAGES = Path(pages.__file__).parent
+FOLDERS = (HERE, PAGES, PAGES / "templates", Path(status.__file__).parent)
+KINDS = frozenset({".py", ".sql", ".html", ".css"})
+# What turns rows into files.
+CODE = (*(path for folder in FOLDERS for path in sorted(folder.iterdir()) if path.suffix in KINDS), *OTHERS)
 LONGEST = 1 << 20  # bytes of a manifest
 
 

@@ -1,4 +1,4 @@
-"""A report: a file `NAME.json.sql` or `NAME.csv.sql`, whose query makes `NAME.json` or `NAME.csv`."""
+"""A report: a file `NAME.json.sql` or `NAME.csv.sql`, whose query makes `NAME.json` or `NAME.csv`; and their page."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -18,8 +18,11 @@ from pipeline.tables.registry import recorded_tables
 
 REPORTS = Path(__file__).parent / "reports"
 NAME = re.compile(r"[^.].*\.(csv|json)", re.DOTALL)  # hidden files of the output folder are the exporter's own
-# The datasets that a report is about, in one of the comments above its query.
-DATASETS = re.compile(r"(?:[ \t]*(?:--[^\n]*)?\n)*?[ \t]*--[ \t]*datasets:([^\n]*)")
+PAGE = "report.html"  # shows all reports
+# One of the comments above a query: the datasets that a report is about, and its title.
+COMMENT = r"(?:[ \t]*(?:--[^\n]*)?\n)*?[ \t]*--[ \t]*%s:([^\n]*)"
+DATASETS = re.compile(COMMENT % "datasets")
+TITLE = re.compile(COMMENT % "title")
 STATEMENT_WORDS = frozenset({"select", "with", "values", "table", "("})  # that a SELECT can begin with
 
 
@@ -37,6 +40,12 @@ class Report:
         return self.path.stem
 
     @property
+    def title(self) -> str:
+        """On the page; by default the name of the file, in words."""
+        found = TITLE.match(self.query)
+        return found[1].strip() if found else Path(self.name).stem.replace("_", " ").capitalize()
+
+    @property
     def datasets(self) -> frozenset[str]:
         """What it is about; none if it does not say, and then it is always written."""
         found = DATASETS.match(self.query)
@@ -48,11 +57,18 @@ def find_reports(output: Path, data: Path, own: Path | None = None) -> list[Repo
 
     If the data folder has a description, without those that are about other datasets. Raises SettingsError, naming the
     query's file, if a report cannot be read, is not one SELECT, has the name of
-    another one, or if the producer would read it from `data`, or from anywhere else, as a source.
+    another one, or if the producer would read it from `data`, or from anywhere else, as a source. That goes for the
+    page too.
     """
     description = find_package(data)
     package = read_package(description)
     described = {dataset.name for dataset in package.datasets}
+    for name in _source_names(PAGE, output, data):
+        if dataset := dataset_of(package, name):
+            raise SettingsError(
+                f"{PAGE}: the page of the reports has this name, and '{name}' would be read as a file of"
+                f" {dataset.name}; give that file another name"
+            )
     reports: dict[str, Report] = {}
     for path in [*sorted(REPORTS.glob("*.sql")), *_own_queries(own)]:
         if not NAME.fullmatch(path.stem):
@@ -98,8 +114,13 @@ def _own_queries(folder: Path | None) -> list[Path]:
 
 
 def check_sources(tx: Transaction, reports: Iterable[Report]) -> None:
-    """Raises SettingsError if a report has the name of a source that the ledger knows."""
+    """Raises SettingsError if a report, or the page, has the name of a source that the ledger knows."""
     sources = {name.casefold(): name for (name,) in tx.rows("SELECT name FROM sources")}
+    if source := sources.get(PAGE):
+        raise SettingsError(
+            f"{PAGE}: the page of the reports has this name, and '{source}' is a source that was loaded; forget it, and"
+            " give that file another name"
+        )
     for report in reports:
         for name in report.source_names:
             if source := sources.get(name.casefold()):

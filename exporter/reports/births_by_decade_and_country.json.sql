@@ -1,4 +1,5 @@
 -- Births in each decade and country: {"1830": {"country": count}}, decades in order, countries by name.
+-- title: Births by decade
 -- datasets: places, people
 WITH born_in_place AS (   -- counted before the joins: places are few
     SELECT place_id, date_part('year', date_of_birth)::integer / 10 * 10 AS decade, count(*) AS people

@@ -1,4 +1,5 @@
 -- People born in each county, by country and county.
+-- title: People by county
 -- datasets: places, people
 WITH born_in_place AS (   -- counted before the joins: places are few
     SELECT place_id, count(*) AS people

@@ -1,4 +1,5 @@
 -- People born in each country: {"country": count}, largest count first, ties by name.
+-- title: People per country
 -- datasets: places, people
 WITH born_in_place AS (   -- counted before the joins: places are few
     SELECT place_id, count(*) AS people

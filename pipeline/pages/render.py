@@ -33,10 +33,18 @@ def _environment() -> Environment:
         "duration": duration,
         "size": size,
         "text": printable,
+        "brief": _brief,
+        "figure": lambda value: f"{value:,}",
+        "share": lambda part, whole: f"{100 * part / whole:.2f}" if whole else "0",
         "moment": _moment,
         "percent": lambda part, whole: f"{100 * part / whole:.0f}" if whole else "100",
     }
     return environment
+
+
+def _brief(text: str, length: int = 80) -> str:
+    """The beginning of a text of any length."""
+    return printable(text if len(text) <= length else f"{text[: length - 1]}…")
 
 
 def _moment(value: datetime | None) -> str:

@@ -315,13 +315,14 @@ class Transaction:
             yield from fetched
             more = len(fetched) == FETCH_ROWS
 
-    def copy_query(self, query: str, take: Callable[[list[str | None]], object]) -> None:
+    def copy_query(self, query: str, take: Callable[[list[str | None]], object]) -> int:
         """Gives `take` each row of a query, one in memory at a time: PostgreSQL's own text of each value, or None.
 
-        The query has no semicolon at its end. Raises QueryError if the query is wrong.
+        Returns the number of rows. The query has no semicolon at its end. Raises QueryError if the query is wrong.
         """
         with _query_errors(len(COPY_FROM_QUERY)):
             self._cursor.copy_expert(f"{COPY_FROM_QUERY}{query}\n) TO STDOUT", _CopiedRows(take), COPY_BLOCK)
+            return self._cursor.rowcount
 
     def shared_snapshot(self) -> str:
         """What this transaction sees, for others to see the same; they have to begin before this one ends."""

@@ -71,12 +71,17 @@ GROUP BY worker;
 
 -- name: rejected_rules
 -- Returns the rules that rows break, by source: source, rule, number of rows, and line and reason of the first of them.
-SELECT sources.name, kind, count(*)::bigint, min(line), (array_agg(reason ORDER BY row_number))[1]
-FROM rejected_rows
+WITH rules AS (
+    SELECT source_id, kind, count(*) AS row_count, min(row_number) AS row_number
+    FROM rejected_rows
+    CROSS JOIN LATERAL (SELECT DISTINCT unnest(kinds) AS kind) AS each
+    GROUP BY source_id, kind
+)
+SELECT sources.name, kind, row_count, line, reason
+FROM rules
 JOIN sources ON sources.id = source_id
-CROSS JOIN LATERAL (SELECT DISTINCT unnest(kinds) AS kind) AS each
-GROUP BY sources.name, kind
-ORDER BY count(*) DESC, sources.name COLLATE "C", kind COLLATE "C"
+JOIN rejected_rows USING (source_id, row_number)
+ORDER BY row_count DESC, sources.name COLLATE "C", kind COLLATE "C"
 LIMIT %(limit)s;
 
 -- name: server

@@ -25,6 +25,7 @@ def test_the_shipped_reports_say_what_the_files_say(pipeline: Pipeline, output: 
     assert exported is not None
     content = {path.name: path.read_text(encoding="utf-8") for path in exported.files}
     loads = content.pop("loads.csv").splitlines()
+    assert content.pop("report.html").startswith("<!doctype html>\n")
     assert content.pop("rejected_rows.csv") == "source,row_number,line,reason,raw\n"
     assert content == {
         "summary_output.json": '{"Scotland":2,"Ireland":1,"Wales":1}',

@@ -70,7 +70,7 @@ def test_another_number_of_rows_or_columns_is_an_error(
     exported = write_reports(pipeline.database, output)
     assert exported is not None
     assert list(map(str, exported.failures)) == [f"value.json.sql: returns {what}; {ROWS_RULE}"]
-    assert exported.files == []
+    assert [path.name for path in exported.files] == ["report.html"]
     assert not (output / "value.json").exists()
 
 

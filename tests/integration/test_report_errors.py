@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from exporter import manifest
+from exporter.report import PAGE
 from pipeline.errors import TransientError
 from pipeline.postgres.database import Database
 from tests.conftest import PEOPLE, PLACES, Pipeline
@@ -51,7 +52,7 @@ def test_a_failure_names_the_report_the_position_and_the_reason_and_leaves_the_o
 ) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
     (reports / name).write_text(query, encoding="utf-8", newline="")
-    others = sorted(output / path.stem for path in reports.iterdir() if path.name != name)
+    others = [*sorted(output / path.stem for path in reports.iterdir() if path.name != name), output / PAGE]
     exported = write_reports(pipeline.database, output)
     assert exported is not None
     assert list(map(str, exported.failures)) == [failure]
@@ -107,12 +108,12 @@ def test_a_report_that_fails_keeps_its_previous_file_and_is_not_up_to_date(
         exported = write_reports(pipeline.database, output)
         assert exported is not None
         assert exported.up_to_date_since is None
-        assert exported.files == [output / "people.json"]
+        assert exported.files == [output / "people.json", output / PAGE]
         assert (output / "people.json").read_text() == "5"
         assert (output / "towns.csv").read_text() == "city\nAyr\n"
     query.write_text("SELECT city FROM places ORDER BY 1 DESC LIMIT 1")
     write_reports(pipeline.database, output)
-    assert {path.name: path.read_text() for path in output.iterdir() if path.name != manifest.NAME} == {
+    assert {path.name: path.read_text() for path in output.iterdir() if path.name not in (manifest.NAME, PAGE)} == {
         "people.json": "5",
         "towns.csv": "city\nTenby\n",
     }
@@ -134,4 +135,4 @@ def test_the_exporter_lists_all_failures_and_exits_1(pipeline: Pipeline, output:
     assert first.endswith(f"a.json.sql line 1, column 8: {NO_COLUMN}; {output / 'a.json'} is the one written before")
     missing = r'PostgreSQL error 42P01 (UndefinedTable): relation "no\ntable" does not exist'
     assert second.endswith(f"c.csv.sql line 2, column 13: {missing}; there is no {output / 'c.csv'}")
-    assert last.startswith("error: 2 of 3 reports failed; the others are written")
+    assert last.startswith("error: 2 of 4 reports failed; the others are written")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter import manifest
-from exporter.report import check_sources, find_reports
+from exporter.report import PAGE, check_sources, find_reports
 from pipeline.errors import SettingsError
 from tests.conftest import PLACES, Pipeline
 from tests.integration.conftest import start_exporter, write_reports
@@ -148,7 +148,7 @@ def test_what_the_exporter_did_not_write_is_kept_under_another_name(
     (no_reports / "codes.csv.sql").write_text("SELECT 2 AS code")
     write_reports(pipeline.database, output)
     assert path.read_text() == "code\n2\n"
-    assert {each.name for each in output.iterdir()} == {path.name, backup.name, "codes.csv.1.bak", manifest.NAME}
+    assert {each.name for each in output.iterdir()} == {path.name, backup.name, "codes.csv.1.bak", PAGE, manifest.NAME}
 
 
 @pytest.mark.parametrize("make", [a_folder, a_link, a_pipe])
@@ -173,4 +173,4 @@ def test_a_lost_stamp_makes_no_second_copy_of_the_same_reports(
     write_reports(pipeline.database, output)
     (output / manifest.NAME).unlink()
     write_reports(pipeline.database, output)
-    assert {path.name for path in output.iterdir()} == {"codes.csv", manifest.NAME}
+    assert {path.name for path in output.iterdir()} == {"codes.csv", PAGE, manifest.NAME}

@@ -76,4 +76,4 @@ def test_a_query_that_locks_rows_is_an_error_of_that_report(pipeline: Pipeline, 
     assert exported is not None
     [failure] = map(str, exported.failures)
     assert failure.startswith("locked.csv.sql: PostgreSQL error 25006 (ReadOnlySqlTransaction): cannot execute SELECT")
-    assert exported.files == [output / "count.json"]
+    assert exported.files == [output / "count.json", output / "report.html"]

@@ -13,7 +13,7 @@ from pipeline.tables.described import bring_up_to_date, wanted_tables
 from tests.conftest import PEOPLE, PLACES, Pipeline
 
 TEMPLATE = "with_schema"  # tables of datasets are made by the tests
-OF_EVERY_DATASET = ["loads.csv", "rejected_rows.csv"]
+OF_EVERY_DATASET = ["loads.csv", "rejected_rows.csv", "report.html"]
 OF_PEOPLE = [
     "births_by_decade_and_country.json",
     "people_by_county.csv",

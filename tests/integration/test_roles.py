@@ -234,6 +234,8 @@ def test_every_stage_can_do_its_work_as_a_member_of_its_role_alone(
     assert named(pipeline) == [(1, "Jean"), (2, "Tadhg"), (3, "Sian"), (4, "Jean")]
     exported = export(exporter, find_reports(tmp_path, tmp_path), tmp_path)
     assert exported is not None
+    assert exported.failures == []
+    assert "could not be read" not in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert (tmp_path / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
 
     monitor = Database(url_of("monitor"), "tests", read_only=True)

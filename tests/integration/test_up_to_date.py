@@ -33,7 +33,7 @@ def is_written_anew(pipeline: Pipeline, output: Path) -> bool:
     if up_to_date_since(pipeline, output):
         assert held(output) == before
         return False
-    names = {query.stem for query in report.REPORTS.iterdir()} | {manifest.NAME}
+    names = {query.stem for query in report.REPORTS.iterdir()} | {report.PAGE, manifest.NAME}
     after = held(output)
     assert names <= after.keys()
     assert all(after[name][0] != before.get(name, (None,))[0] for name in names)
@@ -45,7 +45,8 @@ def is_written_anew(pipeline: Pipeline, output: Path) -> bool:
 def up_to_date_since(pipeline: Pipeline, output: Path) -> datetime | None:
     exported = write_reports(pipeline.database, output)
     assert exported is not None
-    assert exported.files == sorted(output / query.stem for query in report.REPORTS.iterdir())
+    names = [*sorted(query.stem for query in report.REPORTS.iterdir()), report.PAGE]
+    assert exported.files == [output / name for name in names]
     return exported.up_to_date_since
 
 
@@ -152,7 +153,17 @@ def test_a_change_of_the_reports_or_of_their_code_has_all_written_anew(
 
 
 def test_the_code_that_counts_is_what_makes_files_of_rows() -> None:
-    assert {"export.py", "formula_escape.py", "database.py"} <= {path.name for path in manifest.CODE}
+    names = {path.name for path in manifest.CODE}
+    assert {"export.py", "formula_escape.py", "database.py"} <= names
+    assert {
+        "page.py",
+        "column_values.sql",
+        "render.py",
+        "style.css",
+        "report.html",
+        "status.sql",
+        "throughput.py",
+    } <= names
 
 
 def removed(path: Path) -> None:
@@ -194,9 +205,7 @@ DAMAGES = [removed, edited, truncated, emptied, extended, a_named_pipe, a_link_t
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize(
-    "name", ["births_by_decade_and_country.json", "loads.csv", "summary_output.json", manifest.NAME]
-)
+@pytest.mark.parametrize("name", ["births_by_decade_and_country.json", "loads.csv", report.PAGE, manifest.NAME])
 def test_a_file_that_is_not_as_it_was_written_has_all_written_anew(
     pipeline: Pipeline, output: Path, damage: Callable[[Path], None], name: str
 ) -> None:
