@@ -15,10 +15,10 @@ from rich.text import Text
 from pipeline import PROJECT
 from tests.acceptance.test_on_a_terminal import on_a_terminal
 from tests.browser.conftest import SCHEMES, OpenTab, Serve, StartStage
-from tests.conftest import Pipeline, generate, wait_until
+from tests.conftest import Commands, Pipeline, generate, wait_until
 
 PICTURES = PROJECT / "docs" / "pictures"
-WIDTH, HEIGHT = 1280, 900  # pixels
+SIZE = {"viewport": {"width": 1280, "height": 900}, "device_scale_factor": 1.5}
 QUALITY = 85  # percent, of WebP
 COLUMNS = 120  # of the terminal
 ARCHIVE = 600_000  # people that are being loaded when the pictures are taken
@@ -67,6 +67,7 @@ def draw_terminal(shown: str, scheme: str, theme: TerminalTheme) -> None:
 
 def test_pictures(
     pipeline: Pipeline,
+    commands: Commands,
     serve: Serve,
     start: StartStage,
     open_tab: OpenTab,
@@ -75,7 +76,7 @@ def test_pictures(
     large = write_files(pipeline.data, tmp_path / "large")
     with pipeline.database.transaction() as tx:
         tx.run("ALTER TABLE people ADD CONSTRAINT no_test_people CHECK (given_name <> 'Test')")
-    tab = open_tab(serve("monitor"), viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=1.5)
+    tab = open_tab(serve("monitor"), **SIZE)
     for _ in range(4):
         start("worker")
     start("producer", DATA_DIR=str(pipeline.data), CHUNK_ROWS="1000")
@@ -84,8 +85,14 @@ def test_pictures(
     start("producer", str(pipeline.data / "people-2025.csv"), CHUNK_ROWS="10000")
     archive = tab.page.locator("#loads").get_by_role("row", name="people-2025.csv")
     expect(archive).to_contain_text(re.compile(r"[3-6]\d %"))
+    take(tab.page, "live")
     status = [sys.executable, "-m", "pipeline", "status"]
     shown = on_a_terminal(status, {**pipeline.services.environment, "COLUMNS": str(COLUMNS)})
     for scheme, theme in THEMES.items():
         draw_terminal(shown, scheme, theme)
-    take(tab.page, "live")
+    with pipeline.database.transaction() as tx:
+        tx.run("ALTER TABLE people DROP CONSTRAINT no_test_people")
+    tab.page.get_by_role("button", name="Retry all").click()
+    ended = commands.run("exporter", "--output", str(pipeline.data))
+    assert ended.returncode == 0, ended.stderr
+    take(open_tab((pipeline.data / "report.html").as_uri(), **SIZE).page, "report")

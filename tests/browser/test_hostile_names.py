@@ -9,6 +9,8 @@ from tests.conftest import Commands, Pipeline
 
 SCRIPT = "<script>alert(1)</script>"
 FILE = f"{SCRIPT}.csv"  # with its slash, a file in a folder
+RULE = f"{SCRIPT} is not a whole number"
+REASON = f"{SCRIPT} '{SCRIPT}' is not a whole number"
 TEMPLATE = "with_schema"
 
 
@@ -35,12 +37,21 @@ def hostile(commands: Commands, pipeline: Pipeline) -> None:
 
 
 @pytest.mark.usefixtures("hostile")
-def test_a_script_as_a_name_shows_as_text(open_tab: OpenTab, serve: Serve) -> None:
+def test_a_script_as_a_name_shows_as_text_on_the_live_page(open_tab: OpenTab, serve: Serve) -> None:
     tab = open_tab(serve("monitor"))
     rules = tab.page.get_by_role("region", name="Rejected rows").locator("tbody > tr > *")
-    reason = f"{SCRIPT} '{SCRIPT}' is not a whole number"
-    assert rules.all_text_contents() == [FILE, f"{SCRIPT} is not a whole number", "1", "3", reason]
+    assert rules.all_text_contents() == [FILE, RULE, "1", "3", REASON]
     rules.get_by_role("link").click()
     found = tab.page.locator("tbody > tr > *")
-    assert found.all_text_contents() == [FILE, "3", reason, SCRIPT]
+    assert found.all_text_contents() == [FILE, "3", REASON, SCRIPT]
+    tab.check_html()
+
+
+@pytest.mark.usefixtures("hostile")
+def test_a_script_as_a_name_shows_as_text_on_the_report_page(open_tab: OpenTab, pipeline: Pipeline) -> None:
+    tab = open_tab((pipeline.data / "report.html").as_uri())
+    rules = tab.page.get_by_role("region", name="Rejected rows").locator("tbody > tr > *")
+    assert rules.all_text_contents() == [FILE, RULE, "1", "3", REASON]
+    files = tab.page.get_by_role("region", name="Files").get_by_role("rowheader")
+    assert files.all_text_contents() == [FILE]
     tab.check_html()
