@@ -59,7 +59,7 @@ def main(
     redis_url: str,
     queue_name: str,
 ) -> None:
-    """Wait until all loads are complete, then write every report.
+    """Wait until all loads are complete, then write every report, and report.html, which shows them.
 
     Reports are the files of exporter/reports and of REPORTS_DIR, without those about datasets that are not there.
     Each is replaced whole or not at all. If no load has changed since they were written, they stay; remove one of them

@@ -165,7 +165,7 @@ def many_of_everything(pipeline: Pipeline) -> None:
             tx.run_literally(statement)
 
 
-def test_the_page_stays_small_however_much_there_is(pipeline: Pipeline, output: Path) -> None:
+def test_the_page_stays_small_with_thousands_of_files_rules_and_countries(pipeline: Pipeline, output: Path) -> None:
     many_of_everything(pipeline)
     document = page_of(pipeline, output)
     assert (output / PAGE).stat().st_size <= 300_000
