@@ -51,8 +51,9 @@ TAKEN_OVER = frozenset(
 SET_FOR_ALL = frozenset({"data", "origin", "timeout", "result_ttl", "failure_ttl", "retry_intervals", "exc_info"})
 
 ChunkText = tuple[int, int, str]  # load, chunk number, text of the rows
-# Load, chunk number, text of the rows, and the database that they belong to (None: the job does not say).
-LoadChunk = Callable[[int, int, str, str | None], None]
+# Load, chunk number, text of the rows, the database that they belong to (None: the job does not say), and how often the
+# job was put back on the queue after a transient error.
+LoadChunk = Callable[[int, int, str, str | None, int], None]
 
 
 class ChunkJob(Job):
@@ -95,9 +96,10 @@ class ChunkJob(Job):
     def _load_all(self) -> None:
         """Loads the chunks one after the other. One that can never be loaded keeps no other from being loaded."""
         failures = []
+        requeued = RETRIES - (self.retries_left or 0)
         for chunk in self.arguments():
             try:
-                self.task(*chunk, self.installation)
+                self.task(*chunk, self.installation, requeued)
             except (TransientError, RequeueError):
                 raise
             except PipelineError as error:
@@ -131,7 +133,7 @@ class ChunkJob(Job):
         self.timeout = CHUNK_TIMEOUT
         self.result_ttl = 0  # the ledger holds the outcome; memory must not grow with finished jobs
         self.failure_ttl = FAILURE_TTL
-        self.retries_left = min(self.retries_left or 0, RETRIES)
+        self.retries_left = min(max(self.retries_left or 0, 0), RETRIES)
 
     @property
     def execution_registry(self) -> "Executions":
