@@ -9,7 +9,8 @@ from pipeline.ledger.ledger import MissingChunk
 from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
 from pipeline.queue.view import QueueView
-from pipeline.status.ledger_view import RATE_WINDOW, SQL, ChunkDurations, ChunksView, LedgerView, LoadView, read_ledger
+from pipeline.status.chunks_view import RATE_WINDOW, ChunksView
+from pipeline.status.ledger_view import SQL, ChunkDurations, LedgerView, LoadView, read_ledger
 
 RULES_SHOWN = 100  # of sources and rules with rejected rows, the commonest
 
@@ -236,15 +237,14 @@ def _load(load: LoadView, chunks: ChunksView) -> LoadStatus:
 def _workers(view: QueueView, current: Sequence[ChunksView]) -> list[WorkerStatus]:
     workers = []
     for worker in view.workers:
-        committed = [chunks.workers[worker.process] for chunks in current if worker.process in chunks.workers]
         workers.append(
             WorkerStatus(
                 worker.name,
                 worker.host,
                 "busy" if worker.is_busy else "idle",
                 worker.job,
-                sum(chunks for chunks, _ in committed),
-                sum(rows for _, rows in committed),
+                sum(chunks.worker_chunks[worker.process] for chunks in current),
+                sum(chunks.worker_rows[worker.process] for chunks in current),
                 worker.started_at,
                 worker.last_seen,
             )
@@ -253,7 +253,12 @@ def _workers(view: QueueView, current: Sequence[ChunksView]) -> list[WorkerStatu
 
 
 def _rejected_rules(ledger: LedgerView) -> list[RejectedRule]:
-    rules = [RejectedRule(*row) for rows in ledger.rules.values() for row in rows]
+    rules = [
+        RejectedRule(load.source, rule, *broken)
+        for load in ledger.loads
+        if load.is_current
+        for rule, broken in ledger.chunks[load.load].rules.items()
+    ]
     return sorted(rules, key=lambda rule: (-rule.rows, rule.source, rule.rule))[:RULES_SHOWN]
 
 

@@ -172,8 +172,27 @@ def test_a_reader_sees_what_changes_between_two_looks(pipeline: Pipeline) -> Non
     assert reader.read().state == "running"
 
 
-def test_a_reader_that_looked_before_sees_what_a_new_one_sees(pipeline: Pipeline) -> None:
+def test_however_chunks_are_put_into_blocks_the_sums_are_the_same(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = ["Ann,Bell,not a date,Ayr\n", "Ann,,1901-02-03,Ayr\n", "Ann,,not a date,Ayr\n"]
+    pipeline.load(chunk_rows=1, places=PLACES, people=PEOPLE + "".join(bad))
+    pipeline.rows("UPDATE load_chunks SET committed_at = now() - interval '1 h', seconds = number / 4.0 RETURNING true")
+    pipeline.write(people=PEOPLE.replace("Siân", "Eve") + "".join(reversed(bad)))
+    pipeline.produce(chunk_rows=1)
+    shown = status(pipeline)
+    assert [(rule.rows, rule.line) for rule in shown.rejected_rules] == [(2, 6), (2, 7)]
+    for size in (2, 3, 5):
+        monkeypatch.setattr("pipeline.status.chunks_view.BLOCK_SIZE", size)
+        assert replace(status(pipeline), at=shown.at, queue=shown.queue) == shown
+
+
+@pytest.mark.parametrize("block_size", [2, 64])
+def test_a_reader_that_looked_before_sees_what_a_new_one_sees(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, block_size: int
+) -> None:
     """After each change: of a load under way, of a new version, of complete loads, of rejected rows, and of none."""
+    monkeypatch.setattr("pipeline.status.chunks_view.BLOCK_SIZE", block_size)
     reader = StatusReader(pipeline.database, pipeline.queue, 32)
 
     def is_as_new() -> bool:
