@@ -82,6 +82,11 @@ class ChunkJob(Job):
         found = INSTALLATION.match(self.id)
         return found[1] if found else None
 
+    @property
+    def requeued(self) -> int:
+        """How often the job was put back on the queue after a transient error, or after its worker was killed."""
+        return RETRIES - (self.retries_left or 0)
+
     def _execute(self) -> None:
         try:
             self._load_all()
@@ -96,10 +101,9 @@ class ChunkJob(Job):
     def _load_all(self) -> None:
         """Loads the chunks one after the other. One that can never be loaded keeps no other from being loaded."""
         failures = []
-        requeued = RETRIES - (self.retries_left or 0)
         for chunk in self.arguments():
             try:
-                self.task(*chunk, self.installation, requeued)
+                self.task(*chunk, self.installation, self.requeued)
             except (TransientError, RequeueError):
                 raise
             except PipelineError as error:
