@@ -165,6 +165,7 @@ CREATE TABLE IF NOT EXISTS load_chunks (
     deleted      integer,
     worker       text,
     seconds      real,
+    retries      integer,
     CONSTRAINT load_chunks_pkey PRIMARY KEY (load_id, number),
     CONSTRAINT load_chunks_load_id_fkey FOREIGN KEY (load_id) REFERENCES loads (id) ON DELETE CASCADE,
     CONSTRAINT load_chunks_position CHECK (number >= 1 AND first_row >= 1 AND row_count >= 0 AND first_line >= 1),
@@ -214,6 +215,9 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'load_chunks'::regclass AND attname = 'seconds') THEN
         ALTER TABLE load_chunks ADD COLUMN worker text, ADD COLUMN seconds real;
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'load_chunks'::regclass AND attname = 'retries') THEN
+        ALTER TABLE load_chunks ADD COLUMN retries integer;
+    END IF;
     IF to_regclass('load_chunks_missing') IS NULL THEN
         CREATE INDEX load_chunks_missing ON load_chunks (load_id, number) WHERE committed_at IS NULL;
     END IF;
@@ -225,6 +229,7 @@ COMMENT ON COLUMN datasets.own_sql IS 'SHA-256 of the SQL of its own, and the ta
 COMMENT ON COLUMN loads.encoding IS 'That the file was read in; NULL in loads from before it was recorded.';
 COMMENT ON COLUMN load_chunks.worker IS 'Host name and process id of the worker that committed the chunk; NULL if none had to.';
 COMMENT ON COLUMN load_chunks.seconds IS 'From the begin of the transaction that committed the chunk to its end.';
+COMMENT ON COLUMN load_chunks.retries IS 'Attempts before the one that committed the chunk, after transient errors; NULL as for worker.';
 COMMENT ON COLUMN loads.keeps_rows IS 'Whether rows are there that the load does not list: until the last missing chunk of the dataset, or while others refer to them.';
 COMMENT ON COLUMN loads.description_sha256 IS 'Of the description that its rows are checked by; NULL in loads from before it was recorded.';
 
@@ -461,7 +466,7 @@ BEGIN
         GRANT SELECT, INSERT, DELETE ON chunk_texts TO pipeline_worker;
         GRANT UPDATE (keys_freed_at) ON datasets TO pipeline_worker;
         GRANT UPDATE (keeps_rows) ON loads TO pipeline_worker;
-        GRANT SELECT, UPDATE (committed_at, inserted, updated, unchanged, rejected, deleted, worker, seconds)
+        GRANT SELECT, UPDATE (committed_at, inserted, updated, unchanged, rejected, deleted, worker, seconds, retries)
             ON load_chunks TO pipeline_worker;
         GRANT SELECT, INSERT (name) ON countries TO pipeline_worker;
         GRANT SELECT, INSERT (country_id, name) ON counties TO pipeline_worker;

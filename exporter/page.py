@@ -4,14 +4,15 @@ import os
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from exporter.column_values import TABLES, DatasetValues, column_values, tables_with_rows
 from exporter.figures import Figures, read_figures
 from exporter.report import PAGE, Report
 from pipeline.postgres.database import Database
-from pipeline.status.status import RATE_WINDOW, RECENT_ROWS, SQL, LoadStatus, RejectedRule
+from pipeline.status.ledger_view import LedgerView, read_ledger
+from pipeline.status.status import LoadStatus, RejectedRule, load_statuses, rejected_rules
 from pipeline.status.throughput import Interval, throughput
 
 LARGEST = 300_000  # bytes of the page
@@ -57,15 +58,15 @@ def read_contents(database: Database, snapshot: str) -> Contents:
     """Reads the ledger and the tables as the transaction sees them that has shared this snapshot."""
     with closing(database.another()) as connection:
         with connection.transaction(snapshot=snapshot) as tx:
-            loads = [LoadStatus(*row[:RECENT_ROWS]) for row in tx.rows(SQL["loads"], window=RATE_WINDOW, history=0)]
-            rules = [RejectedRule(*row) for row in tx.rows(SQL["rejected_rules"], limit=ROWS)]
+            ledger = read_ledger(tx, LedgerView(datetime.now(UTC)))
+            loads = [load for load in load_statuses(ledger, rate=0) if load.state != "superseded"]
+            rules = rejected_rules(ledger)[:ROWS]
             rule_count = tx.value(HERE / "rule_count.sql") if len(rules) == ROWS else len(rules)
             intervals = throughput(tx)
             tables = tables_with_rows(tx, loads)
-            at = tx.value("SELECT now()")
         datasets = [column_values(connection, snapshot, *table) for table in tables[:TABLES]]
     loads.sort(key=lambda load: (-load.rejected, load.source))
-    return Contents(at, loads, rules, rule_count, intervals, datasets, len(tables))
+    return Contents(ledger.at, loads, rules, rule_count, intervals, datasets, len(tables))
 
 
 def write_page(folder: Path, contents: Contents, written: Sequence[Written], failed: Sequence[str]) -> Path:

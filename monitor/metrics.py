@@ -1,11 +1,11 @@
 """The status as Prometheus metrics, read when they are asked for.
 
-All are gauges: a forgotten source lowers its sums, and a counter must never go down.
+All are gauges, the buckets of the histogram too: a forgotten source lowers its sums, and a counter must never go down.
 """
 
 from collections.abc import Iterable, Iterator
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -61,6 +61,13 @@ def _loads(status: Status) -> Iterator[Metric]:
         ),
     )
     yield _gauge(
+        "pipeline_retries",
+        "Attempts at committed chunks of the current version of a file that ended in a transient error.",
+        ("source",),
+        (((load.source,), load.retries) for load in loads),
+    )
+    yield _durations(status)
+    yield _gauge(
         "pipeline_rejected_rows",
         "Rejected rows, by the rule that they break.",
         ("source", "rule"),
@@ -73,6 +80,17 @@ def _loads(status: Status) -> Iterator[Metric]:
     if commits:
         seconds = (status.at - max(commits)).total_seconds()
         yield _value("pipeline_seconds_since_last_commit", "Since a chunk was committed last.", max(0.0, seconds))
+
+
+def _durations(status: Status) -> GaugeHistogramMetricFamily:
+    durations = status.chunk_durations
+    bounds = [*map(str, durations.bounds), "+Inf"]
+    return GaugeHistogramMetricFamily(
+        "pipeline_chunk_duration_seconds",
+        "How long chunks of the current versions took, from the begin of their transaction to its end.",
+        buckets=list(zip(bounds, durations.chunks, strict=True)),
+        gsum_value=durations.seconds,
+    )
 
 
 def _queue(status: Status) -> Iterator[Metric]:

@@ -4,8 +4,10 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -25,6 +27,13 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+
+class Headers(Protocol):
+    """The headers of a request, by names in any case."""
+
+    def get(self, name: str, /) -> str | None: ...
+
+
 Next = Callable[[Request], Awaitable[Response]]
 
 
@@ -41,6 +50,15 @@ def check_address(host: str, password: str | None) -> None:
     )
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """The answer to a request that is refused."""
+
+    status: int
+    text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 class Protection:
     """Refuses requests that lack the password, come from another site, or name the server by a foreign name."""
 
@@ -48,23 +66,28 @@ class Protection:
         self._password = password
 
     async def __call__(self, request: Request, call_next: Next) -> Response:
-        response = self._refusal(request) or await call_next(request)
+        url = request.url
+        if refusal := self.refusal(request.method, url.scheme, url.path, request.headers):
+            response: Response = PlainTextResponse(refusal.text, refusal.status, refusal.headers)
+        else:
+            response = await call_next(request)
         response.headers.update(HEADERS)
         return response
 
-    def _refusal(self, request: Request) -> Response | None:
-        if self._password is None and not OWN_NAME.fullmatch(request.headers.get("host", "")):
+    def refusal(self, method: str, scheme: str, path: str, headers: Headers) -> Refusal | None:
+        """Why a request is refused, if it is."""
+        if self._password is None and not OWN_NAME.fullmatch(headers.get("host") or ""):
             # Another site's name that leads here would let that site read the page.
-            return PlainTextResponse("set MONITOR_PASSWORD to use the page under this name\n", 403)
-        if self._password is not None and request.url.path not in OPEN_PATHS and not self._has_password(request):
+            return Refusal(403, "set MONITOR_PASSWORD to use the page under this name\n")
+        if self._password is not None and path not in OPEN_PATHS and not self._has_password(headers):
             challenge = {"WWW-Authenticate": 'Basic realm="pipeline monitor", charset="UTF-8"'}
-            return PlainTextResponse("a password is needed\n", 401, challenge)
-        if request.method not in ("GET", "HEAD") and not _is_same_origin(request):
-            return PlainTextResponse("the request comes from another site\n", 403)
+            return Refusal(401, "a password is needed\n", challenge)
+        if method not in ("GET", "HEAD") and not _is_same_origin(scheme, headers):
+            return Refusal(403, "the request comes from another site\n")
         return None
 
-    def _has_password(self, request: Request) -> bool:
-        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    def _has_password(self, headers: Headers) -> bool:
+        scheme, _, credentials = (headers.get("authorization") or "").partition(" ")
         try:
             given = base64.b64decode(credentials, validate=True).partition(b":")[2]
         except (binascii.Error, ValueError):
@@ -72,9 +95,9 @@ class Protection:
         return scheme.lower() == "basic" and hmac.compare_digest(given, (self._password or "").encode())
 
 
-def _is_same_origin(request: Request) -> bool:
+def _is_same_origin(scheme: str, headers: Headers) -> bool:
     """By the header that browsers set and no page can; older ones name the origin alone."""
-    if site := request.headers.get("sec-fetch-site"):
+    if site := headers.get("sec-fetch-site"):
         return site == "same-origin"
-    origin = request.headers.get("origin")
-    return origin is None or origin == f"{request.url.scheme}://{request.headers.get('host')}"
+    origin = headers.get("origin")
+    return origin is None or origin == f"{scheme}://{headers.get('host')}"

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from itertools import count
 
 from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.datasets.rejecting import replace_rejected
@@ -28,16 +29,21 @@ class ChunkLoader:
         self._installation: str | None = None  # the id of the database, once it was asked for
         self._forgotten: int | None = None  # the load that was last found to be forgotten
 
-    def load_chunk(self, load: int, number: int, text: str, installation: str | None = None) -> None:
+    def load_chunk(self, load: int, number: int, text: str, installation: str | None = None, requeued: int = 0) -> None:
         """Loads a chunk exactly once, however often, late or concurrently it is delivered.
 
-        `installation` is the id of the database that the chunk belongs to, unless the job does not say.
+        `installation` is the id of the database that the chunk belongs to, unless the job does not say; `requeued` is
+        how often the job was put back on the queue after a transient error, or after its worker was killed.
         Raises TransientError when the same transient error came at every attempt, OutOfOrderError when the
         chunk has to wait for another, RequeueError when the worker is told to stop, RefusedJobError when the
         chunk was never in this database, and PipelineError when this text can never be loaded. A chunk whose load was
         forgotten since has no effect.
         """
-        retry_transient(lambda: self._attempt(load, number, text, installation), sleep=self._pause)
+        retries = count(requeued)
+        retry_transient(
+            lambda: self._attempt(load, number, text, installation, next(retries)),
+            sleep=self._pause,
+        )
 
     def _pause(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -46,14 +52,14 @@ class ChunkLoader:
                 raise RequeueError("the worker is told to stop")
             time.sleep(min(left, PAUSE_STEP))
 
-    def _attempt(self, load: int, number: int, text: str, installation: str | None) -> None:
+    def _attempt(self, load: int, number: int, text: str, installation: str | None, retries: int) -> None:
         try:
-            self._load(load, number, text, installation)
+            self._load(load, number, text, installation, retries)
         except ForeignKeyError as error:
             self._loaders = DatasetLoaders()
             raise TransientError(f"what rows refer to is not what it was when looked up: {error}") from error
 
-    def _load(self, load: int, number: int, text: str, installation: str | None) -> None:
+    def _load(self, load: int, number: int, text: str, installation: str | None, retries: int) -> None:
         with self._database.transaction() as tx:
             self._check_installation(tx, installation)
             try:
@@ -71,7 +77,7 @@ class ChunkLoader:
             replace_rejected(tx, claimed, stored.rejected)
             deleted = stored.deleted + loader.finish(tx, claimed)
             counts = Counts(stored.inserted, stored.updated, stored.unchanged, len(stored.rejected), deleted)
-            ledger.record(tx, claimed, counts)
+            ledger.record(tx, claimed, counts, retries)
             loader.settle(tx)
         logger.debug("%s chunk %d committed: %s", claimed.source, number, counts)
 

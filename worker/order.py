@@ -24,13 +24,13 @@ class InOrder:
         self._pauses = 0  # made for it since a chunk was loaded
         self._missed_since: float | None = None  # when it was neither under way nor about to be queued
 
-    def load_chunk(self, load: int, number: int, text: str, installation: str | None = None) -> None:
+    def load_chunk(self, load: int, number: int, text: str, installation: str | None = None, requeued: int = 0) -> None:
         """As ChunkLoader.load_chunk. A chunk that has to wait raises OutOfOrderError after a pause.
 
         Raises BlockedError if the chunk that it waits for has failed or is lost.
         """
         try:
-            self._load_chunk(load, number, text, installation)
+            self._load_chunk(load, number, text, installation, requeued)
         except OutOfOrderError as error:
             self._wait(error)
             raise

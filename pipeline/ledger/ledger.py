@@ -279,8 +279,11 @@ def rejected_kinds(tx: Transaction, limit: int) -> list[RejectedKind]:
     return list(starmap(RejectedKind, tx.rows(SQL["rejected_kinds"], limit=limit)))
 
 
-def record(tx: Transaction, claimed: Claim, counts: Counts) -> None:
-    """Enters the claimed chunk as committed; it becomes true with the commit of this transaction."""
+def record(tx: Transaction, claimed: Claim, counts: Counts, retries: int) -> None:
+    """Enters the claimed chunk as committed; it becomes true with the commit of this transaction.
+
+    `retries` is the number of attempts before this one.
+    """
     tx.run(
         SQL["record_chunk"],
         load=claimed.load,
@@ -291,6 +294,7 @@ def record(tx: Transaction, claimed: Claim, counts: Counts) -> None:
         rejected=counts.rejected,
         deleted=counts.deleted,
         worker=process_name(),
+        retries=retries,
     )
 
 

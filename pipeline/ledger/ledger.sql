@@ -173,7 +173,8 @@ SET committed_at = now(),
     rejected = %(rejected)s,
     deleted = %(deleted)s,
     worker = %(worker)s,
-    seconds = EXTRACT(epoch FROM clock_timestamp() - now())
+    seconds = EXTRACT(epoch FROM clock_timestamp() - now()),
+    retries = %(retries)s
 WHERE load_id = %(load)s
   AND number = %(number)s;
 

@@ -16,7 +16,7 @@ import redis
 from redis import Redis
 from rq import Retry
 from rq.defaults import RQ_KEY_PREFIX
-from rq.exceptions import DuplicateJobError, InvalidJobOperation, StopRequested
+from rq.exceptions import DuplicateJobError, StopRequested
 from rq.job import Job
 from rq.results import Result
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
@@ -26,7 +26,7 @@ from pipeline.errors import TransientError
 from pipeline.ledger.ledger import MissingChunk
 from pipeline.queue.job import CHUNK_TIMEOUT, INSTALLATION, RETRIES, LoadChunk, call
 from pipeline.queue.rq_queue import RqChunkQueue
-from pipeline.queue.server import connected, memory_shortage, translating, warn_about_eviction
+from pipeline.queue.server import address, connected, memory_shortage, translating, warn_about_eviction
 from pipeline.queue.view import QueueView, failed_jobs, oldest_enqueued_at, worker_views
 from pipeline.queue.worker import ChunkWorker
 from pipeline.waiting import Seldom
@@ -167,9 +167,7 @@ class ChunkQueue:
     @property
     def address(self) -> str:
         """Host, port and database number of the server, without its password."""
-        options = self.connection.get_connection_kwargs()
-        place = options.get("path") or f"{options.get('host')}:{options.get('port')}"
-        return f"{place}/{options.get('db', 0)}"
+        return address(self.connection)
 
     @translating()
     def server_version(self) -> str:
@@ -202,15 +200,7 @@ class ChunkQueue:
     @translating()
     def retry(self, job_ids: Iterable[str]) -> int:
         """Puts failed jobs back on the queue, with all their retries; returns how many of them there were."""
-        registry, retried = self._chunks.failed_job_registry, 0
-        for job_id in set(job_ids) & set(self.state().failed.values()):
-            job = self._chunks.fetch_job(job_id)
-            if job is not None:
-                job.retries_left = RETRIES
-                with suppress(InvalidJobOperation):  # somebody else did so just now
-                    registry.requeue(job)
-                    retried += 1
-        return retried
+        return sum(map(self._chunks.retry, set(job_ids) & set(self.state().failed.values())))
 
     def discard(self, chunks: Iterable[MissingChunk]) -> None:
         """Removes the jobs of chunks that the ledger does not have any more, with their rows, wherever they are.

@@ -51,8 +51,9 @@ TAKEN_OVER = frozenset(
 SET_FOR_ALL = frozenset({"data", "origin", "timeout", "result_ttl", "failure_ttl", "retry_intervals", "exc_info"})
 
 ChunkText = tuple[int, int, str]  # load, chunk number, text of the rows
-# Load, chunk number, text of the rows, and the database that they belong to (None: the job does not say).
-LoadChunk = Callable[[int, int, str, str | None], None]
+# Load, chunk number, text of the rows, the database that they belong to (None: the job does not say), and how often the
+# job was put back on the queue after a transient error.
+LoadChunk = Callable[[int, int, str, str | None, int], None]
 
 
 class ChunkJob(Job):
@@ -81,6 +82,11 @@ class ChunkJob(Job):
         found = INSTALLATION.match(self.id)
         return found[1] if found else None
 
+    @property
+    def requeued(self) -> int:
+        """How often the job was put back on the queue after a transient error, or after its worker was killed."""
+        return RETRIES - (self.retries_left or 0)
+
     def _execute(self) -> None:
         try:
             self._load_all()
@@ -97,7 +103,7 @@ class ChunkJob(Job):
         failures = []
         for chunk in self.arguments():
             try:
-                self.task(*chunk, self.installation)
+                self.task(*chunk, self.installation, self.requeued)
             except (TransientError, RequeueError):
                 raise
             except PipelineError as error:
@@ -131,7 +137,7 @@ class ChunkJob(Job):
         self.timeout = CHUNK_TIMEOUT
         self.result_ttl = 0  # the ledger holds the outcome; memory must not grow with finished jobs
         self.failure_ttl = FAILURE_TTL
-        self.retries_left = min(self.retries_left or 0, RETRIES)
+        self.retries_left = min(max(self.retries_left or 0, 0), RETRIES)
 
     @property
     def execution_registry(self) -> "Executions":

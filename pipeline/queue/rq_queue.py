@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 from redis import Redis
 from redis.client import Pipeline
 from rq import Queue
-from rq.exceptions import NoSuchJobError, StopRequested
+from rq.exceptions import InvalidJobOperation, NoSuchJobError, StopRequested
 from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job, JobStatus
 from rq.job_lifecycle import record_job_failure
 from rq.results import Result
 from rq.serializers import JSONSerializer
 
-from pipeline.queue.job import ChunkJob
+from pipeline.queue.job import RETRIES, ChunkJob
 
 MAINTENANCE_LOCK = 5  # seconds that one worker at a time has for maintenance; RQ's 899 outlive a killed holder
 JOB_ID = re.compile(rb"[A-Za-z0-9_-]{1,8000}")  # of a hundred small chunks: about 3,000
@@ -135,6 +135,18 @@ class RqChunkQueue(Queue):
     def requeue(self, job: Job, pipeline: "Pipeline") -> None:
         """Puts a job back on the queue as if no worker had taken it; all its retries are left."""
         self._enqueue_job(job, pipeline=pipeline)
+
+    def retry(self, job_id: str) -> bool:
+        """Puts a failed job back on the queue, with all its retries; returns whether it was there and failed."""
+        job = self.fetch_job(job_id)
+        if job is None:
+            return False
+        job.retries_left = RETRIES
+        try:
+            self.failed_job_registry.requeue(job)
+        except InvalidJobOperation:  # somebody else did so just now
+            return False
+        return True
 
     def tell_dropped(self) -> None:
         """Logs how many entries without a job were dropped since it was called last, beyond those that were named."""

@@ -33,6 +33,13 @@ TRANSIENT = (
 logger = logging.getLogger(__name__)
 
 
+def address(connection: "Redis") -> str:
+    """Host, port and database number of the server, without its password."""
+    options = connection.get_connection_kwargs()
+    place = options.get("path") or f"{options.get('host')}:{options.get('port')}"
+    return f"{place}/{options.get('db', 0)}"
+
+
 def connected(url: str) -> "Redis":
     """A connection to the server at `url`.
 

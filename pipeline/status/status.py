@@ -1,25 +1,18 @@
 """The state of the pipeline at one moment, from the ledger and from Redis."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from pipeline.errors import TransientError
-from pipeline.ledger import ledger
 from pipeline.ledger.ledger import MissingChunk
-from pipeline.postgres.database import Database, Row, Transaction
-from pipeline.postgres.queries import Queries
+from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
 from pipeline.queue.view import QueueView
+from pipeline.status.chunks_view import RATE_WINDOW, ChunksView
+from pipeline.status.ledger_view import SQL, ChunkDurations, LedgerView, LoadView, read_ledger
 
-RATE_WINDOW = 10.0  # seconds of commits that the current rate is taken from
-HISTORY_SHOWN = 100  # superseded loads, the newest
 RULES_SHOWN = 100  # of sources and rules with rejected rows, the commonest
-
-RECENT_ROWS = -1  # column of the query `loads`
-
-SQL = Queries(Path(__file__).with_suffix(".sql"))
 
 
 @dataclass(frozen=True)
@@ -38,6 +31,7 @@ class LoadStatus:
     unchanged: int
     rejected: int
     deleted: int
+    retries: int  # attempts at its chunks after the first
     chunks: int
     committed_chunks: int
     sealed_at: datetime
@@ -133,6 +127,7 @@ class Status:
     failed_chunks: Sequence[FailedChunk]
     lost_chunks: int  # missing, but neither queued nor being loaded nor failed: the producer has to run again
     rejected_rules: Sequence[RejectedRule]  # the commonest first
+    chunk_durations: ChunkDurations
     tables: Sequence[TableStatus]  # the largest first
     postgresql: ServerStatus
     redis: ServerStatus
@@ -145,87 +140,47 @@ class StatusReader:
         self._database = database
         self._queue = queue
         self._queue_limit = queue_limit
-        self._recorded: _Recorded | None = None
+        self._ledger = LedgerView(datetime.now(UTC))
 
     def read(self) -> Status:
         """What both servers show; one that does not answer is named, and what it would show is empty."""
         view, redis = _read_queue(self._queue)  # first: a chunk that it shows nowhere is committed since, or lost
-        processes = tuple(worker.process for worker in view.workers) if view else ()
-        recorded, postgresql = self._read_ledger(processes)
-        rate = recorded.recent_rows / RATE_WINDOW
-        loads = _loads(recorded.loads, rate)
-        failed = _failed_chunks(view, recorded.missing) if view else []
-        lost = _lost_chunks(self._queue, view, recorded.missing) if view else 0
+        ledger, postgresql = self._read_ledger()
+        rate = ledger.recent_rows / RATE_WINDOW
+        loads = load_statuses(ledger, rate)
+        failed = _failed_chunks(view, ledger.missing) if view else []
+        lost = _lost_chunks(self._queue, view, ledger.missing) if view else 0
         if postgresql.error or redis.error:
             state = "unreachable"
         elif failed or lost:
             state = "failed"
         else:
-            state = "running" if recorded.missing or (view and view.producing) else "idle"
+            state = "running" if ledger.missing or (view and view.producing) else "idle"
         return Status(
-            at=recorded.at,
+            at=ledger.at,
             state=state,
             rows_per_second=rate,
             seconds_left=max((load.seconds_left for load in loads if load.seconds_left is not None), default=None),
             loads=[load for load in loads if load.state != "superseded"],
             history=[load for load in loads if load.state == "superseded"],
-            workers=_workers(view, recorded.committed) if view else [],
-            queue=_queue(view, recorded.at, self._queue_limit) if view else None,
+            workers=_workers(view, ledger.current_chunks) if view else [],
+            queue=_queue(view, ledger.at, self._queue_limit) if view else None,
             failed_chunks=failed,
             lost_chunks=lost,
-            rejected_rules=recorded.rules,
-            tables=recorded.tables,
+            rejected_rules=rejected_rules(ledger),
+            chunk_durations=ledger.durations,
+            tables=[TableStatus(*row) for row in ledger.tables],
             postgresql=postgresql,
             redis=redis,
         )
 
-    def _read_ledger(self, processes: tuple[str, ...]) -> tuple["_Recorded", ServerStatus]:
+    def _read_ledger(self) -> tuple[LedgerView, ServerStatus]:
         try:
             with self._database.transaction(snapshot=True) as tx:
-                self._recorded = _recorded(tx, processes, self._recorded)
-                return self._recorded, ServerStatus(self._database.address, None, *tx.rows(SQL["server"])[0])
+                self._ledger = read_ledger(tx, self._ledger)
+                return self._ledger, ServerStatus(self._database.address, None, *tx.rows(SQL["server"])[0])
         except TransientError as error:
-            return _Recorded(datetime.now(UTC)), ServerStatus(self._database.address, str(error))
-
-
-@dataclass(frozen=True)
-class _Recorded:
-    """What the ledger holds at one moment."""
-
-    at: datetime
-    snapshot: str = ""  # which transactions were committed then
-    processes: tuple[str, ...] = ()  # that `committed` was asked for
-    loads: Sequence[Row] = ()
-    rules: Sequence[RejectedRule] = ()
-    tables: Sequence[TableStatus] = ()
-    committed: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # worker -> chunks and rows
-    missing: Sequence[MissingChunk] = ()
-
-    @property
-    def recent_rows(self) -> int:
-        return sum(row[RECENT_ROWS] for row in self.loads)
-
-
-def _recorded(tx: Transaction, processes: tuple[str, ...], before: _Recorded | None) -> _Recorded:
-    """What the ledger holds now: what it held before, if nothing was committed since and the rate is 0."""
-    [(now, snapshot)] = tx.rows("SELECT clock_timestamp(), pg_current_snapshot()::text")
-    if before and (before.snapshot, before.processes) == (snapshot, processes) and not before.recent_rows:
-        return replace(before, at=now)
-    return _Recorded(
-        at=now,
-        snapshot=snapshot,
-        processes=processes,
-        loads=tx.rows(SQL["loads"], window=RATE_WINDOW, history=HISTORY_SHOWN),
-        rules=[RejectedRule(*row) for row in tx.rows(SQL["rejected_rules"], limit=RULES_SHOWN)],
-        tables=[TableStatus(*row) for row in tx.rows(SQL["tables"])],
-        committed=_committed(tx, processes),
-        missing=ledger.missing_chunks(tx),
-    )
-
-
-def _committed(tx: Transaction, processes: Sequence[str]) -> dict[str, tuple[int, int]]:
-    found = tx.rows(SQL["workers"], workers=list(processes)) if processes else []
-    return {worker: (chunks, rows) for worker, chunks, rows in found}
+            return LedgerView(datetime.now(UTC)), ServerStatus(self._database.address, str(error))
 
 
 def _read_queue(queue: ChunkQueue) -> tuple[QueueView | None, ServerStatus]:
@@ -241,11 +196,11 @@ def _queue(view: QueueView, now: datetime, limit: int) -> QueueStatus:
     return QueueStatus(view.waiting, limit, view.running, len(view.failed_jobs), view.producing, wait)
 
 
-def _loads(rows: Sequence[Row], rate: float) -> list[LoadStatus]:
+def load_statuses(ledger: LedgerView, rate: float) -> list[LoadStatus]:
     """Loads, newest first. Workers take chunks in the order of the loads, so one ends when all before it are done."""
     loads, rows_left = [], 0
-    for *shown, _ in reversed(rows):
-        load = LoadStatus(*shown)
+    for sealed in reversed(ledger.loads):
+        load = _load(sealed, ledger.chunks[sealed.load])
         if load.state == "loading":
             rows_left += load.rows - load.committed_rows
             load = replace(load, seconds_left=rows_left / rate if rate else None)
@@ -253,15 +208,59 @@ def _loads(rows: Sequence[Row], rate: float) -> list[LoadStatus]:
     return loads[::-1]
 
 
-def _workers(view: QueueView, committed: Mapping[str, tuple[int, int]]) -> list[WorkerStatus]:
+def _load(load: LoadView, chunks: ChunksView) -> LoadStatus:
+    seconds = (chunks.timed_end - load.sealed_at).total_seconds() if chunks.timed_end else None
+    is_complete = chunks.committed_chunks == load.chunks
+    return LoadStatus(
+        load=load.load,
+        source=load.source,
+        dataset=load.dataset,
+        version=load.version,
+        state="superseded" if not load.is_current else "complete" if is_complete else "loading",
+        rows=load.rows,
+        committed_rows=chunks.committed_rows,
+        inserted=chunks.inserted,
+        updated=chunks.updated,
+        unchanged=chunks.unchanged,
+        rejected=chunks.rejected,
+        deleted=chunks.deleted,
+        retries=chunks.retries,
+        chunks=load.chunks,
+        committed_chunks=chunks.committed_chunks,
+        sealed_at=load.sealed_at,
+        last_commit_at=chunks.last_commit_at,
+        seconds=seconds,
+        rows_per_second=chunks.timed_rows / seconds if seconds else None,
+    )
+
+
+def _workers(view: QueueView, current: Sequence[ChunksView]) -> list[WorkerStatus]:
     workers = []
     for worker in view.workers:
-        chunks, rows = committed.get(worker.process, (0, 0))
-        state = "busy" if worker.is_busy else "idle"
         workers.append(
-            WorkerStatus(worker.name, worker.host, state, worker.job, chunks, rows, worker.started_at, worker.last_seen)
+            WorkerStatus(
+                worker.name,
+                worker.host,
+                "busy" if worker.is_busy else "idle",
+                worker.job,
+                sum(chunks.worker_chunks[worker.process] for chunks in current),
+                sum(chunks.worker_rows[worker.process] for chunks in current),
+                worker.started_at,
+                worker.last_seen,
+            )
         )
     return workers
+
+
+def rejected_rules(ledger: LedgerView) -> list[RejectedRule]:
+    """The rules that rows of current loads break, the commonest first, at most RULES_SHOWN."""
+    rules = [
+        RejectedRule(load.source, rule, *broken)
+        for load in ledger.loads
+        if load.is_current
+        for rule, broken in ledger.chunks[load.load].rules.items()
+    ]
+    return sorted(rules, key=lambda rule: (-rule.rows, rule.source, rule.rule))[:RULES_SHOWN]
 
 
 def _failed_chunks(view: QueueView, missing: Sequence[MissingChunk]) -> list[FailedChunk]:

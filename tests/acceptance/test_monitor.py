@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from http.client import HTTPMessage
 
 import pytest
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline import PROJECT
-from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, wait_until
 from tests.served import serving
 
+OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
+TYPES = re.compile(r"^# TYPE (\w+) (\w+)$", re.MULTILINE)
 HOSTILE = "<script>alert(1)</script>,Ok,not a date,Ayr\n"
 
 
@@ -42,6 +45,16 @@ class Page:
                 return Answer(answer.status, answer.headers, answer.read().decode())
         except urllib.error.HTTPError as error:
             return Answer(error.code, error.headers, error.read().decode())
+
+
+def samples(page: Page, headers: dict[str, str] | None = None) -> dict[tuple[str, ...], float]:
+    """The metrics: name and labels' values, in the order of the labels' names -> value."""
+    parse = openmetrics.text_string_to_metric_families if headers else text_string_to_metric_families
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in parse(page.get("/metrics", headers).text)
+        for sample in family.samples
+    }
 
 
 @pytest.fixture
@@ -78,17 +91,49 @@ def test_json_and_metrics_tell_the_same(monitor: Callable[..., Page], pipeline: 
     pipeline.load(places=PLACES, people=PEOPLE + HOSTILE)
     page = monitor()
     status = json.loads(page.get("/api/status").text)
-    values = {
-        (sample.name, *sorted(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(page.get("/metrics").text)
-        for sample in family.samples
-    }
+    values = samples(page)
     for load in status["loads"]:
         for outcome in ("inserted", "updated", "unchanged", "rejected", "deleted"):
-            key = ("pipeline_rows", ("outcome", outcome), ("source", load["source"]))
-            assert values[key] == load[outcome]
-    assert values[("pipeline_server_up", ("server", "redis"))] == 1
+            assert values[("pipeline_rows", outcome, load["source"])] == load[outcome]
+    assert values[("pipeline_server_up", "redis")] == 1
     assert values[("pipeline_workers",)] == 0
+
+
+def test_no_counter_goes_down_when_a_source_is_forgotten(
+    monitor: Callable[..., Page], pipeline: Pipeline, commands: Commands
+) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE + HOSTILE)
+    page = monitor()
+    before = samples(page, OPENMETRICS)
+    assert commands.run("producer", "--forget", "people.csv", "--data", str(pipeline.data)).returncode == 0
+    wait_until(lambda: ("pipeline_retries", "people.csv") not in samples(page, OPENMETRICS))
+    after = samples(page, OPENMETRICS)
+    lower = {name for name, value in before.items() if after.get(name, -1) < value}
+    assert ("pipeline_chunk_duration_seconds_gcount",) in lower  # what would be a counter elsewhere
+    kinds = {kind for _, kind in TYPES.findall(page.get("/metrics", OPENMETRICS).text)}
+    assert kinds == {"gauge", "gaugehistogram"}
+
+
+def test_durations_of_chunks_are_a_cumulative_histogram(monitor: Callable[..., Page], pipeline: Pipeline) -> None:
+    pipeline.load(chunk_rows=1, places=PLACES, people=PEOPLE)
+    pipeline.rows(
+        "UPDATE load_chunks SET seconds = CASE number WHEN 1 THEN 0.02 WHEN 2 THEN 0.7 ELSE 400 END RETURNING 1"
+    )
+    pipeline.rows("UPDATE load_chunks SET committed_at = now() - interval '1 h' RETURNING 1")
+    found = samples(monitor())
+    buckets = [(name[1], value) for name, value in found.items() if name[0] == "pipeline_chunk_duration_seconds_bucket"]
+    assert [value for _, value in buckets] == [0, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 4, 7]
+    assert (buckets[0][0], buckets[6][0], buckets[-1][0]) == ("0.01", "1.0", "+Inf")
+    assert found[("pipeline_chunk_duration_seconds_gcount",)] == 7
+    assert found[("pipeline_chunk_duration_seconds_gsum",)] == pytest.approx(2 * 0.02 + 2 * 0.7 + 3 * 400)
+
+
+def test_retries_are_counted_by_source(monitor: Callable[..., Page], pipeline: Pipeline) -> None:
+    pipeline.load(chunk_rows=2, places=PLACES, people=PEOPLE)
+    pipeline.rows("UPDATE load_chunks SET retries = number WHERE load_id = 2 RETURNING 1")
+    found = samples(monitor())
+    assert found[("pipeline_retries", "people.csv")] == 3
+    assert found[("pipeline_retries", "places.csv")] == 0
 
 
 def test_a_failed_chunk_is_retried_by_its_button(monitor: Callable[..., Page], pipeline: Pipeline) -> None:
@@ -140,6 +185,6 @@ def test_the_documentation_names_every_metric(monitor: Callable[..., Page], pipe
     pipeline.load(places=PLACES, people=PEOPLE + HOSTILE)
     pipeline.write(people=PEOPLE)
     pipeline.produce()
-    names = set(re.findall(r"^# TYPE (\w+) gauge$", monitor().get("/metrics").text, re.MULTILINE))
+    names = {name for name, _ in TYPES.findall(monitor().get("/metrics", OPENMETRICS).text)}
     text = (PROJECT / "docs" / "monitor.md").read_text(encoding="utf-8")
     assert names == set(re.findall(r"`(pipeline_(?!monitor)\w+)`", text))

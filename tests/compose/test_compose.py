@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 from pipeline.postgres.database import Database
-from tests.compose.conftest import CHUNK_ROWS, PEOPLE, Stack, docker
+from tests.compose.conftest import CHUNK_ROWS, PEOPLE, Stack, docker, free_port
 from tests.conftest import expected_people, wait_until
 
 
@@ -43,6 +43,25 @@ def test_the_monitor_shows_the_load_on_this_machine(stack: Stack) -> None:
     assert (status["state"], len(status["workers"])) == ("idle", 4)
     assert {load["source"]: load["inserted"] for load in status["loads"]} == {"people.csv": PEOPLE, "places.csv": 113}
     assert sum(worker["rows"] for worker in status["workers"]) == PEOPLE + 113
+
+
+def test_rq_dashboard_shows_the_workers_on_this_machine(stack: Stack) -> None:
+    profile, port = ("--profile", "monitoring"), str(free_port())
+    command = ("up", "-d", "--build", "--no-deps", "rq-dashboard")
+    up = stack.run(*profile, *command, RQ_DASHBOARD_PORT=port)
+    assert up.returncode == 0, up.stderr
+    workers = f"http://127.0.0.1:{port}/0/data/workers.json"
+
+    def are_shown() -> bool:
+        try:
+            with urllib.request.urlopen(workers, timeout=30) as answer:
+                return len(json.load(answer)["workers"]) == 4
+        except OSError:
+            return False
+
+    wait_until(are_shown)
+    down = stack.run(*profile, "rm", "-s", "-f", "rq-dashboard")
+    assert down.returncode == 0, down.stderr
 
 
 def test_no_row_stays_on_the_volume_of_redis(stack: Stack) -> None:

@@ -2,13 +2,16 @@
 
 import threading
 import time
+from functools import partial
 
 import pytest
 from rq.exceptions import StopRequested
 
+from pipeline.errors import TransientError
 from pipeline.ledger import ledger
 from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue, RqChunkQueue
+from pipeline.waiting import retry_transient
 from producer.produce import produce
 from producer.sources import find_sources
 from tests.conftest import (
@@ -113,6 +116,23 @@ def test_a_chunk_delivered_twice_at_once_counts_once(pipeline: Pipeline) -> None
     at_once(deliver, times=4)
     assert pipeline.counts()["inserted"] == 4
     assert len(pipeline.people()) == 4
+
+
+def test_retries_of_a_chunk_stand_in_the_ledger(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its job goes back on the queue twice, after two attempts each; the sixth attempt commits the chunk."""
+    monkeypatch.setattr("worker.load.retry_transient", partial(retry_transient, seconds=0.01))
+    pipeline.write(places=PLACES)
+    pipeline.produce()
+    claim, failures = ledger.claim, iter(range(5))
+
+    def claim_after_failures(*chunk: object) -> ledger.Claim | None:
+        if next(failures, None) is not None:
+            raise TransientError("deadlock detected")
+        return claim(*chunk)
+
+    monkeypatch.setattr("worker.load.ledger.claim", claim_after_failures)
+    pipeline.work()
+    assert pipeline.rows("SELECT retries FROM load_chunks") == [(3,)]
 
 
 def missing(pipeline: Pipeline) -> list[ledger.MissingChunk]:

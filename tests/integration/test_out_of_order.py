@@ -118,8 +118,8 @@ def test_a_job_that_another_worker_has_ended_meanwhile_is_no_failure(
     pipeline.produce()
     connection = pipeline.queue.connection
 
-    def load_as_another_does(load: int, number: int, text: str, installation: str | None) -> None:
-        pipeline.loader.load_chunk(load, number, text, installation)
+    def load_as_another_does(*chunk: object) -> None:
+        pipeline.loader.load_chunk(*chunk)
         [job] = connection.keys("rq:job:*")
         connection.delete(job)
         if leaves:

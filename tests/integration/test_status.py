@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 import pytest
 
 from pipeline import PROJECT
+from pipeline.ledger import ledger
 from pipeline.postgres.database import Database
 from pipeline.status.as_json import to_json
 from pipeline.status.lines import lines
@@ -169,3 +170,64 @@ def test_a_reader_sees_what_changes_between_two_looks(pipeline: Pipeline) -> Non
     pipeline.write(people=PEOPLE)
     pipeline.produce()
     assert reader.read().state == "running"
+
+
+def test_however_chunks_are_put_into_blocks_the_sums_are_the_same(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = ["Ann,Bell,not a date,Ayr\n", "Ann,,1901-02-03,Ayr\n", "Ann,,not a date,Ayr\n"]
+    pipeline.load(chunk_rows=1, places=PLACES, people=PEOPLE + "".join(bad))
+    pipeline.rows("UPDATE load_chunks SET committed_at = now() - interval '1 h', seconds = number / 4.0 RETURNING true")
+    pipeline.write(people=PEOPLE.replace("Siân", "Eve") + "".join(reversed(bad)))
+    pipeline.produce(chunk_rows=1)
+    shown = status(pipeline)
+    assert [(rule.rows, rule.line) for rule in shown.rejected_rules] == [(2, 6), (2, 7)]
+    for size in (2, 3, 5):
+        monkeypatch.setattr("pipeline.status.chunks_view.BLOCK_SIZE", size)
+        assert replace(status(pipeline), at=shown.at, queue=shown.queue) == shown
+
+
+@pytest.mark.parametrize("block_size", [2, 64])
+def test_a_reader_that_looked_before_sees_what_a_new_one_sees(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, block_size: int
+) -> None:
+    """After each change: of a load under way, of a new version, of complete loads, of rejected rows, and of none."""
+    monkeypatch.setattr("pipeline.status.chunks_view.BLOCK_SIZE", block_size)
+    reader = StatusReader(pipeline.database, pipeline.queue, 32)
+
+    def is_as_new() -> bool:
+        kept, new = reader.read(), status(pipeline)
+        return replace(kept, at=new.at, queue=new.queue) == new  # which tell the time
+
+    assert is_as_new()
+    pipeline.load(chunk_rows=1, places=PLACES, people=BAD)
+    assert is_as_new()
+    pipeline.rows("UPDATE load_chunks SET committed_at = committed_at - interval '1 h' RETURNING true")
+    assert is_as_new()
+    pipeline.rows("UPDATE load_chunks SET unchanged = inserted, inserted = 0 WHERE load_id = 1 RETURNING true")
+    assert is_as_new()
+    pipeline.write(people=BAD.replace("Siân", "Eve").replace("not a date", "1901-02-30"))
+    pipeline.produce(chunk_rows=2)
+    assert is_as_new()
+    pipeline.work()
+    assert is_as_new()
+    pipeline.load(people=PEOPLE)
+    assert is_as_new()
+    with pipeline.database.transaction() as tx:
+        ledger.forget(tx, 1)
+    assert is_as_new()
+
+
+def test_a_reader_sees_a_transaction_that_was_under_way_when_it_looked(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    pipeline.rows("UPDATE load_chunks SET committed_at = committed_at - interval '1 h' RETURNING true")
+    reader = StatusReader(pipeline.database, pipeline.queue, 32)
+    slow = Database(pipeline.services.database_url, "tests")
+    change = "UPDATE load_chunks SET unchanged = inserted, inserted = 0 WHERE load_id = %(load)s"
+    with slow.transaction() as tx:
+        tx.run(change, load=1)
+        assert [load.unchanged for load in reader.read().loads] == [0, 0]
+        with pipeline.database.transaction() as another:
+            another.run(change, load=2)
+        assert [load.unchanged for load in reader.read().loads] == [4, 0]
+    assert [load.unchanged for load in reader.read().loads] == [4, 3]

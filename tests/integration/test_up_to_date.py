@@ -161,7 +161,7 @@ def test_the_code_that_counts_is_what_makes_files_of_rows() -> None:
         "render.py",
         "style.css",
         "report.html",
-        "status.sql",
+        "chunks_view.sql",
         "throughput.py",
     } <= names
 

@@ -120,3 +120,16 @@ def test_a_job_can_name_no_other_function(queue: ChunkQueue, name: str) -> None:
     job.task = print
     with pytest.raises(RefusedJobError, match="it is not a call of load_chunk"):
         job.perform()
+
+
+@pytest.mark.parametrize(
+    ("forged", "requeued"), [("5", 0), ("3", 2), ("0", 5), ("99", 0), ("-99999999999", 5), ("many", 5)]
+)
+def test_a_forged_number_of_retries_stays_within_what_a_job_can_have(
+    queue: ChunkQueue, forged: str, requeued: int
+) -> None:
+    queue.put((CHUNK, "Jean,Kerr\n"))
+    [job] = jobs(queue)
+    queue.connection.hset(job.key, "retries_left", forged)
+    [job] = jobs(queue)
+    assert job.requeued == requeued

@@ -1,0 +1,42 @@
+-- What the ledger shows of loads, tables and the server. Reads only.
+
+-- name: moment
+-- Returns the time, which transactions are committed, when the server was started, and how many loads there are and the
+-- newest: others if one was sealed or forgotten, since no id comes twice.
+SELECT
+    clock_timestamp(),
+    pg_current_snapshot()::text,
+    pg_postmaster_start_time(),
+    (SELECT ARRAY[count(*), max(id)] FROM loads);
+
+-- name: loads
+-- Returns the current load of each source and the newest %(history)s earlier ones, newest first: id, source, dataset,
+-- version, whether it is current, rows, chunks, and when it was sealed.
+WITH current AS (
+    SELECT max(id) AS id FROM loads GROUP BY source_id
+), shown AS (
+    SELECT id, true AS is_current FROM current
+    UNION ALL
+    (SELECT id, false FROM loads WHERE id NOT IN (SELECT id FROM current) ORDER BY id DESC LIMIT %(history)s)
+)
+SELECT loads.id, sources.name, sources.dataset, left(loads.sha256, 12), is_current, row_count, chunk_count, sealed_at
+FROM shown
+JOIN loads USING (id)
+JOIN sources ON sources.id = source_id
+ORDER BY loads.id DESC;
+
+-- name: tables
+-- Returns the tables of datasets, largest first: dataset, table with its schema, bytes with indexes, estimated rows.
+SELECT
+    datasets.name,
+    format('%%I.%%I', table_schema, table_name),
+    pg_total_relation_size(pg_class.oid),
+    greatest(reltuples, 0)::bigint
+FROM datasets
+JOIN pg_namespace ON nspname = table_schema
+JOIN pg_class ON relnamespace = pg_namespace.oid AND relname = table_name
+ORDER BY 3 DESC, 1;
+
+-- name: server
+-- Returns the version of the server, and the bytes that the database and its tables take.
+SELECT current_setting('server_version'), pg_database_size(current_database());
