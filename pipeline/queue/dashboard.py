@@ -17,10 +17,17 @@ from pipeline.waiting import at_start
 REQUEUES = frozenset({"rq_dashboard.requeue_job_view", "rq_dashboard.requeue_all"})  # endpoints
 
 
-class ReadWorker(Worker):
+class ShownJob(ChunkJob):
+    """A job that is shown by its description; its arguments are rows."""
+
+    def get_call_string(self) -> str | None:
+        return self.description
+
+
+class ShownWorker(Worker):
     """A worker as Redis shows it, with its job."""
 
-    job_class = ChunkJob
+    job_class = ShownJob
 
 
 def rq_dashboard(redis_url: str, queue_name: str) -> Flask:
@@ -36,7 +43,7 @@ def rq_dashboard(redis_url: str, queue_name: str) -> Flask:
 
     connection = at_start(lambda: connected(redis_url), "REDIS_URL")
     web.from_url = lambda *_, **__: (None, connection)
-    web.Queue, web.Job, web.Worker, web.requeue_job = ShownQueue, ChunkJob, ReadWorker, _requeue
+    web.Queue, web.Job, web.Worker, web.requeue_job = ShownQueue, ShownJob, ShownWorker, _requeue
     web.config.serializer = JSONSerializer
     app: Flask = cli.make_flask_app(None, None, None, "")
     app.config |= {"RQ_DASHBOARD_REDIS_URL": [f"redis://{address(connection)}"], "RQ_DASHBOARD_DISABLE_DELETE": True}

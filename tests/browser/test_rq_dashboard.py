@@ -33,7 +33,7 @@ def test_every_page_opens_while_a_worker_is_busy(open_tab: OpenTab, serve: Serve
     tab = open_tab(url)
     shown = {
         "queues": "chunks",
-        "workers": "load_chunk()",
+        "workers": "people.csv chunk 1 (rows 1 to 2)",
         f"job/{job_id.decode()}": "people.csv chunk 2 (rows 3 to 4)",
         **{f"jobs/chunks/{registry}/8/asc/1": "No jobs." for registry in REGISTRIES},
         "jobs/chunks/queued/8/asc/1": "people.csv chunk 2 (rows 3 to 4)",

@@ -70,7 +70,8 @@ def test_every_page_shows_what_there_is_while_a_worker_is_busy(pipeline: Pipelin
         assert (queue["name"], queue["count"], queue["started_job_registry_count"]) == ("chunks", 1, 1)
         [worker] = shown.data("workers")["workers"]
         assert (worker["state"], worker["queues"]) == ("busy", ["chunks"])
-        assert worker["current_job"]["description"] == "people.csv chunk 1 (rows 1 to 2)"
+        for shown_as in ("description", "call_string"):
+            assert worker["current_job"][shown_as] == "people.csv chunk 1 (rows 1 to 2)"
         counts = {registry: shown.data(f"jobs/chunks/{registry}/8/asc/1")["jobs"] for registry in REGISTRIES}
         assert [job["id"] for job in counts["queued"]] == [job_id]
         assert {registry: len(jobs) for registry, jobs in counts.items() if jobs} == {"queued": 1, "started": 1}
