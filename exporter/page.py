@@ -19,7 +19,6 @@ LARGEST = 300_000  # bytes of the page
 REPORTS = 20  # shown, the first ones
 ROWS = 50  # of each list; fewer where the page would become too large
 SHOWN_AS_SECTIONS = frozenset({"loads.csv", "rejected_rows.csv"})
-HERE = Path(__file__).parent
 FORMS = ("bars", "groups", "cells", "text")  # in the order of the page
 
 
@@ -59,14 +58,13 @@ def read_contents(database: Database, snapshot: str) -> Contents:
     with closing(database.another()) as connection:
         with connection.transaction(snapshot=snapshot) as tx:
             ledger = read_ledger(tx, LedgerView(datetime.now(UTC)))
-            loads = [load for load in load_statuses(ledger, rate=0) if load.state != "superseded"]
-            rules = rejected_rules(ledger)[:ROWS]
-            rule_count = tx.value(HERE / "rule_count.sql") if len(rules) == ROWS else len(rules)
+            loads = [load for load in load_statuses(ledger) if load.state != "superseded"]
+            rules = rejected_rules(ledger)
             intervals = throughput(tx)
             tables = tables_with_rows(tx, loads)
         datasets = [column_values(connection, snapshot, *table) for table in tables[:TABLES]]
     loads.sort(key=lambda load: (-load.rejected, load.source))
-    return Contents(ledger.at, loads, rules, rule_count, intervals, datasets, len(tables))
+    return Contents(ledger.at, loads, rules[:ROWS], len(rules), intervals, datasets, len(tables))
 
 
 def write_page(folder: Path, contents: Contents, written: Sequence[Written], failed: Sequence[str]) -> Path:

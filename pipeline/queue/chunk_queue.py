@@ -1,6 +1,7 @@
 """The queue of chunks: put by the producer, loaded by workers, looked at by the exporter."""
 
 import logging
+import re
 import signal
 import threading
 import time
@@ -37,6 +38,7 @@ LONGEST_WIP = 3600  # seconds ahead of now; an execution that ends later is not 
 LONGEST_REASON = 1 << 16  # bytes of a failure's traceback
 SEPARATOR = "_"  # between the keys of chunks in a job's id
 LONGEST_SHOWN = 500  # characters of its last line
+OWN_ERROR = re.compile(r"^pipeline\.errors\.\w+: ")
 DISCARD_POLL = 0.1  # seconds
 RESTART_PAUSE = 1.0  # seconds until a worker starts anew after Redis was lost; twice as long each time
 LONGEST_RESTART_PAUSE = 16.0  # seconds; from then on there is a warning a minute
@@ -188,12 +190,13 @@ class ChunkQueue:
 
     @translating()
     def failure(self, job_id: str) -> str:
-        """The last line of what a failed job reported."""
+        """The last line of what a failed job reported, without the class of an error of the pipeline's own."""
         connection: Any = self.connection
         try:  # not RQ's way, which would unpickle: who can forge a job can forge its result
             [(_, fields)] = connection.xrevrange(Result.get_key(job_id), count=1)
             reason = zlib.decompressobj().decompress(b64decode(fields[b"exc_string"]), LONGEST_REASON)
-            return reason.decode(errors="replace").strip().splitlines()[-1][:LONGEST_SHOWN]
+            last = reason.decode(errors="replace").strip().splitlines()[-1]
+            return OWN_ERROR.sub("", last)[:LONGEST_SHOWN]
         except (redis.ResponseError, ValueError, KeyError, IndexError, zlib.error):
             return "no reason recorded"
 

@@ -72,7 +72,7 @@ CROSS JOIN LATERAL (
 
 -- name: rejected_rules
 -- Returns the rules that rows break, of current loads: load, block, rule, number of rows, line and reason of the first.
-SELECT wanted.load_id, block, broken.*
+SELECT wanted.load_id, block, kind, broken.row_count, line, reason
 FROM unnest(%(loads)s::bigint[], %(blocks)s::integer[]) AS wanted (load_id, block)
 JOIN loads ON loads.id = wanted.load_id
 CROSS JOIN LATERAL (
@@ -87,11 +87,13 @@ CROSS JOIN LATERAL (
       AND number BETWEEN block * %(size)s AND block * %(size)s + %(size)s - 1
 ) AS span
 CROSS JOIN LATERAL (
-    SELECT kind, count(*)::bigint, min(line), (array_agg(reason ORDER BY row_number))[1]
+    SELECT kind, count(*)::bigint AS row_count, min(row_number) AS row_number
     FROM rejected_rows
     CROSS JOIN LATERAL (SELECT DISTINCT unnest(kinds) AS kind) AS each
     WHERE rejected_rows.source_id = loads.source_id
       AND row_number BETWEEN span.first_row AND span.last_row
     GROUP BY kind
 ) AS broken
+JOIN rejected_rows AS first_of_rule
+    ON first_of_rule.source_id = loads.source_id AND first_of_rule.row_number = broken.row_number
 WHERE NOT EXISTS (SELECT FROM loads AS newer WHERE newer.source_id = loads.source_id AND newer.id > loads.id);

@@ -26,16 +26,19 @@ JOIN sources ON sources.id = source_id
 ORDER BY loads.id DESC;
 
 -- name: tables
--- Returns the tables of datasets, largest first: dataset, table with its schema, bytes with indexes, estimated rows.
+-- Returns the tables of datasets, largest first: dataset, table with its schema, bytes with indexes, estimated rows. The
+-- size of a table that is locked exclusively is NULL, since looking at it would wait for the lock.
 SELECT
     datasets.name,
     format('%%I.%%I', table_schema, table_name),
-    pg_total_relation_size(pg_class.oid),
+    CASE WHEN NOT EXISTS (
+        SELECT FROM pg_locks WHERE relation = pg_class.oid AND mode = 'AccessExclusiveLock' AND granted
+    ) THEN pg_total_relation_size(pg_class.oid) END AS bytes,
     greatest(reltuples, 0)::bigint
 FROM datasets
 JOIN pg_namespace ON nspname = table_schema
 JOIN pg_class ON relnamespace = pg_namespace.oid AND relname = table_name
-ORDER BY 3 DESC, 1;
+ORDER BY bytes DESC NULLS LAST, 1;
 
 -- name: server
 -- Returns the version of the server, and the bytes that the database and its tables take.

@@ -1,6 +1,6 @@
 """The state of the pipeline at one moment, from the ledger and from Redis."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -98,7 +98,7 @@ class TableStatus:
 
     dataset: str
     table: str
-    bytes: int  # with indexes
+    bytes: int | None  # with indexes; None while the table is locked exclusively
     estimated_rows: int
 
 
@@ -146,9 +146,8 @@ class StatusReader:
         """What both servers show; one that does not answer is named, and what it would show is empty."""
         view, redis = _read_queue(self._queue)  # first: a chunk that it shows nowhere is committed since, or lost
         ledger, postgresql = self._read_ledger()
-        rate = ledger.recent_rows / RATE_WINDOW
-        loads = load_statuses(ledger, rate)
         failed = _failed_chunks(view, ledger.missing) if view else []
+        loads = load_statuses(ledger, {chunk.source for chunk in failed})
         lost = _lost_chunks(self._queue, view, ledger.missing) if view else 0
         if postgresql.error or redis.error:
             state = "unreachable"
@@ -159,7 +158,7 @@ class StatusReader:
         return Status(
             at=ledger.at,
             state=state,
-            rows_per_second=rate,
+            rows_per_second=ledger.recent_rows / RATE_WINDOW,
             seconds_left=max((load.seconds_left for load in loads if load.seconds_left is not None), default=None),
             loads=[load for load in loads if load.state != "superseded"],
             history=[load for load in loads if load.state == "superseded"],
@@ -167,7 +166,7 @@ class StatusReader:
             queue=_queue(view, ledger.at, self._queue_limit) if view else None,
             failed_chunks=failed,
             lost_chunks=lost,
-            rejected_rules=rejected_rules(ledger),
+            rejected_rules=rejected_rules(ledger)[:RULES_SHOWN],
             chunk_durations=ledger.durations,
             tables=[TableStatus(*row) for row in ledger.tables],
             postgresql=postgresql,
@@ -196,14 +195,19 @@ def _queue(view: QueueView, now: datetime, limit: int) -> QueueStatus:
     return QueueStatus(view.waiting, limit, view.running, len(view.failed_jobs), view.producing, wait)
 
 
-def load_statuses(ledger: LedgerView, rate: float) -> list[LoadStatus]:
-    """Loads, newest first. Workers take chunks in the order of the loads, so one ends when all before it are done."""
+def load_statuses(ledger: LedgerView, failed: Collection[str] = ()) -> list[LoadStatus]:
+    """Loads, newest first. Workers take chunks in the order of the loads, so one ends when all before it are done.
+
+    Of the sources with `failed` chunks the time left is not known.
+    """
     loads, rows_left = [], 0
+    rate = ledger.recent_rows / RATE_WINDOW
     for sealed in reversed(ledger.loads):
         load = _load(sealed, ledger.chunks[sealed.load])
         if load.state == "loading":
             rows_left += load.rows - load.committed_rows
-            load = replace(load, seconds_left=rows_left / rate if rate else None)
+            is_foreseeable = rate and load.source not in failed
+            load = replace(load, seconds_left=rows_left / rate if is_foreseeable else None)
         loads.append(load)
     return loads[::-1]
 
@@ -253,14 +257,14 @@ def _workers(view: QueueView, current: Sequence[ChunksView]) -> list[WorkerStatu
 
 
 def rejected_rules(ledger: LedgerView) -> list[RejectedRule]:
-    """The rules that rows of current loads break, the commonest first, at most RULES_SHOWN."""
+    """The rules that rows of current loads break, the commonest first."""
     rules = [
         RejectedRule(load.source, rule, *broken)
         for load in ledger.loads
         if load.is_current
         for rule, broken in ledger.chunks[load.load].rules.items()
     ]
-    return sorted(rules, key=lambda rule: (-rule.rows, rule.source, rule.rule))[:RULES_SHOWN]
+    return sorted(rules, key=lambda rule: (-rule.rows, rule.source, rule.rule))
 
 
 def _failed_chunks(view: QueueView, missing: Sequence[MissingChunk]) -> list[FailedChunk]:

@@ -84,7 +84,7 @@ def test_a_chunk_of_another_database_is_refused_by_name(pipeline: Pipeline, othe
     assert ended.returncode == 1
     address = Database(pipeline.services.database_url, "tests").address
     assert (
-        "places.csv chunk 1 (rows 1 to 3) failed every time: pipeline.errors.RefusedJobError: the chunk belongs to the"
+        "places.csv chunk 1 (rows 1 to 3) failed every time: the chunk belongs to the"
         f" database with id {installation(other)}, and this worker loads into {address}, which has id"
         f" {installation(pipeline)}; give each database a queue of its own with QUEUE_NAME, then run the producer again"
     ) in ended.stderr

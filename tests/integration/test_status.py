@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import fields, replace
 
+import psycopg2
 import pytest
 
 from pipeline import PROJECT
@@ -88,9 +89,11 @@ def test_a_failed_chunk_is_shown_with_its_error(pipeline: Pipeline) -> None:
     pipeline.work()
     shown = status(pipeline)
     assert (shown.state, shown.queue.failed) == ("failed", 1)
+    assert [load.seconds_left for load in shown.loads] == [None, None]
+    assert shown.seconds_left is None
     [failed] = shown.failed_chunks
     assert (failed.source, failed.rows) == ("people.csv", 2)
-    assert failed.error.endswith("the job does not hold the text that the ledger knows")
+    assert failed.error == "people.csv chunk 1: the job does not hold the text that the ledger knows"
     assert failed.attempts >= 1
     assert failed.failed_at is not None
     assert any(line.startswith("failed: people.csv chunk ") for line in lines(shown))
@@ -129,6 +132,16 @@ def test_the_documentation_names_every_field_of_the_json() -> None:
     shapes = (Status, LoadStatus, WorkerStatus, QueueStatus, FailedChunk, RejectedRule, TableStatus, ServerStatus)
     names = {field.name for shape in shapes for field in fields(shape)}
     assert {name for name in names if not re.search(rf"`{name}(\[\])?`", text)} == set()
+
+
+def test_a_table_that_is_locked_exclusively_holds_nothing_up(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    blocker = psycopg2.connect(pipeline.services.database_url)
+    blocker.cursor().execute("LOCK TABLE people")
+    sizes = {table.dataset: table.bytes for table in status(pipeline).tables}
+    blocker.close()
+    assert sizes["people"] is None
+    assert sizes["places"] > 0
 
 
 def test_a_failed_chunk_can_be_retried(pipeline: Pipeline) -> None:
