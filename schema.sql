@@ -441,7 +441,7 @@ BEGIN
             UPDATE (reopened, committed_at, inserted, updated, unchanged, rejected, deleted)
             ON load_chunks TO pipeline_producer;
         GRANT UPDATE (keeps_rows) ON loads TO pipeline_producer;
-        GRANT SELECT (load_id, number), DELETE ON chunk_texts TO pipeline_producer;
+        GRANT SELECT (load_id, number, lines), DELETE ON chunk_texts TO pipeline_producer;
         GRANT SELECT ON installation, current_loads, load_progress TO pipeline_producer;
         GRANT SELECT, UPDATE (keys_freed_at) ON datasets TO pipeline_producer;
         GRANT SELECT, INSERT ON descriptions TO pipeline_producer;

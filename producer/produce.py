@@ -331,7 +331,10 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings) -> 
             for description in sorted(descriptions):
                 ledger.enter_description(tx, description)
             gone = _have_gone_rows(tx, versions)
-            return seal(tx, [replace(each, has_gone=each.source in gone) for each in to_seal])
+            loads = seal(tx, [replace(each, has_gone=each.source in gone) for each in to_seal])
+            for dataset, description_sha256 in sorted({(each.dataset, each.description_sha256) for each in to_seal}):
+                ledger.reopen_kept_aside(tx, dataset, description_sha256)
+            return loads
 
     return retry_transient(attempt)
 

@@ -182,7 +182,7 @@ class DatasetLoader:
     ) -> PositionalTable | KeyedTable | SharedTable | SettledTable:
         dataset, names = self.dataset, self._names
         if is_settled(dataset):
-            return SettledTable(dataset, digest, names, self.rows, named)
+            return SettledTable(dataset, digest, names, self.rows, self.resolve, named)
         if not dataset.primary_key:
             return PositionalTable(names, foreign_keys)
         fields = [field.name for field in dataset.fields]

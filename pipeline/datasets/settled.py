@@ -11,7 +11,7 @@ from pipeline.datasets.keyed import EARLIER_ROW, another_source
 from pipeline.datasets.layout import stored_columns
 from pipeline.datasets.outcome import Resolved, Stored
 from pipeline.datasets.referrers import Referrer, referring_keys
-from pipeline.datasets.rejecting import BrokenKey, KeyFields, enter_rejected, rejected_rows
+from pipeline.datasets.rejecting import BrokenKey, KeyFields, enter_rejected, rejected_rows, replace_rejected
 from pipeline.descriptions.description import Dataset, Reference, own_references, unique_keys
 from pipeline.ledger import ledger
 from pipeline.ledger.ledger import Claim, Counts, KeptChunk
@@ -21,6 +21,7 @@ from pipeline.postgres.queries import Queries
 
 SQL = Path(__file__).with_suffix(".sql")
 RowsOf = Callable[[Claim, bytes], SourceRows]
+Resolve = Callable[[Transaction, Claim, SourceRows], Resolved]
 
 REPEATS_UNIQUE = "is the same as in an earlier row"
 IS_KEPT = "is that of a row which rows of others name"
@@ -72,11 +73,22 @@ class SettledTable:
     """
 
     def __init__(
-        self, dataset: Dataset, digest: str, names: dict[str, str], rows_of: RowsOf, named: Sequence[Named]
+        self,
+        dataset: Dataset,
+        digest: str,
+        names: dict[str, str],
+        rows_of: RowsOf,
+        resolve: Resolve,
+        named: Sequence[Named],
     ) -> None:
-        """`names` are those of `statement_names`; `rows_of` reads the text of a chunk; `named` is what rows name."""
+        """`names` are those of `statement_names`; `rows_of` reads the text of a chunk, and `resolve` checks its rows.
+
+        `named` is what rows name in other datasets.
+        """
         self._dataset = dataset.name
         self._rows_of = rows_of
+        self._resolve = resolve
+        self._others = [each.reference.dataset for each in named]
         fields = [field.name for field in dataset.fields]
         of_key = [dataset.primary_key] if dataset.primary_key else []
         self._keys = [KeyFields(key, tuple(map(fields.index, key))) for key in (*of_key, *unique_keys(dataset))]
@@ -121,14 +133,18 @@ class SettledTable:
     def settle(self, tx: Transaction) -> None:
         """If no chunk of the dataset is missing any more, makes its table hold the good rows of all files.
 
-        Raises TransientError if one of the other sources is sealed or forgotten at this moment.
+        Raises TransientError if one of the other sources is sealed or forgotten at this moment, OutOfOrderError if a
+        row names what may still come.
         """
         if not ledger.is_dataset_complete(tx, self._dataset):
             return
-        chunks = ledger.chunks_kept_aside(tx, self._dataset)
+        chunks = ledger.chunks_kept_aside(tx, self._dataset, self._others)
         self.prepare(tx)
         for chunk in chunks:
-            self.copy(tx, ledger.rows_kept_aside(tx, chunk.load, chunk.number))
+            if chunk.may_reject_fewer:
+                self.copy(tx, self._resolved_again(tx, chunk))
+            else:
+                self.copy(tx, ledger.rows_kept_aside(tx, chunk.load, chunk.number))
         self._run_each(tx, self._queries_of_others, "refuse_unknown")
         of_source = {source_id: list(each) for source_id, each in groupby(chunks, lambda chunk: chunk.source_id)}
         settled = self.settled(tx, [_pending(each) for each in of_source.values()])
@@ -139,6 +155,13 @@ class SettledTable:
         if settled.changes_rows:
             ledger.free_keys(tx, self._dataset, moment)  # of other sources, which were settled before
         ledger.drop_kept_aside(tx, self._dataset)
+
+    def _resolved_again(self, tx: Transaction, chunk: KeptChunk) -> list[str]:
+        """The good rows of a chunk, with those that were rejected for what they name and that is there now."""
+        claimed, content = ledger.kept_text(tx, chunk.load, chunk.number)
+        resolved = self._resolve(tx, claimed, self._rows_of(claimed, content))
+        replace_rejected(tx, claimed, resolved.rejected)
+        return resolved.lines
 
     def _record(self, tx: Transaction, chunks: list[KeptChunk], settled: Settled, moment: datetime) -> None:
         """Enters what became of the rows of a source."""

@@ -119,6 +119,7 @@ class KeptChunk:
     source_id: int
     first_row: int
     row_count_of_load: int
+    may_reject_fewer: bool  # rows that its rejected ones may name were loaded after it
 
 
 @dataclass(frozen=True)
@@ -356,14 +357,15 @@ def is_dataset_complete(tx: Transaction, dataset: str) -> bool:
     return first_missing(tx, (dataset,)) is None
 
 
-def chunks_kept_aside(tx: Transaction, dataset: str) -> list[KeptChunk]:
+def chunks_kept_aside(tx: Transaction, dataset: str, named: Sequence[str]) -> list[KeptChunk]:
     """The chunks of current loads whose rows are kept aside, in order. Their loads stay current for this transaction.
 
+    `named` are the other datasets that its rows name.
     Raises TransientError if one of them is sealed anew or forgotten at this moment.
     """
     if not tx.value(SQL["share_sources_kept_aside"], dataset=dataset):
         raise TransientError(f"a source of {dataset} is sealed or forgotten at this moment")
-    return list(starmap(KeptChunk, tx.rows(SQL["chunks_kept_aside"], dataset=dataset)))
+    return list(starmap(KeptChunk, tx.rows(SQL["chunks_kept_aside"], dataset=dataset, named=list(named))))
 
 
 def rows_kept_aside(tx: Transaction, load: int, number: int) -> list[str]:
@@ -377,9 +379,12 @@ def drop_kept_aside(tx: Transaction, dataset: str) -> None:
     tx.run(SQL["drop_kept_aside"], dataset=dataset)
 
 
-def reopen_kept_aside(tx: Transaction, dataset: str) -> None:
-    """Makes chunks missing again whose rows are not settled yet, since the chunk that would have done so is gone."""
-    tx.run(SQL["reopen_kept_aside"], dataset=dataset)
+def reopen_kept_aside(tx: Transaction, dataset: str, description_sha256: str | None = None) -> None:
+    """Makes chunks missing again whose rows are not settled yet, since the chunk that would have done so is gone.
+
+    If a description is given, those that were loaded by another one.
+    """
+    tx.run(SQL["reopen_kept_aside"], dataset=dataset, description_sha256=description_sha256)
 
 
 def record_settled(tx: Transaction, chunk: KeptChunk, counts: Counts, moment: datetime) -> None:

@@ -276,8 +276,21 @@ WHERE dataset = %(dataset)s
 
 -- name: chunks_kept_aside
 -- Returns the chunks of current loads of a dataset whose rows are kept aside, in order: load, number, source, first row,
--- and the number of rows of the load.
-SELECT load_chunks.load_id, load_chunks.number, loads.source_id, load_chunks.first_row, loads.row_count
+-- the number of rows of the load, and whether rejected rows may be good now: what they may name was loaded after the chunk.
+SELECT
+    load_chunks.load_id,
+    load_chunks.number,
+    loads.source_id,
+    load_chunks.first_row,
+    loads.row_count,
+    rejected > 0 AND EXISTS (
+        SELECT
+        FROM current_loads
+        JOIN sources ON sources.id = current_loads.source_id
+        JOIN load_chunks AS named ON named.load_id = current_loads.id
+        WHERE sources.dataset = ANY (%(named)s)
+          AND named.committed_at > load_chunks.committed_at
+    )
 FROM chunk_texts
 JOIN load_chunks USING (load_id, number)
 JOIN current_loads AS loads ON loads.id = load_chunks.load_id
@@ -299,7 +312,8 @@ WHERE loads.id = chunk_texts.load_id
   AND sources.dataset = %(dataset)s;
 
 -- name: reopen_kept_aside
--- Makes the last of the chunks missing again whose rows are kept aside, of each current load of a dataset.
+-- Makes the last of the chunks missing again whose rows are kept aside, of each current load of a dataset, or of those that
+-- were sealed with another description than this one.
 UPDATE load_chunks
 SET reopened = reopened + 1,
     committed_at = NULL,
@@ -314,6 +328,8 @@ FROM (
     JOIN current_loads ON current_loads.id = chunk_texts.load_id
     JOIN sources ON sources.id = current_loads.source_id
     WHERE sources.dataset = %(dataset)s
+      AND lines IS NOT NULL
+      AND (%(description_sha256)s::text IS NULL OR description_sha256 <> %(description_sha256)s)
     GROUP BY chunk_texts.load_id
 ) AS last
 WHERE load_chunks.load_id = last.load_id

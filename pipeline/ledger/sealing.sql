@@ -203,6 +203,14 @@ FROM to_reopen
 WHERE load_chunks.load_id = to_reopen.load_id
   AND load_chunks.number = to_reopen.number;
 
+-- Rows that were kept aside until they could be settled with those of other chunks will not be.
+DELETE FROM chunk_texts
+USING sealing
+JOIN loads ON loads.source_id = sealing.source_id AND loads.id < sealing.load_id
+WHERE is_new
+  AND chunk_texts.load_id = loads.id
+  AND lines IS NOT NULL;
+
 -- The history of a source: its last 100 loads.
 DELETE FROM loads
 USING sealing
