@@ -244,6 +244,9 @@ BEGIN
         ALTER TABLE chunk_texts ADD COLUMN lines bytea;
         ALTER TABLE chunk_texts ALTER COLUMN lines SET STORAGE EXTERNAL;
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'chunk_texts'::regclass AND attname = 'is_kept_aside') THEN
+        ALTER TABLE chunk_texts ADD COLUMN is_kept_aside boolean NOT NULL GENERATED ALWAYS AS (lines IS NOT NULL) STORED;
+    END IF;
     -- Written once and read at most once: not worth compressing.
     IF (SELECT attstorage <> 'e' FROM pg_attribute WHERE attrelid = 'chunk_texts'::regclass AND attname = 'content') THEN
         ALTER TABLE chunk_texts ALTER COLUMN content SET STORAGE EXTERNAL;
@@ -252,6 +255,7 @@ END
 $$;
 
 COMMENT ON COLUMN chunk_texts.lines IS 'The good rows, of a dataset whose keys are settled when all chunks are there.';
+COMMENT ON COLUMN chunk_texts.is_kept_aside IS 'Whether the good rows wait to be settled; for stages that may not read them.';
 
 -- Which load is the current one is looked up per source: a source has up to 100 loads, and reading them all cost
 -- more than the rest of a query.
@@ -441,7 +445,7 @@ BEGIN
             UPDATE (reopened, committed_at, inserted, updated, unchanged, rejected, deleted)
             ON load_chunks TO pipeline_producer;
         GRANT UPDATE (keeps_rows) ON loads TO pipeline_producer;
-        GRANT SELECT (load_id, number, lines), DELETE ON chunk_texts TO pipeline_producer;
+        GRANT SELECT (load_id, number, is_kept_aside), DELETE ON chunk_texts TO pipeline_producer;
         GRANT SELECT ON installation, current_loads, load_progress TO pipeline_producer;
         GRANT SELECT, UPDATE (keys_freed_at) ON datasets TO pipeline_producer;
         GRANT SELECT, INSERT ON descriptions TO pipeline_producer;
@@ -484,6 +488,7 @@ BEGIN
             ON installation, datasets, countries, counties, places, places_listings, people, rejected_rows,
                 sources, descriptions, loads, load_chunks, current_loads, load_progress
             TO pipeline_exporter;
+        GRANT SELECT (load_id, number, is_kept_aside) ON chunk_texts TO pipeline_exporter;
     END IF;
 
     IF to_regrole('pipeline_monitor') IS NOT NULL THEN
@@ -491,6 +496,7 @@ BEGIN
         GRANT SELECT
             ON installation, datasets, sources, loads, load_chunks, current_loads, load_progress, rejected_rows
             TO pipeline_monitor;
+        GRANT SELECT (load_id, number, is_kept_aside) ON chunk_texts TO pipeline_monitor;
     END IF;
 END
 $$;

@@ -368,6 +368,11 @@ def chunks_kept_aside(tx: Transaction, dataset: str, named: Sequence[str]) -> li
     return list(starmap(KeptChunk, tx.rows(SQL["chunks_kept_aside"], dataset=dataset, named=list(named))))
 
 
+def sources_kept_aside(tx: Transaction, load: int) -> list[str]:
+    """The sources of which rows are kept aside until all chunks of the dataset of a load are there."""
+    return [name for (name,) in tx.rows(SQL["sources_kept_aside"], load=load)]
+
+
 def rows_kept_aside(tx: Transaction, load: int, number: int) -> list[str]:
     """The rows of a chunk as `keep_rows` was given them."""
     lines = bytes(tx.value(SQL["rows_kept_aside"], load=load, number=number)).decode()

@@ -66,13 +66,13 @@ SELECT DISTINCT sources.dataset
 FROM (
     SELECT load_id FROM load_chunks WHERE committed_at IS NULL AND reopened > 0
     UNION
-    SELECT load_id FROM chunk_texts JOIN load_chunks USING (load_id, number) WHERE lines IS NOT NULL AND reopened > 0
+    SELECT load_id FROM chunk_texts JOIN load_chunks USING (load_id, number) WHERE is_kept_aside AND reopened > 0
     UNION
     SELECT load_id
     FROM (
         SELECT load_id FROM load_chunks WHERE committed_at IS NULL
         UNION
-        SELECT load_id FROM chunk_texts WHERE lines IS NOT NULL
+        SELECT load_id FROM chunk_texts WHERE is_kept_aside
     ) AS open
     JOIN loads ON loads.id = load_id
     WHERE EXISTS (SELECT FROM loads AS older WHERE older.source_id = loads.source_id AND older.id < loads.id)
@@ -296,8 +296,20 @@ JOIN load_chunks USING (load_id, number)
 JOIN current_loads AS loads ON loads.id = load_chunks.load_id
 JOIN sources ON sources.id = loads.source_id
 WHERE sources.dataset = %(dataset)s
-  AND lines IS NOT NULL   -- else the dataset had no keys to settle when the chunk was loaded
+  AND is_kept_aside   -- else the dataset had no keys to settle when the chunk was loaded
 ORDER BY load_chunks.load_id, load_chunks.number;
+
+-- name: sources_kept_aside
+-- Returns the sources of which rows are kept aside until all chunks of the dataset of a load are there, in order.
+SELECT DISTINCT sources.name COLLATE "C"
+FROM chunk_texts
+JOIN current_loads ON current_loads.id = chunk_texts.load_id
+JOIN sources ON sources.id = current_loads.source_id
+WHERE is_kept_aside
+  AND sources.dataset = (
+      SELECT dataset FROM sources AS own JOIN loads ON loads.source_id = own.id WHERE loads.id = %(load)s
+  )
+ORDER BY 1;
 
 -- name: rows_kept_aside
 -- Returns the good rows of a chunk, as lines for COPY.
@@ -328,7 +340,7 @@ FROM (
     JOIN current_loads ON current_loads.id = chunk_texts.load_id
     JOIN sources ON sources.id = current_loads.source_id
     WHERE sources.dataset = %(dataset)s
-      AND lines IS NOT NULL
+      AND is_kept_aside
       AND (%(description_sha256)s::text IS NULL OR description_sha256 <> %(description_sha256)s)
     GROUP BY chunk_texts.load_id
 ) AS last

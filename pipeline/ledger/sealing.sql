@@ -209,7 +209,7 @@ USING sealing
 JOIN loads ON loads.source_id = sealing.source_id AND loads.id < sealing.load_id
 WHERE is_new
   AND chunk_texts.load_id = loads.id
-  AND lines IS NOT NULL;
+  AND is_kept_aside;
 
 -- The history of a source: its last 100 loads.
 DELETE FROM loads

@@ -44,6 +44,7 @@ class LoadStatus:
     last_commit_at: datetime | None
     seconds: float | None  # from sealing to the last commit; None: nothing had to be loaded
     rows_per_second: float | None
+    waiting_rows: int  # counted as unchanged: they are not in the table before all chunks of the dataset are there
     seconds_left: float | None = None  # None: not known, or nothing is left
 
 

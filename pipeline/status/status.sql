@@ -2,8 +2,8 @@
 
 -- name: loads
 -- Returns the current load of each source and the newest %(history)s earlier ones, newest first: identity, state and counts,
--- seconds and rows per second, and the rows committed within the last %(window)s seconds. Speed counts neither chunks that
--- were carried over nor those reopened later.
+-- seconds and rows per second, rows that wait to be settled, and the rows committed within the last %(window)s seconds.
+-- Speed counts neither chunks that were carried over nor those reopened later.
 WITH current AS (
     SELECT max(id) AS id FROM loads GROUP BY source_id
 ), shown AS (
@@ -20,6 +20,7 @@ WITH current AS (
         coalesce(sum(unchanged), 0)::bigint AS unchanged,
         coalesce(sum(rejected), 0)::bigint AS rejected,
         coalesce(sum(deleted), 0)::bigint AS deleted,
+        coalesce(sum(unchanged) FILTER (WHERE is_kept_aside), 0)::bigint AS waiting_rows,
         max(ended_at) AS last_commit,
         coalesce(sum(load_chunks.row_count) FILTER (WHERE is_first_time), 0)::bigint AS loaded_rows,
         EXTRACT(epoch FROM max(ended_at) FILTER (WHERE is_first_time) - min(sealed_at))::float8 AS seconds,
@@ -28,6 +29,7 @@ WITH current AS (
         )::bigint AS recent_rows
     FROM load_chunks
     JOIN loads ON loads.id = load_id
+    LEFT JOIN chunk_texts USING (load_id, number)
     CROSS JOIN LATERAL (
         SELECT committed_at + coalesce(seconds, 0) * interval '1 s', committed_at > sealed_at AND reopened = 0
     ) AS derived (ended_at, is_first_time)
@@ -53,6 +55,7 @@ SELECT
     last_commit,
     seconds,
     loaded_rows / nullif(seconds, 0),
+    waiting_rows,
     recent_rows
 FROM shown
 JOIN loads USING (id)

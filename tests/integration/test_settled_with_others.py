@@ -2,9 +2,12 @@
 
 import pytest
 
-from pipeline.errors import OutOfOrderError
+from exporter.drain import drain
+from pipeline.errors import OutOfOrderError, PipelineError
 from pipeline.forgetting import forget
 from pipeline.ledger import ledger
+from pipeline.status.lines import lines
+from pipeline.status.status import StatusReader
 from producer.produce import produce
 from producer.sources import find_sources
 from tests.conftest import ANY_VERSION, Pipeline
@@ -160,6 +163,31 @@ def test_a_row_that_waits_names_a_row_that_came_without_its_own_file(pipeline: P
     assert pipeline.rejected() == []
     pipeline.check_reconciliation()
     assert not any(each.queued_chunks for each in pipeline.produce(2))
+
+
+@BOTH
+def test_a_missing_chunk_is_named_with_the_files_that_wait_for_it(
+    pipeline: Pipeline, resource: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described(pipeline, resource)
+    pipeline.write(**{"things-1": HEADER + "1,a\n", "things-2": HEADER + "2,b\n3,c\n4,d\nnone,e\n"})
+    pipeline.produce(chunk_rows=2)
+    for chunk in sorted(chunks(pipeline))[1:]:
+        pipeline.loader.load_chunk(*chunk)
+    pipeline.queue.connection.flushdb()
+    shown = StatusReader(pipeline.database, pipeline.queue, 32).read()
+    assert {load.source: load.waiting_rows for load in shown.loads} == {"things-1.csv": 0, "things-2.csv": 3}
+    assert any(line.endswith("; 3 rows wait for missing chunks of things") for line in lines(shown))
+    monkeypatch.setattr("exporter.drain.MISSING_GRACE", 0)
+    with pytest.raises(PipelineError) as stuck:
+        drain(pipeline.database, pipeline.queue, timeout=5)
+    message, _, waiting = str(stuck.value).rpartition("; ")
+    assert message.startswith(
+        "things-1.csv chunk 1 (rows 1 to 1) is neither committed nor on the queue; run the producer"
+    )
+    assert waiting == "until then rows of things-2.csv wait for it"
+    pipeline.load(2)
+    assert {load.waiting_rows for load in StatusReader(pipeline.database, pipeline.queue, 32).read().loads} == {0}
 
 
 @BOTH
