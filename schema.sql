@@ -217,9 +217,13 @@ BEGIN
     IF to_regclass('load_chunks_missing') IS NULL THEN
         CREATE INDEX load_chunks_missing ON load_chunks (load_id, number) WHERE committed_at IS NULL;
     END IF;
+    IF to_regclass('loads_keeping_rows') IS NULL THEN
+        CREATE INDEX loads_keeping_rows ON loads (id) WHERE keeps_rows;
+    END IF;
 END
 $$;
 COMMENT ON INDEX load_chunks_missing IS 'Serves the drain and the query missing_chunks: only missing chunks stand in it.';
+COMMENT ON INDEX loads_keeping_rows IS 'Serves the query removing, asked before each chunk whose rows name rows that can go.';
 COMMENT ON COLUMN sources.encoding IS 'As the user gave it with --encoding; NULL: UTF-8, or UTF-16 if the file begins with its mark.';
 COMMENT ON COLUMN datasets.own_sql IS 'SHA-256 of the SQL of its own, and the tables that this made; NULL without any.';
 COMMENT ON COLUMN loads.encoding IS 'That the file was read in; NULL in loads from before it was recorded.';
