@@ -32,6 +32,7 @@ class KeyedTable:
         self._key = key
         self._rows_of = rows_of
         self._queries = Queries(SQL, names)
+        self._repeating_load: int | None = None  # the last one of which a chunk had a key that was there already
         self.is_removed_with_source = "referred.source_id = %(source_id)s"
 
     def store(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
@@ -40,8 +41,11 @@ class KeyedTable:
         Raises TransientError if a row of the same key was removed at this moment, OutOfOrderError if another source may
         still displace a row that this chunk would replace.
         """
-        self._copy(tx, resolved)
-        inserted = int(tx.value(self._queries["insert"], load=claimed.load))
+        if self._are_copied(tx, claimed, resolved):
+            inserted = len(resolved.lines)
+        else:
+            self._copy(tx, resolved)
+            inserted = int(tx.value(self._queries["insert"], load=claimed.load))
         updated = unchanged = 0
         rejected = resolved.rejected
         if inserted < len(resolved.lines):
@@ -122,6 +126,20 @@ class KeyedTable:
     def _queries_of_gone(self, tx: Transaction) -> Queries:
         condition = not_referred_to(tx, self._names["table"], "held")
         return Queries(SQL, self._names | {"is_not_referred_to": condition})
+
+    def _are_copied(self, tx: Transaction, claimed: Claim, resolved: Resolved) -> bool:
+        """Copies the rows straight into the table if all of their keys are new, which costs half of an upsert.
+
+        Not tried where that is unlikely: the source was loaded before, or another chunk of the load had a key twice.
+        """
+        if claimed.load == self._repeating_load or not ledger.is_first_load(tx, claimed):
+            return False
+        columns = ("source_id", "row_number", self._names["columns"], "load_id", "outcome")
+        lines = [f"{line}\t{claimed.load}\ti" for line in resolved.lines]
+        if tx.copied_if_keys_are_new(self._names["table"], columns, lines):
+            return True
+        self._repeating_load = claimed.load
+        return False
 
     def _copy(self, tx: Transaction, resolved: Resolved) -> None:
         tx.run(self._queries["empty_incoming"])

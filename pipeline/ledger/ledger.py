@@ -330,6 +330,11 @@ def is_missing(tx: Transaction, dataset: str) -> bool:
     return first_missing(tx, (dataset,)) is not None
 
 
+def is_first_load(tx: Transaction, claimed: Claim) -> bool:
+    """Whether the chunk is one of the first version of its source."""
+    return bool(tx.value(SQL["is_first_load"], source_id=claimed.source_id, load=claimed.load))
+
+
 def may_be_displaced(tx: Transaction, claimed: Claim) -> bool:
     """Whether a chunk is missing whose rows come before those of this one, in the same dataset."""
     return bool(tx.value(SQL["may_be_displaced"], dataset=claimed.dataset, load=claimed.load, number=claimed.number))

@@ -236,6 +236,10 @@ INSERT INTO descriptions (sha256, content)
 VALUES (encode(sha256(convert_to(%(content)s, 'UTF8')), 'hex'), %(content)s)
 ON CONFLICT DO NOTHING;
 
+-- name: is_first_load
+-- Returns whether a load is the first one of its source that the ledger holds.
+SELECT NOT EXISTS (SELECT FROM loads WHERE source_id = %(source_id)s AND id < %(load)s);
+
 -- name: may_be_displaced
 -- Returns whether a chunk of the same dataset is missing whose rows come before those of this chunk: of a load that was
 -- sealed before, or before it in the same load. If one of them has a key of this chunk, it displaces the row here.

@@ -334,6 +334,17 @@ class Transaction:
         with _raising_what_psycopg2_prints():
             self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text, COPY_BLOCK)
 
+    def copied_if_keys_are_new(self, table: str, columns: Sequence[str], lines: Iterable[str]) -> bool:
+        """As `copy`; False, with nothing copied, if a line has the unique values of a row, or of another line."""
+        self.run("SAVEPOINT before_copy")
+        try:
+            self.copy(table, columns, lines)
+        except psycopg2.errors.UniqueViolation:
+            self.run("ROLLBACK TO SAVEPOINT before_copy")
+            return False
+        self.run("RELEASE SAVEPOINT before_copy")
+        return True
+
     def let_log_in(self, role: str, password: str) -> None:
         """Lets a role log in with a password, of which the server, and so its log, sees a SCRAM verifier alone."""
         verifier = encrypt_password(password, role, self._connection, "scram-sha-256")
