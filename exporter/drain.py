@@ -7,8 +7,9 @@ from pipeline import remedies
 from pipeline.cli.progress import Progress
 from pipeline.errors import DrainTimeoutError, PipelineError
 from pipeline.forgetting import forgotten_meanwhile
-from pipeline.ledger import ledger
-from pipeline.ledger.ledger import LoadProgress, MissingChunk
+from pipeline.ledger import kept_aside, ledger
+from pipeline.ledger.chunk import MissingChunk
+from pipeline.ledger.load import LoadProgress
 from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue, QueueState
 from pipeline.waiting import Deadline, WorkerWatch, no_worker, retry_transient
@@ -91,7 +92,7 @@ def _waiting_sources(database: Database, stuck: MissingChunk, deadline: Deadline
 
     def attempt() -> list[str]:
         with database.transaction() as tx:
-            return [source for source in ledger.sources_kept_aside(tx, stuck.load) if source != stuck.source]
+            return [source for source in kept_aside.sources_kept_aside(tx, stuck.load) if source != stuck.source]
 
     waiting = retry_transient(attempt, deadline=deadline)
     return f"; until then rows of {listed(waiting)} wait for it" if waiting else ""

@@ -23,7 +23,7 @@ from pipeline.rejects import check_rejects
 from pipeline.wording import NAMED_AT_MOST, counted, listed
 from producer.encodings import Encodings
 from producer.left_out import missing_sources, warn_of_missing, warn_of_rejected
-from producer.preview import Limits, RefusedVersionError
+from producer.outlook import Limits, RefusedVersionError
 from producer.produce import Foreseen, Produced, preview, produce
 from producer.sources import Source, find_sources, left_over, paths_without_file, warn_of_absent
 

@@ -14,7 +14,8 @@ from pipeline.csv_text.dialect import Dialect
 from pipeline.csv_text.records import LONGEST_RECORD, BrokenRecordError, Record, physical_lines, records, row_test
 from pipeline.descriptions.header import field_positions
 from pipeline.errors import InputError
-from pipeline.ledger.ledger import ChunkPlan, LoadPlan
+from pipeline.ledger.chunk import ChunkPlan
+from pipeline.ledger.load import LoadPlan
 from producer.sources import Source
 
 CHUNK_ROWS = 20_000  # default, for large files

@@ -14,7 +14,7 @@ from pipeline.datasets.rejecting import KeyFields, rejected_rows
 from pipeline.descriptions.own_sql import NAMES, OwnSql
 from pipeline.errors import OutOfOrderError, PipelineError, QueryError
 from pipeline.ledger import ledger
-from pipeline.ledger.ledger import Claim
+from pipeline.ledger.chunk import Claim
 from pipeline.postgres.database import ForeignKeyError, Transaction
 from pipeline.postgres.queries import Queries
 from pipeline.wording import counted

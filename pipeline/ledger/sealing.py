@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pipeline.errors import TransientError
 from pipeline.ledger import ledger
-from pipeline.ledger.ledger import LoadPlan, MissingChunk
+from pipeline.ledger.chunk import MissingChunk
+from pipeline.ledger.load import LoadPlan
 from pipeline.postgres.database import Transaction
 from pipeline.postgres.queries import Queries
 

@@ -6,9 +6,9 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -186,13 +186,18 @@ class Database:
     def _session(self) -> Iterator[Connection]:
         """The connection, with psycopg2's errors translated; another one looks which locks hold it up."""
         connection = self._connected()
-        with LockWatch(self.another, connection.info.backend_pid) as locks:
+        with LockWatch(partial(self._lock_holders, connection.info.backend_pid)) as locks:
             try:
                 yield connection
             except psycopg2.Error as error:
                 if connection in _cut:
                     raise TransientError(f"PostgreSQL at {self.address} did not answer in time{locks}") from None
                 raise translated(error, locks) from None  # psycopg2's text can quote row contents
+
+    def _lock_holders(self, pid: int) -> list[Row]:
+        """The sessions that hold up the session of this server process."""
+        with closing(self.another()) as database, database.transaction() as tx:
+            return tx.rows(HERE / "sql" / "lock_holders.sql", pid=pid)
 
     def close(self) -> None:
         if self._connection is not None:

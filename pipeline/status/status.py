@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.errors import TransientError
 from pipeline.ledger import ledger
-from pipeline.ledger.ledger import MissingChunk
+from pipeline.ledger.chunk import MissingChunk
 from pipeline.postgres.database import Database, Row, Transaction
 from pipeline.postgres.queries import Queries
 from pipeline.queue import ChunkQueue
