@@ -11,7 +11,7 @@ from pipeline.ledger.chunk import Claim, Counts, KeptChunk
 from pipeline.postgres.database import Transaction, binary
 from pipeline.postgres.queries import Queries
 
-SQL = Queries(Path(__file__).with_suffix(".sql"))
+SQL = Queries(Path(__file__).with_suffix(".sql"), ledger.COLUMNS)
 
 
 def may_be_displaced(tx: Transaction, claimed: Claim) -> bool:
@@ -26,8 +26,8 @@ def keep_text(tx: Transaction, claimed: Claim, content: bytes) -> None:
 
 def kept_text(tx: Transaction, load: int, number: int) -> tuple[Claim, bytes]:
     """A committed chunk whose text is kept."""
-    [(_, source, dataset, columns, delimiter, *rest, content)] = tx.rows(SQL["kept_text"], load=load, number=number)
-    return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest), bytes(content)
+    [(*described, content)] = tx.rows(SQL["kept_text"], load=load, number=number)
+    return ledger.as_claim(load, number, described), bytes(content)
 
 
 def drop_texts(tx: Transaction, dataset: str, claimed: Claim | None = None) -> None:

@@ -149,22 +149,9 @@ WHERE loads.id = chunk_texts.load_id
   );
 
 -- name: kept_text
--- Returns what claim_chunk returns of a chunk whose text is kept, and the text.
+-- Returns a chunk whose text is kept, as claim_chunk does, and the text.
 SELECT
-    true,
-    sources.name,
-    sources.dataset,
-    loads.columns,
-    loads.delimiter,
-    sources.id,
-    load_chunks.first_row,
-    CASE WHEN load_chunks.number < loads.chunk_count
-        THEN load_chunks.first_row + load_chunks.row_count - 1
-    END,
-    load_chunks.first_line,
-    load_chunks.row_count,
-    load_chunks.sha256,
-    loads.description_sha256,
+    {claim_columns},
     chunk_texts.content
 FROM chunk_texts
 JOIN load_chunks USING (load_id, number)

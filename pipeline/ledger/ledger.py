@@ -14,7 +14,8 @@ from pipeline.postgres.queries import Queries
 from pipeline.process_name import process_name
 
 FILE = Path(__file__).with_suffix(".sql")
-SQL = Queries(FILE, {"chunk_columns": Queries(FILE)["chunk_columns"]})
+COLUMNS = {name: Queries(FILE)[name] for name in ("chunk_columns", "claim_columns")}
+SQL = Queries(FILE, COLUMNS)
 
 
 def installation(tx: Transaction) -> str:
@@ -78,8 +79,14 @@ def claim(tx: Transaction, load: int, number: int) -> Claim | None:
     row = tx.row(SQL["claim_chunk"], load=load, number=number)
     if row is None:
         raise UnknownChunkError(f"the ledger has no chunk {number} of a load {load}: forgotten since, or never sealed")
-    is_to_load, source, dataset, columns, delimiter, *rest = row
-    return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest) if is_to_load else None
+    is_to_load, *described = row
+    return as_claim(load, number, described) if is_to_load else None
+
+
+def as_claim(load: int, number: int, described: Sequence[Any]) -> Claim:
+    """The chunk that a query describes by `claim_columns`."""
+    source, dataset, columns, delimiter, *rest = described
+    return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest)
 
 
 def first_missing(tx: Transaction, datasets: tuple[str, ...]) -> MissingChunk | None:

@@ -46,6 +46,22 @@ load_chunks.byte_offset,
 load_chunks.byte_count,
 load_chunks.sha256
 
+-- name: claim_columns
+-- What a Claim holds besides load and number.
+sources.name,
+sources.dataset,
+loads.columns,
+loads.delimiter,
+sources.id,
+load_chunks.first_row,
+CASE WHEN load_chunks.number < loads.chunk_count
+    THEN load_chunks.first_row + load_chunks.row_count - 1
+END AS last_row,   -- NULL: the last chunk also owns all rows after it
+load_chunks.first_line,
+load_chunks.row_count,
+load_chunks.sha256,
+loads.description_sha256
+
 -- name: missing_chunks
 -- Returns the chunks of current loads that are not committed yet, in order; where these are not NULL only those of some
 -- loads or datasets, only those before a number in their load, and no more than a limit.
@@ -135,19 +151,7 @@ SELECT pg_advisory_xact_lock_shared(hashtext('pipeline source'), source_id) FROM
 SELECT
     load_chunks.committed_at IS NULL
         AND loads.id = (SELECT max(id) FROM loads AS of_source WHERE of_source.source_id = loads.source_id),
-    sources.name,
-    sources.dataset,
-    loads.columns,
-    loads.delimiter,
-    sources.id,
-    load_chunks.first_row,
-    CASE WHEN load_chunks.number < loads.chunk_count
-        THEN load_chunks.first_row + load_chunks.row_count - 1
-    END AS last_row,   -- NULL: the last chunk also owns all rows after it
-    load_chunks.first_line,
-    load_chunks.row_count,
-    load_chunks.sha256,
-    loads.description_sha256
+    {claim_columns}
 FROM load_chunks
 JOIN loads ON loads.id = load_chunks.load_id
 JOIN sources ON sources.id = loads.source_id
