@@ -214,6 +214,9 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'load_chunks'::regclass AND attname = 'seconds') THEN
         ALTER TABLE load_chunks ADD COLUMN worker text, ADD COLUMN seconds real;
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'load_chunks'::regclass AND attname = 'line_count') THEN
+        ALTER TABLE load_chunks ADD COLUMN line_count integer;
+    END IF;
     IF to_regclass('load_chunks_missing') IS NULL THEN
         CREATE INDEX load_chunks_missing ON load_chunks (load_id, number) WHERE committed_at IS NULL;
     END IF;
@@ -227,6 +230,7 @@ COMMENT ON INDEX loads_keeping_rows IS 'Serves the query removing, asked before 
 COMMENT ON COLUMN sources.encoding IS 'As the user gave it with --encoding; NULL: UTF-8, or UTF-16 if the file begins with its mark.';
 COMMENT ON COLUMN datasets.own_sql IS 'SHA-256 of the SQL of its own, and the tables that this made; NULL without any.';
 COMMENT ON COLUMN loads.encoding IS 'That the file was read in; NULL in loads from before it was recorded.';
+COMMENT ON COLUMN load_chunks.line_count IS 'Physical lines up to its last row: as many as rows, where each line is a row; NULL in chunks from before it was recorded.';
 COMMENT ON COLUMN load_chunks.worker IS 'Host name and process id of the worker that committed the chunk; NULL if none had to.';
 COMMENT ON COLUMN load_chunks.seconds IS 'From the begin of the transaction that committed the chunk to its end.';
 COMMENT ON COLUMN loads.keeps_rows IS 'Whether rows are there that the load does not list: until the last missing chunk of the dataset, or while others refer to them.';
@@ -445,7 +449,7 @@ BEGIN
         GRANT SELECT, INSERT (source_id, sha256, encoding, columns, delimiter, row_count, chunk_count, description_sha256), DELETE
             ON loads TO pipeline_producer;
         GRANT SELECT,
-            INSERT (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256),
+            INSERT (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256, line_count),
             UPDATE (reopened, committed_at, inserted, updated, unchanged, rejected, deleted)
             ON load_chunks TO pipeline_producer;
         GRANT UPDATE (keeps_rows) ON loads TO pipeline_producer;

@@ -11,6 +11,7 @@ from pipeline.descriptions.description import is_settled, others_referred_to
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import ChunkPlan, Claim
 from pipeline.ledger.load import KnownSource
+from pipeline.ledger.row_places import RowPlaces
 from pipeline.postgres.database import Transaction
 from pipeline.tables.registry import recorded_tables
 from producer.content import Contents
@@ -134,10 +135,12 @@ class Preview:
         for source_id, (gone, _) in settled.gone.items():
             outlooks[opened[source_id][0].name].deleted += gone
         names = {source_id: version.name for source_id, (version, _) in opened.items()}
+        plans = {source_id: version.plan.chunks for source_id, (version, _) in opened.items() if version.plan}
+        places = RowPlaces(self._tx, plans)
         for source_id, (version, chunks) in opened.items():
             for chunk, claim in chunks:
                 end = claim.first_row + claim.row_count
-                if broken := table.refused(self._tx, source_id, claim.first_row, end, names):
+                if broken := table.refused(self._tx, source_id, claim.first_row, end, places, names):
                     for _, rows in self._rows(loader, version, [(chunk, claim)]):
                         outlooks[version.name].reject(rejected_rows(rows, broken))
         table.enter_previewed(self._tx)

@@ -15,6 +15,7 @@ from pipeline.datasets.settled_names import Named, names_of_key, names_of_other,
 from pipeline.descriptions.description import Dataset, own_references, unique_keys
 from pipeline.ledger import kept_aside, ledger
 from pipeline.ledger.chunk import Claim, Counts, KeptChunk
+from pipeline.ledger.row_places import RowPlaces
 from pipeline.postgres.database import Transaction
 from pipeline.postgres.database import quote_identifier as quoted
 from pipeline.postgres.queries import Queries
@@ -139,9 +140,9 @@ class SettledTable:
         of_source = {source_id: list(each) for source_id, each in groupby(chunks, lambda chunk: chunk.source_id)}
         settled = self.settled(tx, [_pending(each) for each in of_source.values()])
         tx.run(self._queries["apply"])
-        moment = ledger.now(tx)
+        moment, places = ledger.now(tx), RowPlaces(tx, {})
         for each in of_source.values():
-            self._record(tx, each, settled, moment)
+            self._record(tx, each, settled, moment, places)
         if settled.changes_rows:
             ledger.free_keys(tx, self._dataset, moment)  # of other sources, which were settled before
         kept_aside.drop_kept_aside(tx, self._dataset)
@@ -153,13 +154,15 @@ class SettledTable:
         replace_rejected(tx, claimed, resolved.rejected)
         return resolved.lines
 
-    def _record(self, tx: Transaction, chunks: list[KeptChunk], settled: Settled, moment: datetime) -> None:
+    def _record(
+        self, tx: Transaction, chunks: list[KeptChunk], settled: Settled, moment: datetime, places: RowPlaces
+    ) -> None:
         """Enters what became of the rows of a source."""
         source_id, last = chunks[0].source_id, chunks[-1]
         gone, kept = settled.gone.get(source_id, (0, 0))
         for position, chunk in enumerate(chunks, 1):
             end = chunks[position].first_row if chunk is not last else None
-            broken = self.refused(tx, source_id, chunk.first_row, end)
+            broken = self.refused(tx, source_id, chunk.first_row, end, places)
             if broken:
                 claimed, content = kept_aside.kept_text(tx, chunk.load, chunk.number)
                 enter_rejected(tx, source_id, rejected_rows(self._rows_of(claimed, content), broken))
@@ -235,27 +238,31 @@ class SettledTable:
             tx.run(queries[statement])
 
     def refused(
-        self, tx: Transaction, source_id: int, first_row: int, end: int | None, names: Mapping[int, str] | None = None
+        self,
+        tx: Transaction,
+        source_id: int,
+        first_row: int,
+        end: int | None,
+        places: RowPlaces,
+        names: Mapping[int, str] | None = None,
     ) -> dict[int, BrokenKey]:
         """The rows in a range of a source that other rows keep from being settled, after `settled`, by row number.
 
-        `names` are those of sources that the ledger does not know yet.
+        `places` tells where the others stand; `names` are those of sources that the ledger does not know yet.
         """
-        broken = {}
+        broken: dict[int, BrokenKey] = {}
         span = {"source_id": source_id, "first_row": first_row, "end": end}
         for row_number, key, by_source, name, by_row, is_kept in tx.rows(self._queries["unsettled"], **span):
             other = None if by_source in (None, source_id) else name or (names or {})[by_source]
-            broken[row_number] = self._rule(key, other, by_row, is_kept=is_kept)
+            if key < 0:
+                broken[row_number] = self._named[key], self._unknown[key]
+            elif is_kept:
+                broken[row_number] = self._keys[key], IS_KEPT
+            elif key == 0 and self._has_primary_key:
+                broken[row_number] = self._keys[key], another_source(other) if other else EARLIER_ROW
+            else:
+                broken[row_number] = self._keys[key], *repeats_unique(other, places.of(by_source, by_row))
         return broken
-
-    def _rule(self, key: int, other: str | None, row_number: int, *, is_kept: bool) -> BrokenKey:
-        if key < 0:
-            return self._named[key], self._unknown[key]
-        if is_kept:
-            return self._keys[key], IS_KEPT
-        if key == 0 and self._has_primary_key:
-            return self._keys[key], another_source(other) if other else EARLIER_ROW
-        return self._keys[key], *repeats_unique(other, row_number)
 
     def enter_previewed(self, tx: Transaction) -> None:
         """Enters the settled rows into those that the run would have loaded, and the others as removed."""
@@ -285,7 +292,7 @@ def _pending(chunks: list[KeptChunk]) -> Pending:
     return Pending(first.source_id, first.load, first.row_count_of_load, [chunk.first_row for chunk in chunks])
 
 
-def repeats_unique(other: str | None, row_number: int) -> tuple[str, str]:
-    """What is said of a row whose unique values a row of this number has, perhaps of another source."""
+def repeats_unique(other: str | None, place: str) -> tuple[str, str]:
+    """What is said of a row whose unique values a row at this place has, perhaps of another source."""
     rule = f"is the same as in a row of {other}" if other else REPEATS_UNIQUE
-    return rule, f", row {row_number}"
+    return rule, f", {place}"

@@ -14,6 +14,11 @@ class ChunkPlan:
     byte_offset: int
     byte_count: int
     sha256: str
+    line_count: int | None = None  # up to the last row; None: planned by an earlier version
+
+    def line_of(self, row_number: int) -> int | None:
+        """The line that one of its rows begins on; None where not each line is a row, so that the text alone tells."""
+        return self.first_line + row_number - self.first_row if self.line_count == self.row_count else None
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,13 @@ def header(tx: Transaction, load: int) -> tuple[tuple[str, ...], str]:
 
 def chunks(tx: Transaction, load: int) -> list[tuple[ChunkPlan, int | None]]:
     """The chunks of a load in order, each with its number of rejected rows; None if those are not known yet."""
-    return [(ChunkPlan(*plan), rejected) for *plan, rejected in tx.rows(SQL["chunks_of_load"], load=load)]
+    return [(ChunkPlan(*plan), rejected) for rejected, *plan in tx.rows(SQL["chunks_of_load"], load=load)]
+
+
+def current_chunks(tx: Transaction, source_id: int) -> list[ChunkPlan]:
+    """The chunks of the current load of a source, in order."""
+    load = tx.value("SELECT max(id) FROM loads WHERE source_id = %(source_id)s", source_id=source_id)
+    return [plan for plan, _ in chunks(tx, load)]
 
 
 def missing_chunks(tx: Transaction, loads: list[int] | None = None) -> list[MissingChunk]:

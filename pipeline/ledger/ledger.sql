@@ -22,13 +22,13 @@ JOIN current_loads ON current_loads.source_id = sources.id;
 SELECT columns, delimiter FROM loads WHERE id = %(load)s;
 
 -- name: chunks_of_load
--- Returns the chunks of a load, in order, each with its number of rejected rows (NULL: not committed yet, or it is not
+-- Returns the chunks of a load, in order, each after its number of rejected rows (NULL: not committed yet, or it is not
 -- decided yet which of its rows are rejected).
 SELECT
-    number, first_row, row_count, first_line, byte_offset, byte_count, sha256,
     CASE WHEN NOT EXISTS (SELECT FROM chunk_texts WHERE load_id = %(load)s AND number = load_chunks.number)
         THEN rejected
-    END
+    END,
+    number, first_row, row_count, first_line, byte_offset, byte_count, sha256, line_count
 FROM load_chunks
 WHERE load_id = %(load)s
 ORDER BY number;
@@ -44,7 +44,8 @@ load_chunks.row_count,
 load_chunks.first_line,
 load_chunks.byte_offset,
 load_chunks.byte_count,
-load_chunks.sha256
+load_chunks.sha256,
+load_chunks.line_count
 
 -- name: claim_columns
 -- What a Claim holds besides load and number.
