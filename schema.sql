@@ -218,15 +218,23 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'load_chunks'::regclass AND attname = 'retries') THEN
         ALTER TABLE load_chunks ADD COLUMN retries integer;
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'load_chunks'::regclass AND attname = 'line_count') THEN
+        ALTER TABLE load_chunks ADD COLUMN line_count integer;
+    END IF;
     IF to_regclass('load_chunks_missing') IS NULL THEN
         CREATE INDEX load_chunks_missing ON load_chunks (load_id, number) WHERE committed_at IS NULL;
+    END IF;
+    IF to_regclass('loads_keeping_rows') IS NULL THEN
+        CREATE INDEX loads_keeping_rows ON loads (id) WHERE keeps_rows;
     END IF;
 END
 $$;
 COMMENT ON INDEX load_chunks_missing IS 'Serves the drain and the query missing_chunks: only missing chunks stand in it.';
+COMMENT ON INDEX loads_keeping_rows IS 'Serves the query removing, asked before each chunk whose rows name rows that can go.';
 COMMENT ON COLUMN sources.encoding IS 'As the user gave it with --encoding; NULL: UTF-8, or UTF-16 if the file begins with its mark.';
 COMMENT ON COLUMN datasets.own_sql IS 'SHA-256 of the SQL of its own, and the tables that this made; NULL without any.';
 COMMENT ON COLUMN loads.encoding IS 'That the file was read in; NULL in loads from before it was recorded.';
+COMMENT ON COLUMN load_chunks.line_count IS 'Physical lines up to its last row: as many as rows, where each line is a row; NULL in chunks from before it was recorded.';
 COMMENT ON COLUMN load_chunks.worker IS 'Host name and process id of the worker that committed the chunk; NULL if none had to.';
 COMMENT ON COLUMN load_chunks.seconds IS 'From the begin of the transaction that committed the chunk to its end.';
 COMMENT ON COLUMN load_chunks.retries IS 'Attempts before the one that committed the chunk, after transient errors; NULL as for worker.';
@@ -249,6 +257,9 @@ BEGIN
         ALTER TABLE chunk_texts ADD COLUMN lines bytea;
         ALTER TABLE chunk_texts ALTER COLUMN lines SET STORAGE EXTERNAL;
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'chunk_texts'::regclass AND attname = 'is_kept_aside') THEN
+        ALTER TABLE chunk_texts ADD COLUMN is_kept_aside boolean NOT NULL GENERATED ALWAYS AS (lines IS NOT NULL) STORED;
+    END IF;
     -- Written once and read at most once: not worth compressing.
     IF (SELECT attstorage <> 'e' FROM pg_attribute WHERE attrelid = 'chunk_texts'::regclass AND attname = 'content') THEN
         ALTER TABLE chunk_texts ALTER COLUMN content SET STORAGE EXTERNAL;
@@ -257,6 +268,7 @@ END
 $$;
 
 COMMENT ON COLUMN chunk_texts.lines IS 'The good rows, of a dataset whose keys are settled when all chunks are there.';
+COMMENT ON COLUMN chunk_texts.is_kept_aside IS 'Whether the good rows wait to be settled; for stages that may not read them.';
 
 -- Which load is the current one is looked up per source: a source has up to 100 loads, and reading them all cost
 -- more than the rest of a query.
@@ -442,11 +454,11 @@ BEGIN
         GRANT SELECT, INSERT (source_id, sha256, encoding, columns, delimiter, row_count, chunk_count, description_sha256), DELETE
             ON loads TO pipeline_producer;
         GRANT SELECT,
-            INSERT (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256),
+            INSERT (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256, line_count),
             UPDATE (reopened, committed_at, inserted, updated, unchanged, rejected, deleted)
             ON load_chunks TO pipeline_producer;
         GRANT UPDATE (keeps_rows) ON loads TO pipeline_producer;
-        GRANT SELECT (load_id, number), DELETE ON chunk_texts TO pipeline_producer;
+        GRANT SELECT (load_id, number, is_kept_aside), DELETE ON chunk_texts TO pipeline_producer;
         GRANT SELECT ON installation, current_loads, load_progress TO pipeline_producer;
         GRANT SELECT, UPDATE (keys_freed_at) ON datasets TO pipeline_producer;
         GRANT SELECT, INSERT ON descriptions TO pipeline_producer;
@@ -489,6 +501,7 @@ BEGIN
             ON installation, datasets, countries, counties, places, places_listings, people, rejected_rows,
                 sources, descriptions, loads, load_chunks, current_loads, load_progress
             TO pipeline_exporter;
+        GRANT SELECT (load_id, number, is_kept_aside) ON chunk_texts TO pipeline_exporter;
     END IF;
 
     IF to_regrole('pipeline_monitor') IS NOT NULL THEN
@@ -496,6 +509,7 @@ BEGIN
         GRANT SELECT
             ON installation, datasets, sources, loads, load_chunks, current_loads, load_progress, rejected_rows
             TO pipeline_monitor;
+        GRANT SELECT (load_id, number, is_kept_aside) ON chunk_texts TO pipeline_monitor;
     END IF;
 END
 $$;

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from uuid import uuid4
 
-from pipeline.ledger.ledger import MissingChunk
+from pipeline.ledger.chunk import MissingChunk
 from pipeline.queue import ChunkQueue
 from producer.scan import scan
 from producer.sources import find_sources

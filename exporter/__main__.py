@@ -18,7 +18,7 @@ from pipeline.cli.terminal import echo
 from pipeline.descriptions.description import Package
 from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import PipelineError
-from pipeline.ledger.ledger import LoadProgress
+from pipeline.ledger.load import LoadProgress
 from pipeline.limits import RowLimit
 from pipeline.postgres.database import Database
 from pipeline.rejects import TooManyRejectsError

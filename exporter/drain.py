@@ -7,12 +7,13 @@ from pipeline import remedies
 from pipeline.cli.progress import Progress
 from pipeline.errors import DrainTimeoutError, PipelineError
 from pipeline.forgetting import forgotten_meanwhile
-from pipeline.ledger import ledger
-from pipeline.ledger.ledger import LoadProgress, MissingChunk
+from pipeline.ledger import kept_aside, ledger
+from pipeline.ledger.chunk import MissingChunk
+from pipeline.ledger.load import LoadProgress
 from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue, QueueState
 from pipeline.waiting import Deadline, WorkerWatch, no_worker, retry_transient
-from pipeline.wording import counted
+from pipeline.wording import counted, listed
 
 POLL_INTERVAL = 0.1  # seconds between looks at ledger and queue
 MISSING_GRACE = 5.0  # seconds that a missing chunk may be neither under way nor committed
@@ -36,7 +37,8 @@ def _drain(database: Database, queue: ChunkQueue, deadline: Deadline) -> None:
         while missing or not loads:
             state = retry_transient(queue.state, deadline=deadline)
             if chunks := stuck.look(missing, state):
-                raise PipelineError(_stuck_reason(chunks, queue, state, deadline))
+                waiting = _waiting_sources(database, chunks[0], deadline)
+                raise PipelineError(f"{_stuck_reason(chunks, queue, state, deadline)}{waiting}")
             workers.look(state.workers)
             if not deadline.left:
                 raise DrainTimeoutError(_timed_out(deadline.seconds, loads, missing, state, queue.shortage()))
@@ -83,6 +85,17 @@ def _stuck_reason(stuck: list[MissingChunk], queue: ChunkQueue, state: QueueStat
             remedy = "" if reason.endswith(again) else f"; correct the cause, then {again}"
             return f"{chunk} failed every time: {reason}{remedy}"
     return f"{_describe_missing(stuck)} neither committed nor on the queue; {again}, which queues what is missing"
+
+
+def _waiting_sources(database: Database, stuck: MissingChunk, deadline: Deadline) -> str:
+    """The files whose rows are not in their table as long as this chunk is missing."""
+
+    def attempt() -> list[str]:
+        with database.transaction() as tx:
+            return [source for source in kept_aside.sources_kept_aside(tx, stuck.load) if source != stuck.source]
+
+    waiting = retry_transient(attempt, deadline=deadline)
+    return f"; until then rows of {listed(waiting)} wait for it" if waiting else ""
 
 
 def _timed_out(

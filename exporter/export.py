@@ -21,7 +21,7 @@ from pipeline.cli.terminal import printable
 from pipeline.csv_text.formula_escape import csv_rows
 from pipeline.errors import PipelineError, QueryError, TransientError
 from pipeline.ledger import ledger
-from pipeline.ledger.ledger import LoadProgress, RejectedKind
+from pipeline.ledger.load import LoadProgress, RejectedKind
 from pipeline.limits import RowLimit
 from pipeline.postgres.database import Database, Transaction
 from pipeline.postgres.sql_text import unterminated

@@ -15,7 +15,7 @@ from pipeline.descriptions.own_sql import read_package_of
 from pipeline.errors import InputError, SettingsError
 from producer.content import Contents
 from producer.encodings import Encodings
-from producer.produce import differ
+from producer.first_pass import differ
 from producer.sources import Source, find_sources
 
 Listener = Callable[[Path, Rejected], None]

@@ -8,6 +8,7 @@ from itertools import compress
 from operator import itemgetter
 
 from inspection.comparable import Texts, comparable
+from inspection.file_rows import FileRows
 from inspection.key_table import HeldKey, Holder, KeyStore, KeyTable, OwnNames
 from pipeline.columns.column import NULL, column
 from pipeline.csv_text.rows import Fault, SourceRow, SourceRows
@@ -18,6 +19,8 @@ from pipeline.datasets.rejecting import BrokenKey, KeyFields, rejected_rows
 from pipeline.datasets.settled import repeats_unique
 from pipeline.datasets.shared import contradiction
 from pipeline.descriptions.description import Dataset, Reference, unique_keys
+from pipeline.ledger.chunk import ChunkPlan
+from pipeline.ledger.row_places import place
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class DatasetChecker:
         """`sources` are the names of all sources, by the numbers that `check` gets."""
         self.dataset = dataset
         self._sources = sources
+        self._chunks: dict[int, Sequence[ChunkPlan]] = {}  # of each source that was checked
         self._checker = RowChecker([column(field) for field in dataset.fields])
         self._types = [field.type for field in dataset.fields]
         self._names = [field.name for field in dataset.fields]
@@ -93,9 +97,10 @@ class DatasetChecker:
         self._in_keys = sorted({*self._in_keys, *positions})
         return NamedKey(reference, positions, held.table)
 
-    def check(self, source: int, chunks: Iterable[SourceRows]) -> Iterator[list[Rejected]]:
+    def check(self, source: int, file: FileRows) -> Iterator[list[Rejected]]:
         """The rows that a load would reject, of each chunk in the order of its rows."""
-        for rows in chunks:
+        self._chunks[source] = file.plan.chunks
+        for rows in file:
             yield self._check_chunk(source, rows)
 
     def _check_chunk(self, source: int, rows: SourceRows) -> list[Rejected]:
@@ -195,7 +200,7 @@ class DatasetChecker:
             return None if holder.content == content else (named, self._contradiction)
         if not key.is_primary:
             other = None if holder.source == source else self._sources[holder.source]
-            return named, *repeats_unique(other, holder.row_number)
+            return named, *repeats_unique(other, place(self._chunks[holder.source], holder.row_number))
         rule = EARLIER_ROW if holder.source == source else another_source(self._sources[holder.source])
         return named, rule
 

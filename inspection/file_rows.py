@@ -7,7 +7,7 @@ from typing import IO
 
 from pipeline.csv_text.rows import SourceRows
 from pipeline.descriptions.header import field_positions
-from pipeline.ledger.ledger import LoadPlan
+from pipeline.ledger.load import LoadPlan
 from producer.content import Contents
 from producer.encodings import Encodings
 from producer.scan import scan

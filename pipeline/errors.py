@@ -1,9 +1,6 @@
 """The project's errors: the class says what the caller does, the message what the user does."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pipeline.ledger.ledger import MissingChunk
+from pipeline.ledger.chunk import MissingChunk
 
 
 class PipelineError(Exception):
@@ -60,7 +57,7 @@ class RequeueError(PipelineError):
 class OutOfOrderError(RequeueError):
     """Put the chunk back on the queue until another chunk is committed."""
 
-    def __init__(self, chunk: str, waits_for: "MissingChunk") -> None:
+    def __init__(self, chunk: str, waits_for: MissingChunk) -> None:
         super().__init__(f"{chunk} waits for {waits_for}")
         self.waits_for = waits_for
 

@@ -10,7 +10,8 @@ from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.descriptions.description import others_referred_to
 from pipeline.errors import ForgottenError, InUseError, SettingsError
 from pipeline.ledger import ledger
-from pipeline.ledger.ledger import KnownSource, MissingChunk
+from pipeline.ledger.chunk import MissingChunk
+from pipeline.ledger.load import KnownSource
 from pipeline.postgres.database import Database, Transaction
 from pipeline.queue import ChunkQueue
 from pipeline.waiting import retry_transient

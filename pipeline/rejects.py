@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.errors import PipelineError
-from pipeline.ledger.ledger import LoadProgress, RejectedKind
+from pipeline.ledger.load import LoadProgress, RejectedKind
 from pipeline.limits import RowLimit
 from pipeline.wording import counted
 

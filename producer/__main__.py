@@ -9,26 +9,23 @@ from typing import NoReturn
 
 import click
 
-from pipeline import remedies
 from pipeline.cli import command, settings
 from pipeline.cli.account import unloaded_references
 from pipeline.cli.terminal import echo
-from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.descriptions.matching import expected_names
 from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import SettingsError
 from pipeline.forgetting import forget
-from pipeline.ledger import ledger
 from pipeline.limits import RowLimit
 from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
 from pipeline.rejects import check_rejects
-from pipeline.waiting import retry_transient
 from pipeline.wording import NAMED_AT_MOST, counted, listed
 from producer.encodings import Encodings
-from producer.preview import Limits, RefusedVersionError
-from producer.produce import Produced, preview, produce
-from producer.sources import find_sources, left_over, paths_without_file, warn_of_absent
+from producer.left_out import missing_sources, warn_of_missing, warn_of_rejected
+from producer.outlook import Limits, RefusedVersionError
+from producer.produce import Foreseen, Produced, preview, produce
+from producer.sources import Source, find_sources, left_over, paths_without_file, warn_of_absent
 
 REPORTS_STAMP = ".reports.json"  # in which the exporter lists what it wrote
 LONGEST_MANIFEST = 1 << 20  # bytes
@@ -100,33 +97,18 @@ def main(
     encodings.check(source.name for source in sources)
     limits = Limits(max_rejects, max_shrink, allow_empty)
     command.check(database)
-    missing = [] if files else _missing(database, {source.name for source in sources})
-    to_forget = [source for source, _ in missing] if forget_missing else []
-    if missing and not to_forget:
-        _warn_of_missing(missing)
-    if not files:
-        _warn_of_left_over(data)
-        warned_of = {source for source, _ in missing}
-        warn_of_absent([path for path in paths_without_file(data) if path not in warned_of])
+    missing = [] if files else _missing_of(database, data, sources, are_forgotten=forget_missing)
+    to_forget = missing if forget_missing else []
     with _showing_reasons():
         if dry_run:
             foreseen = preview(
                 sources, database, forget=to_forget, chunk_rows=chunk_rows, encodings=encodings, limits=limits
             )
-            echo(*(forgotten.foreseen for forgotten in foreseen.forgotten))
-            for outlook in foreseen.outlooks:
-                echo(str(outlook), *outlook.commonest_reasons())
-            if any(outlook.rejected for outlook in foreseen.outlooks):
-                echo(*unloaded_references(foreseen.good_rows, read_package(find_package(data))))
+            _tell(foreseen, data)
             if max_rejects:
                 check_rejects(foreseen.rejected, foreseen.row_count, max_rejects, "nothing was changed")
             return
         queue = command.queue_of(database, redis_url, queue_name)
-
-        def forget_missing_sources() -> None:
-            if to_forget:
-                _forget(database, queue, to_forget)
-
         results = produce(
             sources,
             database,
@@ -136,9 +118,12 @@ def main(
             drain_timeout=drain_timeout,
             encodings=encodings,
             limits=limits,
-            before_sealing=forget_missing_sources,
+            before_sealing=lambda: _forget(database, queue, to_forget),
         )
     _summarize(results)
+    if files:
+        queued = {result.source for result in results if result.queued_chunks}
+        warn_of_rejected(database, {each.dataset.name for each in sources if each.name in queued}, results)
 
 
 @contextmanager
@@ -184,7 +169,32 @@ def _total(results: list[Produced]) -> str:
     return f"{counted(len(results), 'file')}: {rows} queued in {chunks}; {counted(unchanged, 'file')} unchanged"
 
 
+def _tell(foreseen: Foreseen, data: Path) -> None:
+    """Prints what a run would do."""
+    echo(*(forgotten.foreseen for forgotten in foreseen.forgotten))
+    for outlook in foreseen.outlooks:
+        echo(str(outlook), *outlook.commonest_reasons())
+    if any(outlook.rejected for outlook in foreseen.outlooks):
+        echo(*unloaded_references(foreseen.good_rows, read_package(find_package(data))))
+
+
+def _missing_of(database: Database, data: Path, sources: Sequence[Source], *, are_forgotten: bool) -> list[str]:
+    """The sources whose files are not in the folder any more. Warns of them unless they are forgotten.
+
+    Warns of files that are not loaded too, and of files that a description names and that are not there.
+    """
+    missing = missing_sources(database, {source.name for source in sources})
+    names = [source for source, _ in missing]
+    if missing and not are_forgotten:
+        warn_of_missing(missing)
+    _warn_of_left_over(data)
+    warn_of_absent([path for path in paths_without_file(data) if path not in names])
+    return names
+
+
 def _forget(database: Database, queue: ChunkQueue, sources: Sequence[str]) -> None:
+    if not sources:
+        return
     try:
         echo(*map(str, forget(database, queue, sources)))
     except SettingsError as error:
@@ -203,31 +213,6 @@ def report_names(folder: Path) -> list[str]:
         manifest = json.loads(file.read(LONGEST_MANIFEST))
         return [*manifest["reports"], *manifest.get("earlier", ())]
     return []
-
-
-def _missing(database: Database, found: set[str]) -> list[tuple[str, int]]:
-    """The sources that the ledger knows and the folder does not hold, each with its rows in the tables."""
-    loaders = DatasetLoaders()
-
-    def attempt() -> list[tuple[str, int]]:
-        with database.transaction() as tx:
-            known = ledger.known_sources(tx)
-            return [
-                (name, loaders.of(tx, digest).loaded_rows(tx, known[name].id))
-                for name in sorted(known.keys() - found)
-                if (digest := known[name].description_sha256)
-            ]
-
-    return retry_transient(attempt)
-
-
-def _warn_of_missing(missing: list[tuple[str, int]]) -> None:
-    logger.warning(
-        "loaded before, but not in the folder any more: %s; of a renamed file the rows count twice;"
-        " %s removes them, --forget-missing those of all these files",
-        listed([f"{source} ({counted(rows, 'row')})" for source, rows in missing]),
-        remedies.current.forget,
-    )
 
 
 def run(name: str = "producer") -> NoReturn:

@@ -1,94 +1,22 @@
 """What a run would do with the tables, found out before anything is sealed, by the code that would do it."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 
-from pipeline.cli.account import ranked
 from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.loader import DatasetLoader
-from pipeline.datasets.outcome import Rejected, Stored
+from pipeline.datasets.outcome import Stored
 from pipeline.datasets.rejecting import rejected_rows
 from pipeline.datasets.settled import Pending, SettledTable
 from pipeline.descriptions.description import is_settled, others_referred_to
-from pipeline.errors import PipelineError
 from pipeline.ledger import ledger
-from pipeline.ledger.ledger import ChunkPlan, Claim, KnownSource
-from pipeline.limits import RowLimit
+from pipeline.ledger.chunk import ChunkPlan, Claim
+from pipeline.ledger.load import KnownSource
+from pipeline.ledger.row_places import RowPlaces
 from pipeline.postgres.database import Transaction
 from pipeline.tables.registry import recorded_tables
-from pipeline.wording import counted
 from producer.content import Contents
+from producer.outlook import Limits, Outlook, broken_limit, could_break
 from producer.scanned import Scanned, bytes_of
-
-REJECTS_WHERE_ROWS_ARE_LOADED = RowLimit.parse("50%")  # default of MAX_REJECTS
-REASONS = 3  # that are named, the commonest first
-
-
-class RefusedVersionError(PipelineError):
-    """Stop, nothing was changed: a new version would replace good rows by none, or by too few."""
-
-    exit_code = 3
-
-    def __init__(self, message: str, outlooks: "Sequence[Outlook]") -> None:
-        super().__init__(message)
-        self.outlooks = outlooks  # of the versions that are refused
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a new version of a loaded source may do."""
-
-    max_rejects: RowLimit | None = None  # of its rows; None: half of them, unless as many good ones are loaded now
-    max_shrink: RowLimit | None = None  # of the rows that are loaded; None: no limit
-    allow_empty: bool = False
-
-
-@dataclass
-class Outlook:
-    """What loading a version would do with its source's rows."""
-
-    source: str
-    row_count: int
-    loaded_rows: int  # that the table holds now
-    inserted: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    rejected: int = 0
-    deleted: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)  # rule -> rejected rows that break it
-    examples: dict[str, str] = field(default_factory=dict)  # rule -> the first row that breaks it
-
-    def __str__(self) -> str:
-        return (
-            f"{self.source}: a run would insert {self.inserted:,}, update {self.updated:,}, leave {self.unchanged:,}"
-            f" unchanged, reject {self.rejected:,} of {self.row_count:,} rows, and delete {self.deleted:,}"
-        )
-
-    def add(self, stored: Stored) -> None:
-        self.inserted += stored.inserted
-        self.updated += stored.updated
-        self.unchanged += stored.unchanged
-        self.deleted += stored.deleted
-        self.reject(stored.rejected)
-
-    @property
-    def good(self) -> int:
-        """Rows that are not rejected, as far as they were looked at."""
-        return self.row_count - self.rejected
-
-    def reject(self, rejected: Iterable[Rejected]) -> None:
-        for bad in rejected:
-            self.rejected += 1
-            for kind in {fault.kind: None for fault in bad.faults}:
-                self.reasons[kind] += 1
-                self.examples.setdefault(kind, f"line {bad.row.line}: {'; '.join(map(str, bad.faults))}")
-
-    def commonest_reasons(self) -> list[str]:
-        """One line for each of the commonest reasons, with an example."""
-        commonest = self.reasons.most_common(REASONS)
-        reasons = ranked(f"{count:,} x {kind}, such as {self.examples[kind]}" for kind, count in commonest)
-        return [f"{self.source}: {reason}" for reason in reasons]
 
 
 class Preview:
@@ -207,10 +135,12 @@ class Preview:
         for source_id, (gone, _) in settled.gone.items():
             outlooks[opened[source_id][0].name].deleted += gone
         names = {source_id: version.name for source_id, (version, _) in opened.items()}
+        plans = {source_id: version.plan.chunks for source_id, (version, _) in opened.items() if version.plan}
+        places = RowPlaces(self._tx, plans)
         for source_id, (version, chunks) in opened.items():
             for chunk, claim in chunks:
                 end = claim.first_row + claim.row_count
-                if broken := table.refused(self._tx, source_id, claim.first_row, end, names):
+                if broken := table.refused(self._tx, source_id, claim.first_row, end, places, names):
                     for _, rows in self._rows(loader, version, [(chunk, claim)]):
                         outlooks[version.name].reject(rejected_rows(rows, broken))
         table.enter_previewed(self._tx)
@@ -274,42 +204,3 @@ class Preview:
 def _content(chunk: ChunkPlan) -> tuple[int, int, str]:
     """What chunks of two versions have in common if they hold the same rows; see seal.sql."""
     return chunk.first_row, chunk.row_count, chunk.sha256
-
-
-def could_break(outlook: Outlook, rows_left: int, limits: Limits) -> bool:
-    """Whether the version may still turn out to break a limit, with so many of its rows not looked at."""
-    good = outlook.row_count - outlook.rejected - rows_left
-    worst = outlook.rejected + rows_left
-    may_reject_too_many = worst > _allowed_rejects(outlook, limits, good)
-    return not good or may_reject_too_many or limits.max_shrink is not None
-
-
-def broken_limit(outlook: Outlook, limits: Limits) -> str | None:
-    """Which limit the version breaks, with both counts; None if it breaks none."""
-    good = outlook.good
-    loaded = f"where {outlook.loaded_rows:,} {'row is' if outlook.loaded_rows == 1 else 'rows are'} loaded"
-    if outlook.rejected > _allowed_rejects(outlook, limits, good):
-        given = f"--max-rejects {limits.max_rejects or REJECTS_WHERE_ROWS_ARE_LOADED}"
-        return (
-            f"{outlook.rejected:,} of the {counted(outlook.row_count, 'row')} would be rejected, {loaded},"
-            f" and {given} is the limit; correct the file, or raise the limit"
-        )
-    if not good and not limits.allow_empty:
-        return f"it has no good row, {loaded}; correct the file, or allow it with --allow-empty"
-    lost = outlook.loaded_rows - good
-    if limits.max_shrink is not None and lost > limits.max_shrink.of(outlook.loaded_rows):
-        return (
-            f"it has {counted(good, 'good row')}, {loaded}: {lost:,} fewer,"
-            f" and --max-shrink {limits.max_shrink} is the limit; correct the file, or raise the limit"
-        )
-    return None
-
-
-def _allowed_rejects(outlook: Outlook, limits: Limits, good: int) -> float:
-    """How many rows may be rejected of a version with so many good ones, at least.
-
-    The default never keeps a version out that has as many good rows as are loaded: what is loaded is no better.
-    """
-    if limits.max_rejects is None and good >= outlook.loaded_rows:
-        return outlook.row_count
-    return (limits.max_rejects or REJECTS_WHERE_ROWS_ARE_LOADED).of(outlook.row_count)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -12,29 +12,30 @@ from pipeline.columns.column import column
 from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.datasets.supported import check_supported
 from pipeline.descriptions.description import is_settled, others_referred_to
-from pipeline.descriptions.descriptor import description_digest, rules_of_rows
-from pipeline.errors import InputError, SettingsError
+from pipeline.descriptions.descriptor import rules_of_rows
+from pipeline.errors import SettingsError
 from pipeline.forgetting import Forgotten, check_not_forgotten, forget_rows
-from pipeline.ledger import ledger
-from pipeline.ledger.ledger import KnownSource, LoadProgress, MissingChunk
+from pipeline.ledger import kept_aside, ledger
+from pipeline.ledger.chunk import MissingChunk
+from pipeline.ledger.load import KnownSource, LoadProgress
 from pipeline.ledger.sealing import Load, Version, seal
 from pipeline.postgres.database import Database, Transaction
 from pipeline.queue import ChunkQueue
 from pipeline.tables.registry import check_tables
 from pipeline.waiting import retry_transient
-from pipeline.wording import counted, listed
+from pipeline.wording import counted
 from producer.backpressure import Backpressure
-from producer.content import LIKELY_ENCODINGS, Content, Contents, fingerprint
+from producer.content import Contents
 from producer.encodings import Encodings
-from producer.preview import Limits, Outlook, Preview, RefusedVersionError
-from producer.scan import CHUNK_BYTES, SMALLEST_CHUNK, scan
-from producer.scanned import Scanned, text_of
+from producer.first_pass import first_pass, scan_all
+from producer.jobs import jobs, members
+from producer.outlook import Limits, Outlook, RefusedVersionError
+from producer.preview import Preview
+from producer.scanned import Scanned
 from producer.sources import Source
 
 SEALED_AT_ONCE = 100  # loads in one transaction, which keeps workers off their sources
 FORGOTTEN_POLL = 1.0  # seconds between looks whether a source was forgotten
-GROUP_CHUNKS = 100  # that share one job at most, each of fewer than SMALLEST_CHUNK rows
-GROUP_BYTES = CHUNK_BYTES // 2  # with the chunk that exceeds it, a group is as large as a chunk at most
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ def produce(
         with Progress("queueing", sum(map(_row_count, to_queue.values()))) as bar:
             room = Backpressure(queue, queue_limit, drain_timeout)
             sealed = SealedLoads(database, {load.id: name for name, load in loads})
-            for job in _jobs(_members(versions, loads, to_queue, contents)):
+            for job in jobs(members(versions, loads, to_queue, contents)):
                 sealed.check_now_and_then()
                 room.wait(is_waited_for=job.dataset in referred_to)
                 retry_transient(partial(queue.put, *job.chunks))
@@ -179,39 +180,6 @@ class SealedLoads:
         retry_transient(attempt)
 
 
-def scan_all(
-    sources: Sequence[Source],
-    known: dict[str, KnownSource],
-    contents: Contents,
-    encodings: Encodings,
-    chunk_rows: int | None,
-) -> list[Scanned]:
-    """The first pass over every file, one file open at a time; each source once, also if it is there compressed too.
-
-    Raises InputError, naming all of them, if files are broken as a whole, or if two files of one name differ, since
-    each would supersede the other.
-    """
-    by_name: dict[str, Scanned] = {}
-    broken: list[str] = []
-    for source in sources:
-        try:
-            version = _first_pass(source, known.get(source.name), contents, encodings, chunk_rows)
-        except InputError as error:
-            broken.append(str(error))
-            continue
-        other = by_name.setdefault(source.name, version)
-        if other.sha256 != version.sha256:
-            broken.append(differ(other.source, source))
-    if broken:
-        raise InputError(f"{listed(broken)}; nothing was queued")
-    return list(by_name.values())
-
-
-def differ(one: Source, other: Source) -> str:
-    """What is wrong with two files of one name that hold different bytes."""
-    return f"{one.path} and {other.path} are both {one.name} but differ; rename or remove one of them"
-
-
 def _known(sources: Sequence[Source], database: Database) -> dict[str, KnownSource]:
     """The sources that the ledger knows, by name.
 
@@ -231,35 +199,6 @@ def _known(sources: Sequence[Source], database: Database) -> dict[str, KnownSour
                 f" forget {source.name} first"
             )
     return known
-
-
-def _first_pass(
-    source: Source, known: KnownSource | None, contents: Contents, encodings: Encodings, chunk_rows: int | None
-) -> Scanned:
-    """Scans the file, unless its fingerprint says that the ledger has its content."""
-    recorded = known.given_encoding if known else None
-    encoding = encodings.of(source.name, recorded or source.dataset.encoding)
-    with contents.opened(source, encoding) as content:
-        may_be_known = known and known.may_have(description_digest(source.dataset), content.encoding)
-        if known and may_be_known and (sha256 := fingerprint(content.file)) == known.sha256:
-            return Scanned(source, encoding, sha256, content.encoding, known.row_count, plan=None)
-        if content.control_rows:
-            _warn_of_control_rows(source.name, content)
-        plan = scan(source, content.file, chunk_rows)
-        return Scanned(source, encoding, plan.sha256, content.encoding, plan.row_count, plan)
-
-
-def _warn_of_control_rows(source: str, content: Content) -> None:
-    likely = LIKELY_ENCODINGS[content.encoding]
-    logger.warning(
-        "%s: %s control characters (U+0080 to U+009F) when read as %s; the file looks like %s: --encoding %s=%s",
-        source,
-        "1 row holds" if content.control_rows == 1 else f"{content.control_rows:,} rows hold",
-        content.encoding,
-        likely,
-        source,
-        likely,
-    )
 
 
 def _check_versions(
@@ -300,7 +239,7 @@ def _seal_all(
         sealed = _seal(batch, database, encodings)
         for version in batch:
             if version.name not in sealed:  # the load that the ledger had was superseded or forgotten since
-                rescanned = _first_pass(version.source, None, contents, encodings, chunk_rows)
+                rescanned = first_pass(version.source, None, contents, encodings, chunk_rows)
                 sealed |= _seal([rescanned], database, encodings)
             load = sealed[version.name]
             logger.debug("%s: load %d, %s missing", version.name, load.id, counted(len(load.missing), "chunk"))
@@ -331,7 +270,10 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings) -> 
             for description in sorted(descriptions):
                 ledger.enter_description(tx, description)
             gone = _have_gone_rows(tx, versions)
-            return seal(tx, [replace(each, has_gone=each.source in gone) for each in to_seal])
+            loads = seal(tx, [replace(each, has_gone=each.source in gone) for each in to_seal])
+            for dataset, description_sha256 in sorted({(each.dataset, each.description_sha256) for each in to_seal}):
+                kept_aside.reopen_kept_aside(tx, dataset, description_sha256)
+            return loads
 
     return retry_transient(attempt)
 
@@ -345,65 +287,6 @@ def _have_gone_rows(tx: Transaction, versions: list[Scanned]) -> set[str]:
         for version in versions
         if version.name in keep and loaders.of(tx, version.description_sha256).has_gone(tx, *keep[version.name])
     }
-
-
-@dataclass(frozen=True)
-class Member:
-    """A chunk that is to be queued, with its text."""
-
-    dataset: str
-    chunk: MissingChunk
-    text: str
-    is_whole_file: bool
-
-    @property
-    def is_small(self) -> bool:
-        """Whether a job for the chunk alone would cost more than its rows."""
-        plan = self.chunk.plan
-        return self.is_whole_file and plan.row_count < SMALLEST_CHUNK and plan.byte_count < CHUNK_BYTES // 8
-
-
-@dataclass(frozen=True)
-class Job:
-    """Chunks that travel together, each with its text."""
-
-    dataset: str
-    chunks: list[tuple[MissingChunk, str]]
-
-
-def _members(
-    versions: list[Scanned], loads: list[tuple[str, Load]], to_queue: dict[str, list[MissingChunk]], contents: Contents
-) -> Iterator[Member]:
-    """The last pass over the files: the chunks that are to be queued, read one at a time."""
-    for version, (name, load) in zip(versions, loads, strict=True):
-        if chunks := to_queue[name]:
-            with contents.opened(version.source, version.encoding) as content:
-                for chunk in chunks:
-                    text = text_of(version, content.file, chunk.plan)
-                    yield Member(version.dataset.name, chunk, text, chunk.plan.row_count == load.row_count)
-
-
-def _jobs(members: Iterable[Member]) -> Iterator[Job]:
-    """Each chunk in a job of its own, but small ones of a dataset in groups, before any chunk of the next dataset."""
-    group: list[Member] = []
-    for member in members:
-        if group and (member.dataset != group[0].dataset or _is_full(group)):
-            yield _job(group)
-            group = []
-        if member.is_small:
-            group.append(member)
-        else:
-            yield _job([member])
-    if group:
-        yield _job(group)
-
-
-def _is_full(group: list[Member]) -> bool:
-    return len(group) == GROUP_CHUNKS or sum(member.chunk.plan.byte_count for member in group) > GROUP_BYTES
-
-
-def _job(members: list[Member]) -> Job:
-    return Job(members[0].dataset, [(member.chunk, member.text) for member in members])
 
 
 def _row_count(chunks: list[MissingChunk]) -> int:

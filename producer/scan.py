@@ -14,7 +14,8 @@ from pipeline.csv_text.dialect import Dialect
 from pipeline.csv_text.records import LONGEST_RECORD, BrokenRecordError, Record, physical_lines, records, row_test
 from pipeline.descriptions.header import field_positions
 from pipeline.errors import InputError
-from pipeline.ledger.ledger import ChunkPlan, LoadPlan
+from pipeline.ledger.chunk import ChunkPlan
+from pipeline.ledger.load import LoadPlan
 from producer.sources import Source
 
 CHUNK_ROWS = 20_000  # default, for large files
@@ -188,12 +189,12 @@ def _chunks(
     is_row = row_test(dialect)
     has_comments = dialect.comment_char is not None
     contents: list[bytes] = []
-    row_count = byte_count = line_count = 0
+    row_count = byte_count = line_count = row_lines = 0
 
     def chunk() -> tuple[bytes, ChunkPlan]:
         content = b"".join(contents)
         sha256 = hashlib.sha256(content).hexdigest()
-        return content, ChunkPlan(number, first_row, row_count, first_line, byte_offset, byte_count, sha256)
+        return content, ChunkPlan(number, first_row, row_count, first_line, byte_offset, byte_count, sha256, row_lines)
 
     for content, lines in body:
         contents.append(content)
@@ -202,6 +203,7 @@ def _chunks(
         if (content.isspace() or has_comments) and not is_row(content.decode("latin-1")):
             continue
         row_count += 1
+        row_lines = line_count
         if row_count >= limits.rows or (
             byte_count >= limits.small_size and (row_count >= SMALLEST_CHUNK or byte_count >= limits.size)
         ):
@@ -209,7 +211,7 @@ def _chunks(
             number, first_row = number + 1, first_row + row_count
             first_line, byte_offset = first_line + line_count, byte_offset + byte_count
             contents.clear()
-            row_count = byte_count = line_count = 0
+            row_count = byte_count = line_count = row_lines = 0
     if contents or number == 1:
         yield chunk()
 

@@ -8,7 +8,8 @@ from pipeline import remedies
 from pipeline.descriptions.description import Dataset
 from pipeline.descriptions.descriptor import description_digest
 from pipeline.errors import InputError
-from pipeline.ledger.ledger import ChunkPlan, LoadPlan
+from pipeline.ledger.chunk import ChunkPlan
+from pipeline.ledger.load import LoadPlan
 from producer.encodings import Encoding
 from producer.sources import Source
 

@@ -9,7 +9,7 @@ from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.datasets.rejecting import replace_rejected
 from pipeline.errors import RefusedJobError, RequeueError, TransientError, UnknownChunkError
 from pipeline.ledger import ledger
-from pipeline.ledger.ledger import Counts
+from pipeline.ledger.chunk import Counts
 from pipeline.postgres.database import Database, ForeignKeyError, Transaction
 from pipeline.waiting import retry_transient
 

@@ -5,7 +5,7 @@ import time
 
 from pipeline import remedies
 from pipeline.errors import BlockedError, OutOfOrderError, RequeueError
-from pipeline.ledger.ledger import MissingChunk
+from pipeline.ledger.chunk import MissingChunk
 from pipeline.queue import ChunkQueue, LoadChunk, QueueState
 
 PAUSES = (0.05, 0.1, 0.3, 1.0, 2.0)  # seconds, growing, while one chunk is waited for; the last one again and again

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.descriptions.description import Package, others_referred_to
 from pipeline.descriptions.matching import dataset_of
-from pipeline.ledger.ledger import LoadProgress
+from pipeline.ledger.load import LoadProgress
 from pipeline.wording import NAMED_AT_MOST, counted
 
 

@@ -73,7 +73,7 @@ def _bar(load: LoadStatus) -> RenderableType:
 
 
 def _workers(status: Status) -> Table:
-    table = _table("worker", "in hand", "chunks", "rows")
+    table = _table("worker", "current chunk", "chunks", "rows")
     for worker in status.workers[:NAMED_AT_MOST]:
         in_hand = _text(worker.job or worker.state, "cyan" if worker.state == "busy" else "dim")
         table.add_row(_text(worker.name), in_hand, f"{worker.chunks:,}", f"{worker.rows:,}")

@@ -16,14 +16,15 @@ from pipeline.datasets.references import KnownKeys, Previewed
 from pipeline.datasets.referrers import rows_that_refer
 from pipeline.datasets.rejecting import KeyFields
 from pipeline.datasets.resolving import RowResolver
-from pipeline.datasets.settled import Named, SettledTable
+from pipeline.datasets.settled import SettledTable
+from pipeline.datasets.settled_names import Named
 from pipeline.datasets.shared import SharedTable
 from pipeline.descriptions.description import Dataset, Reference, is_settled, others_referred_to
 from pipeline.descriptions.header import field_positions
 from pipeline.descriptions.own_sql import OwnSql, installed_sql
 from pipeline.errors import InUseError, OutOfOrderError, PipelineError, RefusedJobError, SettingsError
 from pipeline.ledger import ledger
-from pipeline.ledger.ledger import Claim
+from pipeline.ledger.chunk import Claim
 from pipeline.postgres.database import Transaction, quote_identifier
 from pipeline.postgres.queries import Queries
 from pipeline.tables.plan import Recorded
@@ -182,7 +183,7 @@ class DatasetLoader:
     ) -> PositionalTable | KeyedTable | SharedTable | SettledTable:
         dataset, names = self.dataset, self._names
         if is_settled(dataset):
-            return SettledTable(dataset, digest, names, self.rows, named)
+            return SettledTable(dataset, digest, names, self.rows, self.resolve, named)
         if not dataset.primary_key:
             return PositionalTable(names, foreign_keys)
         fields = [field.name for field in dataset.fields]

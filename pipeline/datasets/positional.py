@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.outcome import Resolved, Stored
-from pipeline.ledger.ledger import Claim
+from pipeline.ledger.chunk import Claim
 from pipeline.postgres.database import Transaction
 from pipeline.postgres.queries import Queries
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipeline.csv_text.rows import Fault, SourceRow, SourceRows
 from pipeline.datasets.outcome import Rejected
 from pipeline.ledger import ledger
-from pipeline.ledger.ledger import Claim
+from pipeline.ledger.chunk import Claim
 from pipeline.postgres.database import Transaction, copy_field
 
 COLUMNS = ("source_id", "row_number", "line", "reason", "kinds", "raw")

@@ -12,7 +12,7 @@ from pipeline.datasets.references import NEW_ROW, KnownKeys
 from pipeline.descriptions.description import Dataset
 from pipeline.errors import OutOfOrderError
 from pipeline.ledger import ledger
-from pipeline.ledger.ledger import Claim
+from pipeline.ledger.chunk import Claim
 from pipeline.postgres.database import Transaction
 
 

@@ -8,32 +8,24 @@ from pathlib import Path
 
 from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.keyed import EARLIER_ROW, another_source
-from pipeline.datasets.layout import stored_columns
 from pipeline.datasets.outcome import Resolved, Stored
 from pipeline.datasets.referrers import Referrer, referring_keys
-from pipeline.datasets.rejecting import BrokenKey, KeyFields, enter_rejected, rejected_rows
-from pipeline.descriptions.description import Dataset, Reference, own_references, unique_keys
-from pipeline.ledger import ledger
-from pipeline.ledger.ledger import Claim, Counts, KeptChunk
+from pipeline.datasets.rejecting import BrokenKey, KeyFields, enter_rejected, rejected_rows, replace_rejected
+from pipeline.datasets.settled_names import Named, names_of_key, names_of_other, names_of_reference, own_names, same
+from pipeline.descriptions.description import Dataset, own_references, unique_keys
+from pipeline.ledger import kept_aside, ledger
+from pipeline.ledger.chunk import Claim, Counts, KeptChunk
+from pipeline.ledger.row_places import RowPlaces
 from pipeline.postgres.database import Transaction
 from pipeline.postgres.database import quote_identifier as quoted
 from pipeline.postgres.queries import Queries
 
 SQL = Path(__file__).with_suffix(".sql")
 RowsOf = Callable[[Claim, bytes], SourceRows]
+Resolve = Callable[[Transaction, Claim, SourceRows], Resolved]
 
 REPEATS_UNIQUE = "is the same as in an earlier row"
 IS_KEPT = "is that of a row which rows of others name"
-
-
-@dataclass(frozen=True)
-class Named:
-    """Rows of another dataset, by which columns rows name them; table and columns are quoted."""
-
-    reference: Reference
-    columns: Sequence[str]
-    table: str
-    keys: Sequence[str]  # columns of it
 
 
 @dataclass(frozen=True)
@@ -72,11 +64,22 @@ class SettledTable:
     """
 
     def __init__(
-        self, dataset: Dataset, digest: str, names: dict[str, str], rows_of: RowsOf, named: Sequence[Named]
+        self,
+        dataset: Dataset,
+        digest: str,
+        names: dict[str, str],
+        rows_of: RowsOf,
+        resolve: Resolve,
+        named: Sequence[Named],
     ) -> None:
-        """`names` are those of `statement_names`; `rows_of` reads the text of a chunk; `named` is what rows name."""
+        """`names` are those of `statement_names`; `rows_of` reads the text of a chunk, and `resolve` checks its rows.
+
+        `named` is what rows name in other datasets.
+        """
         self._dataset = dataset.name
         self._rows_of = rows_of
+        self._resolve = resolve
+        self._others = [each.reference.dataset for each in named]
         fields = [field.name for field in dataset.fields]
         of_key = [dataset.primary_key] if dataset.primary_key else []
         self._keys = [KeyFields(key, tuple(map(fields.index, key))) for key in (*of_key, *unique_keys(dataset))]
@@ -87,21 +90,21 @@ class SettledTable:
         self._has_primary_key = bool(dataset.primary_key)
         column_of = {field.name: quoted(field.column) for field in dataset.fields}
         keys = [[column_of[name] for name in key.names] for key in self._keys]
-        self._names = names | _own_names(dataset, digest, keys)
+        self._names = names | own_names(dataset, digest, keys)
         self._queries = Queries(SQL, self._names)
         self._queries_of_keys = [
-            Queries(SQL, self._names | _names_of_key(self._names, number, key)) for number, key in enumerate(keys)
+            Queries(SQL, self._names | names_of_key(self._names, number, key)) for number, key in enumerate(keys)
         ]
         pairs = [[[column_of[name] for name in names] for names in (each.fields, each.keys)] for each in own]
         self._queries_of_references = [
-            Queries(SQL, self._names | _names_of_reference(self._names, number - len(pairs), *pair))
+            Queries(SQL, self._names | names_of_reference(self._names, number - len(pairs), *pair))
             for number, pair in enumerate(pairs)
         ]
         self._queries_of_others = [
-            Queries(SQL, self._names | _names_of_other(number - len(references), each))
+            Queries(SQL, self._names | names_of_other(number - len(references), each))
             for number, each in enumerate(named)
         ]
-        conditions = [_names_of_reference(self._names, 0, *pair) for pair in pairs]
+        conditions = [names_of_reference(self._names, 0, *pair) for pair in pairs]
         self._orphans = Queries(
             SQL,
             self._names
@@ -111,7 +114,7 @@ class SettledTable:
 
     def store(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
         """Keeps the rows aside; they count as unchanged until they are settled."""
-        ledger.keep_rows(tx, claimed, rows.content, "\n".join(resolved.lines).encode())
+        kept_aside.keep_rows(tx, claimed, rows.content, "\n".join(resolved.lines).encode())
         return Stored(0, 0, len(resolved.lines), deleted=0, rejected=resolved.rejected)
 
     def finish(self, tx: Transaction, claimed: Claim) -> int:  # noqa: ARG002
@@ -121,38 +124,51 @@ class SettledTable:
     def settle(self, tx: Transaction) -> None:
         """If no chunk of the dataset is missing any more, makes its table hold the good rows of all files.
 
-        Raises TransientError if one of the other sources is sealed or forgotten at this moment.
+        Raises TransientError if one of the other sources is sealed or forgotten at this moment, OutOfOrderError if a
+        row names what may still come.
         """
-        if not ledger.is_dataset_complete(tx, self._dataset):
+        if not kept_aside.is_dataset_complete(tx, self._dataset):
             return
-        chunks = ledger.chunks_kept_aside(tx, self._dataset)
+        chunks = kept_aside.chunks_kept_aside(tx, self._dataset, self._others)
         self.prepare(tx)
         for chunk in chunks:
-            self.copy(tx, ledger.rows_kept_aside(tx, chunk.load, chunk.number))
+            if chunk.may_reject_fewer:
+                self.copy(tx, self._resolved_again(tx, chunk))
+            else:
+                self.copy(tx, kept_aside.rows_kept_aside(tx, chunk.load, chunk.number))
         self._run_each(tx, self._queries_of_others, "refuse_unknown")
         of_source = {source_id: list(each) for source_id, each in groupby(chunks, lambda chunk: chunk.source_id)}
         settled = self.settled(tx, [_pending(each) for each in of_source.values()])
         tx.run(self._queries["apply"])
-        moment = ledger.now(tx)
+        moment, places = ledger.now(tx), RowPlaces(tx, {})
         for each in of_source.values():
-            self._record(tx, each, settled, moment)
+            self._record(tx, each, settled, moment, places)
         if settled.changes_rows:
             ledger.free_keys(tx, self._dataset, moment)  # of other sources, which were settled before
-        ledger.drop_kept_aside(tx, self._dataset)
+        kept_aside.drop_kept_aside(tx, self._dataset)
 
-    def _record(self, tx: Transaction, chunks: list[KeptChunk], settled: Settled, moment: datetime) -> None:
+    def _resolved_again(self, tx: Transaction, chunk: KeptChunk) -> list[str]:
+        """The good rows of a chunk, with those that were rejected for what they name and that is there now."""
+        claimed, content = kept_aside.kept_text(tx, chunk.load, chunk.number)
+        resolved = self._resolve(tx, claimed, self._rows_of(claimed, content))
+        replace_rejected(tx, claimed, resolved.rejected)
+        return resolved.lines
+
+    def _record(
+        self, tx: Transaction, chunks: list[KeptChunk], settled: Settled, moment: datetime, places: RowPlaces
+    ) -> None:
         """Enters what became of the rows of a source."""
         source_id, last = chunks[0].source_id, chunks[-1]
         gone, kept = settled.gone.get(source_id, (0, 0))
         for position, chunk in enumerate(chunks, 1):
             end = chunks[position].first_row if chunk is not last else None
-            broken = self.refused(tx, source_id, chunk.first_row, end)
+            broken = self.refused(tx, source_id, chunk.first_row, end, places)
             if broken:
-                claimed, content = ledger.kept_text(tx, chunk.load, chunk.number)
+                claimed, content = kept_aside.kept_text(tx, chunk.load, chunk.number)
                 enter_rejected(tx, source_id, rejected_rows(self._rows_of(claimed, content), broken))
             counts = settled.counts.get((source_id, position), (0, 0, 0))
             deleted = gone if chunk is last else 0
-            ledger.record_settled(tx, chunk, Counts(*counts, rejected=0, deleted=deleted), moment)
+            kept_aside.record_settled(tx, chunk, Counts(*counts, rejected=0, deleted=deleted), moment)
         ledger.record_kept(tx, last.load, is_kept=bool(kept))
 
     def prepare(self, tx: Transaction) -> None:
@@ -206,7 +222,7 @@ class SettledTable:
             names = self._names | {
                 "referring": key.table,
                 "refers": key.refers_to("held"),
-                "settled_has_named_key": _same("settled", "held", key.referred_columns),
+                "settled_has_named_key": same("settled", "held", key.referred_columns),
                 "is_staying": "NOT " + self._names["is_replaceable"].replace("held.", "referring."),
             }
             queries = Queries(SQL, names)
@@ -222,27 +238,31 @@ class SettledTable:
             tx.run(queries[statement])
 
     def refused(
-        self, tx: Transaction, source_id: int, first_row: int, end: int | None, names: Mapping[int, str] | None = None
+        self,
+        tx: Transaction,
+        source_id: int,
+        first_row: int,
+        end: int | None,
+        places: RowPlaces,
+        names: Mapping[int, str] | None = None,
     ) -> dict[int, BrokenKey]:
         """The rows in a range of a source that other rows keep from being settled, after `settled`, by row number.
 
-        `names` are those of sources that the ledger does not know yet.
+        `places` tells where the others stand; `names` are those of sources that the ledger does not know yet.
         """
-        broken = {}
+        broken: dict[int, BrokenKey] = {}
         span = {"source_id": source_id, "first_row": first_row, "end": end}
         for row_number, key, by_source, name, by_row, is_kept in tx.rows(self._queries["unsettled"], **span):
             other = None if by_source in (None, source_id) else name or (names or {})[by_source]
-            broken[row_number] = self._rule(key, other, by_row, is_kept=is_kept)
+            if key < 0:
+                broken[row_number] = self._named[key], self._unknown[key]
+            elif is_kept:
+                broken[row_number] = self._keys[key], IS_KEPT
+            elif key == 0 and self._has_primary_key:
+                broken[row_number] = self._keys[key], another_source(other) if other else EARLIER_ROW
+            else:
+                broken[row_number] = self._keys[key], *repeats_unique(other, places.of(by_source, by_row))
         return broken
-
-    def _rule(self, key: int, other: str | None, row_number: int, *, is_kept: bool) -> BrokenKey:
-        if key < 0:
-            return self._named[key], self._unknown[key]
-        if is_kept:
-            return self._keys[key], IS_KEPT
-        if key == 0 and self._has_primary_key:
-            return self._keys[key], another_source(other) if other else EARLIER_ROW
-        return self._keys[key], *repeats_unique(other, row_number)
 
     def enter_previewed(self, tx: Transaction) -> None:
         """Enters the settled rows into those that the run would have loaded, and the others as removed."""
@@ -262,7 +282,7 @@ class SettledTable:
         """Removes the rows of a source; returns how many. What is kept aside of other sources is loaded again."""
         removed = int(tx.value(self._queries["forget"], source_id=source_id))
         ledger.free_keys(tx, self._dataset)
-        ledger.reopen_kept_aside(tx, self._dataset)
+        kept_aside.reopen_kept_aside(tx, self._dataset)
         return removed
 
 
@@ -272,97 +292,7 @@ def _pending(chunks: list[KeptChunk]) -> Pending:
     return Pending(first.source_id, first.load, first.row_count_of_load, [chunk.first_row for chunk in chunks])
 
 
-def repeats_unique(other: str | None, row_number: int) -> tuple[str, str]:
-    """What is said of a row whose unique values a row of this number has, perhaps of another source."""
+def repeats_unique(other: str | None, place: str) -> tuple[str, str]:
+    """What is said of a row whose unique values a row at this place has, perhaps of another source."""
     rule = f"is the same as in a row of {other}" if other else REPEATS_UNIQUE
-    return rule, f", row {row_number}"
-
-
-def _same(one: str, other: str, columns: Iterable[str]) -> str:
-    return " AND ".join(f"{one}.{column} = {other}.{column}" for column in columns)
-
-
-def _own_names(dataset: Dataset, digest: str, keys: Sequence[Sequence[str]]) -> dict[str, str]:
-    """What replaces {name} in settled.sql, besides the names of `statement_names`; `keys` are the columns of each."""
-    columns = [quoted(name) for name in stored_columns(dataset)]
-    is_keyed = bool(dataset.primary_key)
-    of_earlier_load = "held.load_id < pending.load_id OR " if is_keyed else ""
-    is_replaceable = (
-        "EXISTS (SELECT FROM pending WHERE pending.source_id = held.source_id"
-        f" AND ({of_earlier_load}held.row_number >= pending.first_rows[1]))"
-    )
-    own = keys[0] if is_keyed else ["row_number"]
-    distinct = dict.fromkeys(column for key in keys for column in key)
-    same_keys = " AND ".join(f"held.{column} IS NOT DISTINCT FROM settled.{column}" for column in distinct)
-    assigned = [f"{column} = settled.{column}" for column in columns if column not in own]
-    if is_keyed:
-        assigned += ["row_number = settled.row_number", "load_id = settled._load_id", "outcome = outcomes.outcome"]
-
-    return {
-        "settled": quoted(f"settled_{digest[:16]}"),
-        "held_columns": ", ".join(f"held.{column}" for column in columns),
-        "incoming_columns": ", ".join(f"incoming.{column}" for column in columns),
-        "settled_columns": ", ".join(f"settled.{column}" for column in columns),
-        "is_replaceable": is_replaceable,
-        "held_is_same_row": f"settled.source_id = held.source_id AND {_same('settled', 'held', own)}",
-        "held_has_same_keys": same_keys,
-        "held_load_id": "held.load_id" if is_keyed else "0",
-        "kept_row_number": "held.row_number"
-        if is_keyed
-        else "pending.row_count + row_number() OVER (PARTITION BY source_id ORDER BY held.row_number)",
-        "outcome_of_changed": "'u'",
-        "outcome_of_same": "CASE WHEN held.load_id = settled._load_id THEN held.outcome ELSE '=' END"
-        if is_keyed
-        else "'='",
-        "and_bookkeeping": ", load_id, outcome" if is_keyed else "",
-        "and_settled_bookkeeping": ", settled._load_id, coalesce(outcomes.outcome, '=')" if is_keyed else "",
-        "assignments": ", ".join(assigned),
-        "is_to_update": "true" if is_keyed else "outcomes.outcome = 'u'",
-        "is_not_of_load": "held.load_id < loads.id" if is_keyed else "held.row_number > loads.row_count",
-    }
-
-
-def _names_of_key(names: Mapping[str, str], number: int, key: Sequence[str]) -> dict[str, str]:
-    """What replaces {name} in statements about one of the keys."""
-    index = names["settled"].strip('"')
-    return {
-        "key_number": str(number),
-        "key_columns": ", ".join(key),
-        "key_index": quoted(f"{index}_{number}"),
-        "held_has_key": _same("held", "incoming", key),
-        "listed_has_key": _same("listed", "held", key),
-        "settled_has_key": _same("settled", "incoming", key),
-    }
-
-
-def _names_of_other(number: int, named: Named) -> dict[str, str]:
-    """What replaces {name} in statements about a reference to rows of another dataset; `number` is less than 0."""
-    known = " AND ".join(f"incoming.{column} IS NOT NULL" for column in named.columns)
-    pairs = zip(named.columns, named.keys, strict=True)
-    same = " AND ".join(f"named.{key} = incoming.{column}" for column, key in pairs)
-    return {
-        "key_number": str(number),
-        "names_unknown": f"{known} AND NOT EXISTS (SELECT FROM {named.table} AS named WHERE {same})",
-    }
-
-
-def _names_of_reference(
-    names: Mapping[str, str], number: int, columns: Sequence[str], keys: Sequence[str]
-) -> dict[str, str]:
-    """What replaces {name} in statements about a reference to rows of the same dataset; `number` is less than 0."""
-    index = names["settled"].strip('"')
-
-    def named(table: str, row: str) -> str:
-        pairs = " AND ".join(f"{row}.{key} = settled.{column}" for column, key in zip(columns, keys, strict=True))
-        return f"EXISTS (SELECT FROM {table} AS {row} WHERE {pairs})"
-
-    known = " AND ".join(f"settled.{column} IS NOT NULL" for column in columns)
-    is_orphans = " AND ".join(f"orphans.{key} = settled.{column}" for column, key in zip(columns, keys, strict=True))
-    is_in_table = named(names["table"], "held")
-    return {
-        "key_number": str(number),
-        "reference_index": quoted(f"{index}_{number}"),
-        "reference_columns": ", ".join(columns),
-        "names_none": f"({known} AND NOT {named(names['settled'], 'parent')} AND NOT {is_in_table})",
-        "names_orphan": f"({is_orphans} AND NOT {is_in_table})",
-    }
+    return rule, f", {place}"

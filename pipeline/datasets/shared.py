@@ -14,7 +14,7 @@ from pipeline.datasets.rejecting import KeyFields, rejected_rows
 from pipeline.descriptions.own_sql import NAMES, OwnSql
 from pipeline.errors import OutOfOrderError, PipelineError, QueryError
 from pipeline.ledger import ledger
-from pipeline.ledger.ledger import Claim
+from pipeline.ledger.chunk import Claim
 from pipeline.postgres.database import ForeignKeyError, Transaction
 from pipeline.postgres.queries import Queries
 from pipeline.wording import counted
@@ -38,7 +38,8 @@ class SharedTable:
         self._names = names
         self._key = key
         self._rule = contradiction(others)
-        self._queries = Queries(SQL, names)
+        self._queries = Queries(SQL, names | {"and_previewed": ""})
+        self._queries_of_preview = Queries(SQL, names | {"and_previewed": self._queries["and_previewed"]})
         self._own_sql = own_sql
         self.is_removed_with_source = self._queries["is_listed_by_it_alone"]
 
@@ -51,7 +52,7 @@ class SharedTable:
             raise OutOfOrderError(f"{claimed.source} chunk {claimed.number}", waits_for)
         load = {"dataset": self._dataset, "source_id": claimed.source_id, "load": claimed.load}
         self._copy(tx, resolved)
-        refused = self._refused(tx, "repeats", **load)
+        refused = self._refused(tx, self._queries, **load)
         tx.run(self._queries["list"], **load)
         tx.run(self._queries["find_deciding"], **load, is_last=claimed.last_row is None)
         return self._stored(self._decide(tx), resolved, rows, refused)
@@ -62,8 +63,9 @@ class SharedTable:
 
     def compare(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
         """What `store` would do."""
+        of_source = {"source": claimed.source, "source_id": claimed.source_id, "load": claimed.load}
         self._copy(tx, resolved)
-        refused = self._refused(tx, "repeats_previewed", source=claimed.source)
+        refused = self._refused(tx, self._queries_of_preview, **of_source)
         [(inserted, updated)] = tx.rows(self._queries["compare"])
         stored = self._stored((inserted, updated), resolved, rows, refused)
         tx.run(self._queries["enter_previewed"], source=claimed.source)
@@ -87,9 +89,10 @@ class SharedTable:
         tx.run(self._queries["empty_incoming"])
         tx.copy(self._names["incoming"], ("source_id", "row_number", self._names["columns"]), resolved.lines)
 
-    def _refused(self, tx: Transaction, statement: str, **parameters: object) -> Refused:
-        """Takes rows that repeat a key out of the incoming ones; returns the rules that contradicting ones break."""
-        repeating = tx.rows(self._queries[statement], **parameters)
+    def _refused(self, tx: Transaction, queries: Queries, **of_load: object) -> Refused:
+        """Leaves the incoming rows that may decide something; returns the rules that contradicting rows break."""
+        repeating = tx.rows(queries["repeats"], **of_load)
+        tx.run(queries["drop_listed"], **of_load)
         return {row_number: (self._key, self._rule) for row_number, differs in repeating if differs}
 
     def _decide(self, tx: Transaction) -> tuple[int, int]:

@@ -12,7 +12,7 @@ DELETE FROM {incoming};   -- a preview compares many chunks in one transaction
 WITH repeating AS (
     SELECT
         incoming.row_number,
-        CASE WHEN listed.load_id IS NOT NULL
+        CASE WHEN listed.row_number IS NOT NULL
             THEN ROW({incoming_values}) IS DISTINCT FROM ROW({listed_values})
             ELSE ROW({incoming_values}) IS DISTINCT FROM ROW({first_values})
         END AS differs
@@ -20,18 +20,32 @@ WITH repeating AS (
         SELECT *, min(row_number) OVER (PARTITION BY {key}) AS _first_row_number FROM {incoming}
     ) AS incoming
     JOIN {incoming} AS first ON first.row_number = _first_row_number
-    LEFT JOIN {listings} AS listed
-        ON {listed_has_key}
-        AND listed.source_id = %(source_id)s
-        AND listed.load_id = %(load)s
-        AND listed.row_number < incoming.row_number
-    WHERE listed.load_id IS NOT NULL
+    LEFT JOIN (
+        SELECT row_number, {columns} FROM {listings} WHERE source_id = %(source_id)s AND load_id = %(load)s
+        {and_previewed}
+    ) AS listed ON {listed_has_key} AND listed.row_number < incoming.row_number
+    WHERE listed.row_number IS NOT NULL
        OR incoming.row_number > _first_row_number
 )
 DELETE FROM {incoming} AS incoming
 USING repeating
 WHERE incoming.row_number = repeating.row_number
 RETURNING incoming.row_number, repeating.differs;
+
+-- name: and_previewed
+-- The rows of the source that a run would have listed by now come before all at hand.
+UNION ALL
+SELECT 0, {columns} FROM {previewed} WHERE _source = %(source)s
+
+-- name: drop_listed
+-- Takes rows that the load has listed already out of the incoming ones: a chunk that is loaded again for its rejected rows
+-- decides nothing about its other rows.
+DELETE FROM {incoming} AS incoming
+USING {listings} AS listed
+WHERE {listed_has_key}
+  AND listed.source_id = %(source_id)s
+  AND listed.load_id = %(load)s
+  AND listed.row_number = incoming.row_number;
 
 -- name: list
 -- Enters the incoming rows into the listings of their source.
@@ -129,28 +143,6 @@ WITH removed AS (
     RETURNING 1
 )
 SELECT count(*) FROM removed;
-
--- name: repeats_previewed
--- As `repeats`, where the earlier rows of the source are previewed.
-WITH repeating AS (
-    SELECT
-        incoming.row_number,
-        CASE WHEN previewed._source IS NOT NULL
-            THEN ROW({incoming_values}) IS DISTINCT FROM ROW({previewed_values})
-            ELSE ROW({incoming_values}) IS DISTINCT FROM ROW({first_values})
-        END AS differs
-    FROM (
-        SELECT *, min(row_number) OVER (PARTITION BY {key}) AS _first_row_number FROM {incoming}
-    ) AS incoming
-    JOIN {incoming} AS first ON first.row_number = _first_row_number
-    LEFT JOIN {previewed} AS previewed ON {previewed_has_key} AND previewed._source = %(source)s
-    WHERE previewed._source IS NOT NULL
-       OR incoming.row_number > _first_row_number
-)
-DELETE FROM {incoming} AS incoming
-USING repeating
-WHERE incoming.row_number = repeating.row_number
-RETURNING incoming.row_number, repeating.differs;
 
 -- name: compare
 -- Returns how many of the incoming keys would be new to the table, and of how many it would say something else.

@@ -1,195 +1,21 @@
 """The ledger: what was to be loaded, what is committed, what is missing. The one proof that a load is done."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import starmap
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import PipelineError, TransientError, UnknownChunkError
-from pipeline.postgres.database import Transaction, binary
+from pipeline.errors import PipelineError, UnknownChunkError
+from pipeline.ledger.chunk import ChunkPlan, Claim, Counts, Missing, MissingChunk
+from pipeline.ledger.load import Gone, KnownSource, LoadProgress, RejectedKind
+from pipeline.postgres.database import Transaction
 from pipeline.postgres.queries import Queries
 from pipeline.process_name import process_name
-from pipeline.wording import counted
 
-SQL = Queries(Path(__file__).with_suffix(".sql"))
-
-
-@dataclass(frozen=True)
-class ChunkPlan:
-    """One chunk of a scanned file: its position, and the fingerprint of its bytes."""
-
-    number: int  # from 1
-    first_row: int  # row number, from 1
-    row_count: int
-    first_line: int  # physical line, the header begins on 1
-    byte_offset: int
-    byte_count: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class LoadPlan:
-    """One version of a source's content, as the first pass over the file found it."""
-
-    source: str
-    dataset: str
-    sha256: str
-    columns: tuple[str, ...]  # of the header, in the order of the file
-    delimiter: str
-    chunks: tuple[ChunkPlan, ...]  # at least one, even without a row
-
-    @property
-    def row_count(self) -> int:
-        return sum(chunk.row_count for chunk in self.chunks)
-
-
-@dataclass(frozen=True)
-class MissingChunk:
-    """A chunk of a current load that is not committed yet."""
-
-    load: int
-    source: str
-    reopened: int  # how often it was made missing again
-    plan: ChunkPlan
-
-    @property
-    def key(self) -> str:
-        """What the id of a job calls the chunk, in letters, digits and hyphens. Another content has another key.
-
-        So has a chunk that was reopened: the job that committed it before may not be off the queue yet.
-        """
-        key = f"load-{self.load}-chunk-{self.plan.number}-{self.plan.sha256[:12]}"
-        return f"{key}-{self.reopened}" if self.reopened else key
-
-    def __str__(self) -> str:
-        first, count = self.plan.first_row, self.plan.row_count
-        rows = f"rows {first} to {first + count - 1}" if count else "no rows"
-        return f"{self.source} chunk {self.plan.number} ({rows})"
-
-
-@dataclass(frozen=True)
-class KnownSource:
-    """A source that was loaded before, and its current load."""
-
-    id: int
-    dataset: str
-    given_encoding: str | None  # as the user gave it, in any run
-    load: int
-    sha256: str | None  # None: the load was planned by an earlier version, and has to be planned again
-    description_sha256: str | None  # None: its dataset has no description yet, since `pipeline schema` was not run
-    encoding: str | None  # that its current load was read in; None: recorded before encodings were
-    row_count: int
-
-    def may_have(self, description_sha256: str, encoding: str) -> bool:
-        """Whether a content that was read like this can be that of the current load."""
-        return (
-            self.sha256 is not None
-            and self.description_sha256 == description_sha256
-            and self.encoding in (None, encoding)
-        )
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A chunk that this transaction alone may load; everything about it but its text."""
-
-    source: str
-    dataset: str
-    columns: tuple[str, ...]
-    delimiter: str
-    load: int
-    number: int
-    source_id: int
-    first_row: int
-    last_row: int | None  # None in the last chunk of a load: all rows from first_row on are its own
-    first_line: int
-    row_count: int
-    sha256: str
-    description_sha256: str  # of the dataset's description
-
-
-@dataclass(frozen=True)
-class KeptChunk:
-    """A committed chunk whose rows are kept aside until all of its dataset are settled."""
-
-    load: int
-    number: int
-    source_id: int
-    first_row: int
-    row_count_of_load: int
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What became of the rows of a chunk: rows read = inserted + updated + unchanged + rejected."""
-
-    inserted: int
-    updated: int
-    unchanged: int
-    rejected: int
-    deleted: int  # rows of an earlier version that are gone; not among the rows read
-
-
-@dataclass(frozen=True)
-class Missing:
-    """Whether chunks are missing besides one that is claimed."""
-
-    of_load: bool
-    of_dataset: bool
-
-
-@dataclass(frozen=True)
-class Gone:
-    """What became of the rows that a load does not list."""
-
-    load: int
-    removed: int
-    is_kept: bool  # whether some stay
-
-
-@dataclass(frozen=True)
-class LoadProgress:
-    """How far a current load is, and what became of its rows."""
-
-    load: int
-    source: str
-    row_count: int
-    committed_rows: int
-    inserted: int
-    updated: int
-    unchanged: int
-    rejected: int
-    deleted: int
-    complete: bool
-
-    def __str__(self) -> str:
-        """Such as: people.csv: 2 rows = 1 inserted + 0 updated + 0 unchanged + 1 rejected; 3 deleted."""
-        rows = (
-            counted(self.row_count, "row")
-            if self.complete
-            else f"{self.committed_rows:,} of {counted(self.row_count, 'row')} so far"
-        )
-        return (
-            f"{self.source}: {rows} = {self.inserted:,} inserted + {self.updated:,} updated"
-            f" + {self.unchanged:,} unchanged + {self.rejected:,} rejected; {self.deleted:,} deleted"
-        )
-
-
-@dataclass(frozen=True)
-class RejectedKind:
-    """Rejected rows of all sources that have the same fault."""
-
-    kind: str
-    row_count: int
-    source: str  # of the first of them, as all that follows
-    line: int
-    reason: str
-
-    def __str__(self) -> str:
-        """Such as: 4 x family_name is empty, such as people.csv line 7: family_name is empty."""
-        return f"{self.row_count:,} x {self.kind}, such as {self.source} line {self.line}: {self.reason}"
+FILE = Path(__file__).with_suffix(".sql")
+COLUMNS = {name: Queries(FILE)[name] for name in ("chunk_columns", "claim_columns")}
+SQL = Queries(FILE, COLUMNS)
 
 
 def installation(tx: Transaction) -> str:
@@ -210,7 +36,13 @@ def header(tx: Transaction, load: int) -> tuple[tuple[str, ...], str]:
 
 def chunks(tx: Transaction, load: int) -> list[tuple[ChunkPlan, int | None]]:
     """The chunks of a load in order, each with its number of rejected rows; None if those are not known yet."""
-    return [(ChunkPlan(*plan), rejected) for *plan, rejected in tx.rows(SQL["chunks_of_load"], load=load)]
+    return [(ChunkPlan(*plan), rejected) for rejected, *plan in tx.rows(SQL["chunks_of_load"], load=load)]
+
+
+def current_chunks(tx: Transaction, source_id: int) -> list[ChunkPlan]:
+    """The chunks of the current load of a source, in order."""
+    load = tx.value("SELECT max(id) FROM loads WHERE source_id = %(source_id)s", source_id=source_id)
+    return [plan for plan, _ in chunks(tx, load)]
 
 
 def missing_chunks(tx: Transaction, loads: list[int] | None = None) -> list[MissingChunk]:
@@ -253,8 +85,14 @@ def claim(tx: Transaction, load: int, number: int) -> Claim | None:
     row = tx.row(SQL["claim_chunk"], load=load, number=number)
     if row is None:
         raise UnknownChunkError(f"the ledger has no chunk {number} of a load {load}: forgotten since, or never sealed")
-    is_to_load, source, dataset, columns, delimiter, *rest = row
-    return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest) if is_to_load else None
+    is_to_load, *described = row
+    return as_claim(load, number, described) if is_to_load else None
+
+
+def as_claim(load: int, number: int, described: Sequence[Any]) -> Claim:
+    """The chunk that a query describes by `claim_columns`."""
+    source, dataset, columns, delimiter, *rest = described
+    return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest)
 
 
 def first_missing(tx: Transaction, datasets: tuple[str, ...]) -> MissingChunk | None:
@@ -333,86 +171,15 @@ def is_missing(tx: Transaction, dataset: str) -> bool:
     return first_missing(tx, (dataset,)) is not None
 
 
-def may_be_displaced(tx: Transaction, claimed: Claim) -> bool:
-    """Whether a chunk is missing whose rows come before those of this one, in the same dataset."""
-    return bool(tx.value(SQL["may_be_displaced"], dataset=claimed.dataset, load=claimed.load, number=claimed.number))
-
-
-def keep_text(tx: Transaction, claimed: Claim, content: bytes) -> None:
-    """Keeps the text of a chunk of a keyed dataset as long as an earlier row can have the key of one of its rows."""
-    tx.run(SQL["keep_text"], load=claimed.load, number=claimed.number, content=binary(content))
-
-
-def kept_text(tx: Transaction, load: int, number: int) -> tuple[Claim, bytes]:
-    """A committed chunk whose text is kept."""
-    [(_, source, dataset, columns, delimiter, *rest, content)] = tx.rows(SQL["kept_text"], load=load, number=number)
-    return Claim(source, dataset, tuple(columns), delimiter, load, number, *rest), bytes(content)
-
-
-def keep_rows(tx: Transaction, claimed: Claim, content: bytes, lines: bytes) -> None:
-    """Keeps the good rows of a chunk aside until they are settled, as lines for COPY, and its text."""
-    tx.run(SQL["keep_rows"], load=claimed.load, number=claimed.number, content=binary(content), lines=binary(lines))
-
-
-def is_dataset_complete(tx: Transaction, dataset: str) -> bool:
-    """Whether no chunk of its current loads is missing. Others who ask wait for the end of this transaction."""
-    tx.run(SQL["lock_rows_kept_aside"], dataset=dataset)
-    return first_missing(tx, (dataset,)) is None
-
-
-def chunks_kept_aside(tx: Transaction, dataset: str) -> list[KeptChunk]:
-    """The chunks of current loads whose rows are kept aside, in order. Their loads stay current for this transaction.
-
-    Raises TransientError if one of them is sealed anew or forgotten at this moment.
-    """
-    if not tx.value(SQL["share_sources_kept_aside"], dataset=dataset):
-        raise TransientError(f"a source of {dataset} is sealed or forgotten at this moment")
-    return list(starmap(KeptChunk, tx.rows(SQL["chunks_kept_aside"], dataset=dataset)))
-
-
-def rows_kept_aside(tx: Transaction, load: int, number: int) -> list[str]:
-    """The rows of a chunk as `keep_rows` was given them."""
-    lines = bytes(tx.value(SQL["rows_kept_aside"], load=load, number=number)).decode()
-    return lines.split("\n") if lines else []
-
-
-def drop_kept_aside(tx: Transaction, dataset: str) -> None:
-    """Removes all that is kept aside of a dataset."""
-    tx.run(SQL["drop_kept_aside"], dataset=dataset)
-
-
-def reopen_kept_aside(tx: Transaction, dataset: str) -> None:
-    """Makes chunks missing again whose rows are not settled yet, since the chunk that would have done so is gone."""
-    tx.run(SQL["reopen_kept_aside"], dataset=dataset)
-
-
-def record_settled(tx: Transaction, chunk: KeptChunk, counts: Counts, moment: datetime) -> None:
-    """Enters what became of the rows of a chunk when they were settled; rows that are in no count were rejected."""
-    tx.run(
-        SQL["record_settled"],
-        load=chunk.load,
-        number=chunk.number,
-        inserted=counts.inserted,
-        updated=counts.updated,
-        unchanged=counts.unchanged,
-        deleted=counts.deleted,
-        moment=moment,
-    )
+def is_first_load(tx: Transaction, claimed: Claim) -> bool:
+    """Whether the chunk is one of the first version of its source."""
+    return bool(tx.value(SQL["is_first_load"], source_id=claimed.source_id, load=claimed.load))
 
 
 def now(tx: Transaction) -> datetime:
     """The time of the server, also within a transaction that began before."""
     moment: datetime = tx.value("SELECT clock_timestamp()")
     return moment
-
-
-def drop_texts(tx: Transaction, dataset: str, claimed: Claim | None = None) -> None:
-    """Removes the texts that no missing chunk, this one aside, needs any more.
-
-    Other transactions of the dataset that do so wait for the end of this one.
-    """
-    load, number = (claimed.load, claimed.number) if claimed else (0, 0)
-    tx.run(SQL["drop_texts"], dataset=dataset, load=load, number=number)
 
 
 def record_kept(tx: Transaction, load: int, *, is_kept: bool) -> None:

@@ -22,31 +22,51 @@ JOIN current_loads ON current_loads.source_id = sources.id;
 SELECT columns, delimiter FROM loads WHERE id = %(load)s;
 
 -- name: chunks_of_load
--- Returns the chunks of a load, in order, each with its number of rejected rows (NULL: not committed yet, or it is not
+-- Returns the chunks of a load, in order, each after its number of rejected rows (NULL: not committed yet, or it is not
 -- decided yet which of its rows are rejected).
 SELECT
-    number, first_row, row_count, first_line, byte_offset, byte_count, sha256,
     CASE WHEN NOT EXISTS (SELECT FROM chunk_texts WHERE load_id = %(load)s AND number = load_chunks.number)
         THEN rejected
-    END
+    END,
+    number, first_row, row_count, first_line, byte_offset, byte_count, sha256, line_count
 FROM load_chunks
 WHERE load_id = %(load)s
 ORDER BY number;
 
+-- name: chunk_columns
+-- Identifies a chunk, and says where in its file it stands.
+load_chunks.load_id,
+sources.name,
+load_chunks.reopened,
+load_chunks.number,
+load_chunks.first_row,
+load_chunks.row_count,
+load_chunks.first_line,
+load_chunks.byte_offset,
+load_chunks.byte_count,
+load_chunks.sha256,
+load_chunks.line_count
+
+-- name: claim_columns
+-- What a Claim holds besides load and number.
+sources.name,
+sources.dataset,
+loads.columns,
+loads.delimiter,
+sources.id,
+load_chunks.first_row,
+CASE WHEN load_chunks.number < loads.chunk_count
+    THEN load_chunks.first_row + load_chunks.row_count - 1
+END AS last_row,   -- NULL: the last chunk also owns all rows after it
+load_chunks.first_line,
+load_chunks.row_count,
+load_chunks.sha256,
+loads.description_sha256
+
 -- name: missing_chunks
 -- Returns the chunks of current loads that are not committed yet, in order; where these are not NULL only those of some
 -- loads or datasets, only those before a number in their load, and no more than a limit.
-SELECT
-    load_chunks.load_id,
-    sources.name,
-    load_chunks.reopened,
-    load_chunks.number,
-    load_chunks.first_row,
-    load_chunks.row_count,
-    load_chunks.first_line,
-    load_chunks.byte_offset,
-    load_chunks.byte_count,
-    load_chunks.sha256
+SELECT {chunk_columns}
 FROM load_chunks
 JOIN loads ON loads.id = load_chunks.load_id
 JOIN sources ON sources.id = loads.source_id
@@ -66,13 +86,13 @@ SELECT DISTINCT sources.dataset
 FROM (
     SELECT load_id FROM load_chunks WHERE committed_at IS NULL AND reopened > 0
     UNION
-    SELECT load_id FROM chunk_texts JOIN load_chunks USING (load_id, number) WHERE lines IS NOT NULL AND reopened > 0
+    SELECT load_id FROM chunk_texts JOIN load_chunks USING (load_id, number) WHERE is_kept_aside AND reopened > 0
     UNION
     SELECT load_id
     FROM (
         SELECT load_id FROM load_chunks WHERE committed_at IS NULL
         UNION
-        SELECT load_id FROM chunk_texts WHERE lines IS NOT NULL
+        SELECT load_id FROM chunk_texts WHERE is_kept_aside
     ) AS open
     JOIN loads ON loads.id = load_id
     WHERE EXISTS (SELECT FROM loads AS older WHERE older.source_id = loads.source_id AND older.id < loads.id)
@@ -85,18 +105,8 @@ WHERE sources.dataset = ANY (%(datasets)s)
   AND NOT EXISTS (SELECT FROM loads AS newer WHERE newer.source_id = loads.source_id AND newer.id > loads.id);
 
 -- name: all_chunks
--- Returns every chunk of these sources, of superseded loads too, with the columns of `missing_chunks`.
-SELECT
-    load_chunks.load_id,
-    sources.name,
-    load_chunks.reopened,
-    load_chunks.number,
-    load_chunks.first_row,
-    load_chunks.row_count,
-    load_chunks.first_line,
-    load_chunks.byte_offset,
-    load_chunks.byte_count,
-    load_chunks.sha256
+-- Returns every chunk of these sources, of superseded loads too.
+SELECT {chunk_columns}
 FROM load_chunks
 JOIN loads ON loads.id = load_chunks.load_id
 JOIN sources ON sources.id = loads.source_id
@@ -142,19 +152,7 @@ SELECT pg_advisory_xact_lock_shared(hashtext('pipeline source'), source_id) FROM
 SELECT
     load_chunks.committed_at IS NULL
         AND loads.id = (SELECT max(id) FROM loads AS of_source WHERE of_source.source_id = loads.source_id),
-    sources.name,
-    sources.dataset,
-    loads.columns,
-    loads.delimiter,
-    sources.id,
-    load_chunks.first_row,
-    CASE WHEN load_chunks.number < loads.chunk_count
-        THEN load_chunks.first_row + load_chunks.row_count - 1
-    END AS last_row,   -- NULL: the last chunk also owns all rows after it
-    load_chunks.first_line,
-    load_chunks.row_count,
-    load_chunks.sha256,
-    loads.description_sha256
+    {claim_columns}
 FROM load_chunks
 JOIN loads ON loads.id = load_chunks.load_id
 JOIN sources ON sources.id = loads.source_id
@@ -237,150 +235,9 @@ INSERT INTO descriptions (sha256, content)
 VALUES (encode(sha256(convert_to(%(content)s, 'UTF8')), 'hex'), %(content)s)
 ON CONFLICT DO NOTHING;
 
--- name: may_be_displaced
--- Returns whether a chunk of the same dataset is missing whose rows come before those of this chunk: of a load that was
--- sealed before, or before it in the same load. If one of them has a key of this chunk, it displaces the row here.
-SELECT EXISTS (
-    SELECT
-    FROM load_chunks
-    JOIN loads ON loads.id = load_chunks.load_id
-    JOIN sources ON sources.id = loads.source_id
-    WHERE load_chunks.committed_at IS NULL
-      AND sources.dataset = %(dataset)s
-      AND (load_chunks.load_id, load_chunks.number) < (%(load)s, %(number)s)
-      AND NOT EXISTS (SELECT FROM loads AS newer WHERE newer.source_id = loads.source_id AND newer.id > loads.id)
-);
-
--- name: keep_text
--- Keeps the text of a chunk, so that its rows can be rejected when an earlier row has their key.
-INSERT INTO chunk_texts (load_id, number, content)
-VALUES (%(load)s, %(number)s, %(content)s)
-ON CONFLICT DO NOTHING;
-
--- name: keep_rows
--- Keeps text and good rows of a chunk in place of what was kept of it before.
-DELETE FROM chunk_texts WHERE load_id = %(load)s AND number = %(number)s;
-
-INSERT INTO chunk_texts (load_id, number, content, lines) VALUES (%(load)s, %(number)s, %(content)s, %(lines)s);
-
--- name: lock_rows_kept_aside
--- One transaction of a dataset at a time looks whether it can settle the rows and ends; so the last finds all committed.
-SELECT pg_advisory_xact_lock(hashtext('pipeline end in ' || %(dataset)s));
-
--- name: share_sources_kept_aside
--- Returns whether all sources of which rows are kept aside keep their current loads until the end of the transaction.
--- Without waiting: who seals several sources takes their locks in order, and may wait for one that is held here.
-SELECT coalesce(bool_and(pg_try_advisory_xact_lock_shared(hashtext('pipeline source'), id)), true)
-FROM sources
-WHERE dataset = %(dataset)s
-  AND EXISTS (SELECT FROM chunk_texts JOIN loads ON loads.id = load_id WHERE loads.source_id = sources.id);
-
--- name: chunks_kept_aside
--- Returns the chunks of current loads of a dataset whose rows are kept aside, in order: load, number, source, first row,
--- and the number of rows of the load.
-SELECT load_chunks.load_id, load_chunks.number, loads.source_id, load_chunks.first_row, loads.row_count
-FROM chunk_texts
-JOIN load_chunks USING (load_id, number)
-JOIN current_loads AS loads ON loads.id = load_chunks.load_id
-JOIN sources ON sources.id = loads.source_id
-WHERE sources.dataset = %(dataset)s
-  AND lines IS NOT NULL   -- else the dataset had no keys to settle when the chunk was loaded
-ORDER BY load_chunks.load_id, load_chunks.number;
-
--- name: rows_kept_aside
--- Returns the good rows of a chunk, as lines for COPY.
-SELECT lines FROM chunk_texts WHERE load_id = %(load)s AND number = %(number)s;
-
--- name: drop_kept_aside
--- Removes all that is kept of chunks of a dataset.
-DELETE FROM chunk_texts
-USING loads
-JOIN sources ON sources.id = loads.source_id
-WHERE loads.id = chunk_texts.load_id
-  AND sources.dataset = %(dataset)s;
-
--- name: reopen_kept_aside
--- Makes the last of the chunks missing again whose rows are kept aside, of each current load of a dataset.
-UPDATE load_chunks
-SET reopened = reopened + 1,
-    committed_at = NULL,
-    inserted = NULL,
-    updated = NULL,
-    unchanged = NULL,
-    rejected = NULL,
-    deleted = NULL
-FROM (
-    SELECT chunk_texts.load_id, max(chunk_texts.number) AS number
-    FROM chunk_texts
-    JOIN current_loads ON current_loads.id = chunk_texts.load_id
-    JOIN sources ON sources.id = current_loads.source_id
-    WHERE sources.dataset = %(dataset)s
-    GROUP BY chunk_texts.load_id
-) AS last
-WHERE load_chunks.load_id = last.load_id
-  AND load_chunks.number = last.number
-  AND committed_at IS NOT NULL;
-
--- name: record_settled
--- Enters what became of the rows of a chunk when they were settled, and when that was.
-UPDATE load_chunks
-SET committed_at = %(moment)s,
-    inserted = %(inserted)s,
-    updated = %(updated)s,
-    unchanged = %(unchanged)s,
-    rejected = row_count - %(inserted)s - %(updated)s - %(unchanged)s,
-    deleted = %(deleted)s
-WHERE load_id = %(load)s
-  AND number = %(number)s;
-
--- name: drop_texts
--- Removes the texts of chunks of a dataset that no missing chunk can displace rows of any more, were this chunk committed.
--- One transaction of a dataset at a time does so and ends; so the last of them finds the others' texts and commits.
-SELECT pg_advisory_xact_lock(hashtext('pipeline end in ' || %(dataset)s));
-
-DELETE FROM chunk_texts
-USING loads
-JOIN sources ON sources.id = loads.source_id
-WHERE loads.id = chunk_texts.load_id
-  AND sources.dataset = %(dataset)s
-  AND NOT EXISTS (
-      SELECT
-      FROM load_chunks AS earlier
-      JOIN loads AS earlier_load ON earlier_load.id = earlier.load_id
-      JOIN sources AS earlier_source ON earlier_source.id = earlier_load.source_id
-      WHERE earlier.committed_at IS NULL
-        AND earlier_source.dataset = %(dataset)s
-        AND (earlier.load_id, earlier.number) < (chunk_texts.load_id, chunk_texts.number)
-        AND (earlier.load_id, earlier.number) <> (%(load)s, %(number)s)
-        AND NOT EXISTS (
-            SELECT FROM loads AS newer WHERE newer.source_id = earlier_load.source_id AND newer.id > earlier_load.id
-        )
-  );
-
--- name: kept_text
--- Returns what claim_chunk returns of a chunk whose text is kept, and the text.
-SELECT
-    true,
-    sources.name,
-    sources.dataset,
-    loads.columns,
-    loads.delimiter,
-    sources.id,
-    load_chunks.first_row,
-    CASE WHEN load_chunks.number < loads.chunk_count
-        THEN load_chunks.first_row + load_chunks.row_count - 1
-    END,
-    load_chunks.first_line,
-    load_chunks.row_count,
-    load_chunks.sha256,
-    loads.description_sha256,
-    chunk_texts.content
-FROM chunk_texts
-JOIN load_chunks USING (load_id, number)
-JOIN loads ON loads.id = chunk_texts.load_id
-JOIN sources ON sources.id = loads.source_id
-WHERE chunk_texts.load_id = %(load)s
-  AND chunk_texts.number = %(number)s;
+-- name: is_first_load
+-- Returns whether a load is the first one of its source that the ledger holds.
+SELECT NOT EXISTS (SELECT FROM loads WHERE source_id = %(source_id)s AND id < %(load)s);
 
 -- name: reject_committed
 -- Counts rows of a committed chunk as rejected that were counted as inserted, updated or unchanged.

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pipeline.errors import TransientError
 from pipeline.ledger import ledger
-from pipeline.ledger.ledger import LoadPlan, MissingChunk
+from pipeline.ledger.chunk import MissingChunk
+from pipeline.ledger.load import LoadPlan
 from pipeline.postgres.database import Transaction
 from pipeline.postgres.queries import Queries
 
@@ -62,7 +63,17 @@ def seal(tx: Transaction, versions: Sequence[Version]) -> dict[str, Load]:
     return {source: Load(load, row_count, by_load.get(load, [])) for source, load, row_count in sealed}
 
 
-CHUNK_COLUMNS = ("position", "number", "first_row", "row_count", "first_line", "byte_offset", "byte_count", "sha256")
+CHUNK_COLUMNS = (
+    "position",
+    "number",
+    "first_row",
+    "row_count",
+    "first_line",
+    "byte_offset",
+    "byte_count",
+    "sha256",
+    "line_count",
+)
 
 
 def _row(position: int, version: Version) -> dict[str, object]:
@@ -91,5 +102,5 @@ def _chunk_lines(versions: Iterable[Version]) -> Iterable[str]:
         for c in version.plan.chunks if version.plan else ():
             yield (
                 f"{position}\t{c.number}\t{c.first_row}\t{c.row_count}\t{c.first_line}"
-                f"\t{c.byte_offset}\t{c.byte_count}\t{c.sha256}"
+                f"\t{c.byte_offset}\t{c.byte_count}\t{c.sha256}\t{c.line_count}"
             )

@@ -30,7 +30,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS sealing_chunks (
     first_line  bigint NOT NULL,
     byte_offset bigint NOT NULL,
     byte_count  integer NOT NULL,
-    sha256      text NOT NULL
+    sha256      text NOT NULL,
+    line_count  integer
 ) ON COMMIT DELETE ROWS;
 
 INSERT INTO sealing (
@@ -91,10 +92,12 @@ ORDER BY position;   -- of two sources that list a city, the one sealed later de
 
 UPDATE sealing SET load_id = (SELECT max(id) FROM loads WHERE loads.source_id = sealing.source_id) WHERE is_new;
 
-INSERT INTO load_chunks (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256)
+INSERT INTO load_chunks (
+    load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256, line_count
+)
 SELECT
     sealing.load_id, number, first_row, sealing_chunks.row_count, first_line, byte_offset, byte_count,
-    sealing_chunks.sha256
+    sealing_chunks.sha256, line_count
 FROM sealing_chunks
 JOIN sealing USING (position)
 WHERE is_new;
@@ -202,6 +205,14 @@ SET reopened = reopened + 1,
 FROM to_reopen
 WHERE load_chunks.load_id = to_reopen.load_id
   AND load_chunks.number = to_reopen.number;
+
+-- Rows that were kept aside until they could be settled with those of other chunks will not be.
+DELETE FROM chunk_texts
+USING sealing
+JOIN loads ON loads.source_id = sealing.source_id AND loads.id < sealing.load_id
+WHERE is_new
+  AND chunk_texts.load_id = loads.id
+  AND is_kept_aside;
 
 -- The history of a source: its last 100 loads.
 DELETE FROM loads

@@ -6,9 +6,9 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -186,13 +186,18 @@ class Database:
     def _session(self) -> Iterator[Connection]:
         """The connection, with psycopg2's errors translated; another one looks which locks hold it up."""
         connection = self._connected()
-        with LockWatch(self.another, connection.info.backend_pid) as locks:
+        with LockWatch(partial(self._lock_holders, connection.info.backend_pid)) as locks:
             try:
                 yield connection
             except psycopg2.Error as error:
                 if connection in _cut:
                     raise TransientError(f"PostgreSQL at {self.address} did not answer in time{locks}") from None
                 raise translated(error, locks) from None  # psycopg2's text can quote row contents
+
+    def _lock_holders(self, pid: int) -> list[Row]:
+        """The sessions that hold up the session of this server process."""
+        with closing(self.another()) as database, database.transaction() as tx:
+            return tx.rows(HERE / "sql" / "lock_holders.sql", pid=pid)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -334,6 +339,17 @@ class Transaction:
         text = io.BytesIO("\n".join(lines).encode())
         with _raising_what_psycopg2_prints():
             self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text, COPY_BLOCK)
+
+    def copied_if_keys_are_new(self, table: str, columns: Sequence[str], lines: Iterable[str]) -> bool:
+        """As `copy`; False, with nothing copied, if a line has the unique values of a row, or of another line."""
+        self.run("SAVEPOINT before_copy")
+        try:
+            self.copy(table, columns, lines)
+        except psycopg2.errors.UniqueViolation:
+            self.run("ROLLBACK TO SAVEPOINT before_copy")
+            return False
+        self.run("RELEASE SAVEPOINT before_copy")
+        return True
 
     def let_log_in(self, role: str, password: str) -> None:
         """Lets a role log in with a password, of which the server, and so its log, sees a SCRAM verifier alone."""

@@ -2,19 +2,14 @@
 
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
-from pathlib import Path
+from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.watcher import Watcher
 
-if TYPE_CHECKING:
-    from pipeline.postgres.database import Database, Row
-
 LOOK_INTERVAL = 4.0  # seconds between looks; several within the lock_timeout of session.sql
-QUERY = Path(__file__).parent / "sql" / "lock_holders.sql"
 
 
 class LockWatch:
@@ -23,12 +18,11 @@ class LockWatch:
     Its text is the last that was seen, with the remedy, as the end of an error message; empty without any.
     """
 
-    def __init__(self, connect: Callable[[], "Database"], pid: int) -> None:
-        """`pid` is that of the session's server process."""
-        self._connect = connect
-        self._pid = pid
+    def __init__(self, holders: Callable[[], list[tuple[Any, ...]]]) -> None:
+        """`holders` returns the rows of lock_holders.sql, and may raise PipelineError."""
+        self._holders = holders
         self._since = time.monotonic()
-        self._seen: list[Row] = []
+        self._seen: list[tuple[Any, ...]] = []
 
     def __enter__(self) -> "LockWatch":
         _watcher.add(self)
@@ -49,8 +43,8 @@ class LockWatch:
 
     def look(self) -> None:
         if time.monotonic() - self._since >= LOOK_INTERVAL:
-            with suppress(PipelineError), closing(self._connect()) as database, database.transaction() as tx:
-                self._seen = tx.rows(QUERY, pid=self._pid) or self._seen
+            with suppress(PipelineError):
+                self._seen = self._holders() or self._seen
 
 
 _watcher = Watcher(LockWatch.look, LOOK_INTERVAL)

@@ -24,7 +24,7 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from pipeline import signals
 from pipeline.errors import TransientError
-from pipeline.ledger.ledger import MissingChunk
+from pipeline.ledger.chunk import MissingChunk
 from pipeline.queue.job import CHUNK_TIMEOUT, INSTALLATION, RETRIES, LoadChunk, call
 from pipeline.queue.rq_queue import RqChunkQueue
 from pipeline.queue.server import address, connected, memory_shortage, translating, warn_about_eviction

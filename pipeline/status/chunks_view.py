@@ -41,6 +41,7 @@ class ChunksView:
     timed_rows: int
     timed_end: datetime | None
     seconds: float  # that chunks took, all together
+    waiting_rows: int  # counted as unchanged: they wait for missing chunks of the dataset to be settled
     recent_rows: int  # committed within RATE_WINDOW
 
     def __add__(self, later: "ChunksView") -> "ChunksView":
@@ -62,6 +63,7 @@ class ChunksView:
             self.timed_rows + later.timed_rows,
             _latest(self.timed_end, later.timed_end),
             self.seconds + later.seconds,
+            self.waiting_rows + later.waiting_rows,
             self.recent_rows + later.recent_rows,
         )
 

@@ -86,14 +86,14 @@ class LedgerView:
 def read_ledger(tx: Transaction, before: LedgerView) -> LedgerView:
     """The ledger as a transaction with a snapshot sees it; `before` is what an earlier one saw, or an empty view.
 
-    Only blocks are summed up again of which a chunk was written since, or that make up the current rate. A load that is
-    complete can change too: a later chunk of another load may take a key from it. A rejected row comes and goes with
-    the count in its chunk.
+    A block is summed up again if a chunk of it was written since, if it counts for the current rate, or if rows of it
+    wait to be settled. A load that is complete can change too: a later chunk of another load may take a key from it. A
+    rejected row comes and goes with the count in its chunk.
     """
     [(now, snapshot, started_at, sealed)] = tx.rows(SQL["moment"])
     if before.started_at != started_at:
         before = LedgerView(now)  # it may be another database
-    changed = {block for block, chunks in before.blocks.items() if chunks.recent_rows}
+    changed = {block for block, chunks in before.blocks.items() if chunks.recent_rows or chunks.waiting_rows}
     if before.snapshot == snapshot:
         view = replace(before, at=now)
     else:

@@ -71,7 +71,10 @@ def load_line(load: LoadStatus) -> str:
     )
     speed = f"; {load.rows_per_second:,.0f} rows/s" if load.rows_per_second and load.rows_per_second >= 1 else ""
     left = f"; {duration(load.seconds_left)} left" if load.seconds_left is not None else ""
-    return f"{load.source}: {load.state}, {rows} = {outcome}{speed}{left}"
+    waiting = (
+        f"; {counted(load.waiting_rows, 'row')} wait for missing chunks of {load.dataset}" if load.waiting_rows else ""
+    )
+    return f"{load.source}: {load.state}, {rows} = {outcome}{speed}{left}{waiting}"
 
 
 def queue_line(status: Status) -> str:

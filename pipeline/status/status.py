@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pipeline.errors import TransientError
-from pipeline.ledger.ledger import MissingChunk
+from pipeline.ledger.chunk import MissingChunk
 from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
 from pipeline.queue.view import QueueView
@@ -38,6 +38,7 @@ class LoadStatus:
     last_commit_at: datetime | None
     seconds: float | None  # from sealing to the last commit; None: nothing had to be loaded
     rows_per_second: float | None
+    waiting_rows: int  # counted as unchanged: they are not in the table before all chunks of the dataset are there
     seconds_left: float | None = None  # None: not known, or nothing is left
 
 
@@ -235,6 +236,7 @@ def _load(load: LoadView, chunks: ChunksView) -> LoadStatus:
         last_commit_at=chunks.last_commit_at,
         seconds=seconds,
         rows_per_second=chunks.timed_rows / seconds if seconds else None,
+        waiting_rows=chunks.waiting_rows,
     )
 
 

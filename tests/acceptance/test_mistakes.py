@@ -145,6 +145,17 @@ def test_a_renamed_file_is_warned_about_and_its_rows_can_be_removed(commands: Co
     ]
 
 
+def test_a_file_whose_rejected_rows_may_be_good_now_is_named(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE + "Plato,Kerr,1901-02-03,Atlantis\n")
+    pipeline.write(places=PLACES + "Atlantis,The Deep,Nowhere\n")
+    ended = commands.run("producer", str(pipeline.data / "places.csv"), **files(pipeline))
+    remedy = "run the producer without FILE to load them"
+    assert f"rejected rows may be good once this is loaded: 1 row of people.csv; {remedy}" in ended.stderr
+    assert "rejected rows may be good" not in commands.run("producer", **files(pipeline)).stderr
+    pipeline.work()
+    assert pipeline.rejected() == []
+
+
 @pytest.mark.parametrize("people", ["", HEADER], ids=["broken", "refused"])
 def test_nothing_is_forgotten_if_another_file_is_broken_or_refused(
     commands: Commands, pipeline: Pipeline, people: str

@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.forgetting import forget_rows
-from pipeline.ledger import ledger
+from pipeline.ledger.load import LoadPlan
 from producer import content
-from producer import produce as module
+from producer import first_pass as module
 from producer.encodings import Encodings
 from producer.produce import produce
 from producer.scan import scan
@@ -28,7 +28,7 @@ def scanned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the sources that were scanned, as it happens."""
     names = []
 
-    def scan_and_note(source: Source, file: IO[bytes], chunk_rows: int | None) -> ledger.LoadPlan:
+    def scan_and_note(source: Source, file: IO[bytes], chunk_rows: int | None) -> LoadPlan:
         names.append(source.name)
         return scan(source, file, chunk_rows)
 

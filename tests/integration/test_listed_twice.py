@@ -7,6 +7,8 @@ import pytest
 from pipeline.errors import OutOfOrderError
 from pipeline.queue.job import ChunkJob
 from pipeline.queue.rq_queue import RqChunkQueue
+from producer.produce import preview
+from producer.sources import find_sources
 from tests.conftest import Pipeline
 
 HEADER = "city,county,country\n"
@@ -46,3 +48,18 @@ def test_a_city_that_the_deciding_file_drops_is_as_the_other_file_lists_it(pipel
     assert county_of_ayr(pipeline) == "Second"
     pipeline.load(**{"places-2": HEADER + "Oban,Argyll,Scotland\n"})
     assert county_of_ayr(pipeline) == "Second"  # places are never removed
+
+
+def test_a_preview_lets_a_file_that_stays_as_it_is_decide_nothing(pipeline: Pipeline) -> None:
+    """Its chunks are looked at for their rejected rows, and Ayr stays as the file sealed after it lists it."""
+    repeating = HEADER + "Ayr,First,Scotland\nAyr,Contradiction,Scotland\n"
+    pipeline.load(**{"places-1": repeating, "places-2": HEADER + "Ayr,Second,Scotland\n"})
+    pipeline.write(**{"places-2": HEADER + "Ayr,Second,Scotland\nOban,Argyll,Scotland\n"})
+    sources = find_sources(pipeline.data, ())
+    foreseen = {each.source: each for each in preview(sources, pipeline.database, chunk_rows=None).outlooks}
+    pipeline.load()
+    counts = pipeline.counts("places-2.csv")
+    assert {name: getattr(foreseen["places-2.csv"], name) for name in counts} == counts
+    assert counts == {"inserted": 1, "updated": 0, "unchanged": 1, "rejected": 0, "deleted": 0}
+    assert foreseen["places-1.csv"].rejected == pipeline.counts("places-1.csv")["rejected"] == 1
+    assert county_of_ayr(pipeline) == "Second"

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.limits import RowLimit
 from producer import preview as preview_module
-from producer.preview import Limits, RefusedVersionError
+from producer.outlook import Limits, RefusedVersionError
 from producer.produce import preview
 from producer.sources import find_sources
 from tests.conftest import ANY_VERSION, PEOPLE, PLACES, Pipeline, named

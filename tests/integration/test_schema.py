@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.descriptions.descriptor import description_digest
 from pipeline.errors import PipelineError, SettingsError
-from pipeline.ledger.ledger import LoadPlan
+from pipeline.ledger.load import LoadPlan
 from pipeline.postgres.database import Database
 from pipeline.postgres.schema import SCHEMA, apply_schema
 from pipeline.tables.described import bring_up_to_date

@@ -101,7 +101,7 @@ def test_a_row_that_clashes_is_no_row_to_name(pipeline: Pipeline) -> None:
     pipeline.load(1, parts="id,parent,code\n1,,a\n2,,a\n3,2,b\n4,3,c\n3,,d\n")
     assert table(pipeline) == [(1, None)]
     assert reasons(pipeline) == [
-        (2, "code 'a' is the same as in an earlier row, row 1"),
+        (2, "code 'a' is the same as in an earlier row, line 2"),
         (3, "parent '2' is not a known id"),
         (4, "parent '3' is not a known id"),
         (5, "id '3' is the key of an earlier row"),

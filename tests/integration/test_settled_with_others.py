@@ -2,8 +2,14 @@
 
 import pytest
 
-from pipeline.errors import OutOfOrderError
+from exporter.drain import drain
+from pipeline.errors import OutOfOrderError, PipelineError
 from pipeline.forgetting import forget
+from pipeline.ledger import ledger
+from pipeline.status.lines import lines
+from pipeline.status.status import StatusReader
+from producer.produce import produce
+from producer.sources import find_sources
 from tests.conftest import ANY_VERSION, Pipeline
 from tests.integration.test_keyed import chunks, described, foreseen
 from tests.integration.test_unique_keys import BY_KEY, BY_POSITION, HEADER, table, things
@@ -131,3 +137,74 @@ def test_a_preview_leaves_its_value_to_a_row_that_is_kept_for_others(pipeline: P
     pipeline.load(1)
     assert expected["things-2.csv"] == tuple(pipeline.counts("things-2.csv").values()) == (0, 0, 0, 1, 0)
     assert [row[:2] for row in table(pipeline)] == [(1, "a"), (2, "b")]
+
+
+def produce_alone(pipeline: Pipeline, name: str) -> None:
+    """As `producer FILE` does."""
+    [source] = find_sources(pipeline.data, (pipeline.data / name,))
+    produce([source], pipeline.database, pipeline.queue, chunk_rows=2, queue_limit=9, limits=ANY_VERSION)
+
+
+@COLOURED
+def test_a_row_that_waits_names_a_row_that_came_without_its_own_file(pipeline: Pipeline, resource: dict) -> None:
+    described(pipeline, COLOURS, resource)
+    pipeline.load(colours="colour\nred\n")
+    pipeline.write(things="id,code,colour\n1,a,blue\n2,b,red\n3,c,red\n")
+    pipeline.produce(chunk_rows=2)
+    first, last = chunks(pipeline)
+    pipeline.queue.connection.flushdb()
+    pipeline.loader.load_chunk(*first)
+    assert [row[3] for row in pipeline.rejected()] == ["colour 'blue' is not a known colour"]
+    pipeline.write(**{"colours-2": "colour\nblue\n"})
+    produce_alone(pipeline, "colours-2.csv")
+    pipeline.work()
+    pipeline.loader.load_chunk(*last)
+    assert [row[:2] for row in table(pipeline)] == [(1, "a"), (2, "b"), (3, "c")]
+    assert pipeline.rejected() == []
+    pipeline.check_reconciliation()
+    assert not any(each.queued_chunks for each in pipeline.produce(2))
+
+
+@BOTH
+def test_a_missing_chunk_is_named_with_the_files_that_wait_for_it(
+    pipeline: Pipeline, resource: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described(pipeline, resource)
+    pipeline.write(**{"things-1": HEADER + "1,a\n", "things-2": HEADER + "2,b\n3,c\n4,d\nnone,e\n"})
+    pipeline.produce(chunk_rows=2)
+    for chunk in sorted(chunks(pipeline))[1:]:
+        pipeline.loader.load_chunk(*chunk)
+    pipeline.queue.connection.flushdb()
+    shown = StatusReader(pipeline.database, pipeline.queue, 32).read()
+    assert {load.source: load.waiting_rows for load in shown.loads} == {"things-1.csv": 0, "things-2.csv": 3}
+    assert any(line.endswith("; 3 rows wait for missing chunks of things") for line in lines(shown))
+    monkeypatch.setattr("exporter.drain.MISSING_GRACE", 0)
+    with pytest.raises(PipelineError) as stuck:
+        drain(pipeline.database, pipeline.queue, timeout=5)
+    message, _, waiting = str(stuck.value).rpartition("; ")
+    assert message.startswith(
+        "things-1.csv chunk 1 (rows 1 to 1) is neither committed nor on the queue; run the producer"
+    )
+    assert waiting == "until then rows of things-2.csv wait for it"
+    pipeline.load(2)
+    assert {load.waiting_rows for load in StatusReader(pipeline.database, pipeline.queue, 32).read().loads} == {0}
+
+
+@BOTH
+def test_rows_that_wait_are_not_lost_when_the_description_loses_its_unique_values(
+    pipeline: Pipeline, resource: dict
+) -> None:
+    without = {**resource, "schema": {**resource["schema"], "fields": [ID, {"name": "code"}]}}
+    described(pipeline, resource)
+    pipeline.write(**{"things-1": HEADER + "1,a\n", "things-2": HEADER + "2,b\n3,c\n"})
+    pipeline.produce(chunk_rows=2)
+    pipeline.loader.load_chunk(*chunks(pipeline)[1])
+    pipeline.queue.connection.flushdb()
+    described(pipeline, without)
+    produce_alone(pipeline, "things-1.csv")
+    pipeline.work()
+    with pipeline.database.transaction() as tx:
+        assert [str(chunk) for chunk in ledger.missing_chunks(tx)] == ["things-2.csv chunk 1 (rows 1 to 2)"]
+    pipeline.load(2)
+    assert [row[:2] for row in table(pipeline)] == [(1, "a"), (2, "b"), (3, "c")]
+    assert pipeline.rows("SELECT * FROM chunk_texts") == []

@@ -46,8 +46,8 @@ def test_the_earliest_row_has_a_value_in_any_order(pipeline: Pipeline, resource:
     pipeline.check_reconciliation()
     assert [row[:2] for row in table(pipeline)] == [(1, "a"), (2, "b"), (4, None), (5, None)]
     assert reasons(pipeline) == [
-        ("things.csv", 3, "code 'a' is the same as in an earlier row, row 1"),
-        ("things.csv", 6, "code 'b' is the same as in an earlier row, row 2"),
+        ("things.csv", 3, "code 'a' is the same as in an earlier row, line 2"),
+        ("things.csv", 6, "code 'b' is the same as in an earlier row, line 3"),
     ]
     assert pipeline.counts("things.csv") == {"inserted": 4, "updated": 0, "unchanged": 0, "rejected": 2, "deleted": 0}
     assert pipeline.rows("SELECT * FROM chunk_texts") == []
@@ -65,8 +65,8 @@ def test_a_rejected_row_has_no_other_key_either(pipeline: Pipeline, order: tuple
     pipeline.check_reconciliation()
     assert table(pipeline) == [(1, "a", "things.csv", 1), (2, "b", "things.csv", 3)]
     assert reasons(pipeline) == [
-        ("things.csv", 2, "code 'a' is the same as in an earlier row, row 1"),
-        ("things.csv", 4, "code 'b' is the same as in an earlier row, row 3"),
+        ("things.csv", 2, "code 'a' is the same as in an earlier row, line 2"),
+        ("things.csv", 4, "code 'b' is the same as in an earlier row, line 4"),
     ]
 
 
@@ -81,6 +81,24 @@ def test_rows_swap_their_values(pipeline: Pipeline, resource: dict, chunk_rows: 
 
 
 @BOTH
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_the_earlier_row_is_named_by_its_line_where_each_line_is_a_row(
+    pipeline: Pipeline, resource: dict, order: tuple[int, ...]
+) -> None:
+    """Else by its number: the second chunk holds a row of two lines."""
+    described(pipeline, resource)
+    pipeline.write(things=HEADER + '1,a\n2,b\n3,"c\nc"\n4,d\n5,b\n6,d\n')
+    pipeline.produce(chunk_rows=2)
+    waiting = chunks(pipeline)
+    for position in order:
+        pipeline.loader.load_chunk(*waiting[position])
+    assert [row[:4] for row in pipeline.rejected()] == [
+        ("things.csv", 5, 7, "code 'b' is the same as in an earlier row, line 3"),
+        ("things.csv", 6, 8, "code 'd' is the same as in an earlier row, row 4"),
+    ]
+
+
+@BOTH
 @pytest.mark.parametrize("order", list(permutations(range(2))))
 def test_a_value_belongs_to_the_file_sealed_first(pipeline: Pipeline, resource: dict, order: tuple[int, ...]) -> None:
     described(pipeline, resource)
@@ -92,7 +110,7 @@ def test_a_value_belongs_to_the_file_sealed_first(pipeline: Pipeline, resource: 
         pipeline.loader.load_chunk(*waiting[position])
     pipeline.check_reconciliation()
     assert [row[:3] for row in table(pipeline)] == [(1, "a", "things-1.csv"), (3, "b", "things-2.csv")]
-    assert reasons(pipeline) == [("things-2.csv", 1, "code 'a' is the same as in a row of things-1.csv, row 1")]
+    assert reasons(pipeline) == [("things-2.csv", 1, "code 'a' is the same as in a row of things-1.csv, line 2")]
 
 
 @BOTH
@@ -154,7 +172,7 @@ def test_unique_keys_of_several_fields_are_checked(pipeline: Pipeline) -> None:
     described(pipeline, things(ID, {"name": "code"}, uniqueKeys=[["id", "code"]]))
     pipeline.load(things=HEADER + "1,a\n1,b\n1,a\n1,\n1,\n")
     assert [row[:2] for row in table(pipeline)] == [(1, "a"), (1, "b"), (1, None), (1, None)]
-    assert reasons(pipeline) == [("things.csv", 3, "id, code '1, a' is the same as in an earlier row, row 1")]
+    assert reasons(pipeline) == [("things.csv", 3, "id, code '1, a' is the same as in an earlier row, line 2")]
 
 
 @BOTH

@@ -8,7 +8,7 @@ import fakeredis
 import pytest
 
 from pipeline.errors import BlockedError, OutOfOrderError, RequeueError
-from pipeline.ledger.ledger import ChunkPlan, MissingChunk
+from pipeline.ledger.chunk import ChunkPlan, MissingChunk
 from pipeline.queue import ChunkQueue
 from tests.conftest import wait_until
 from worker.order import LOST_AFTER, PAUSES, InOrder

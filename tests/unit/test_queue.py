@@ -5,7 +5,7 @@ import pytest
 from rq.serializers import JSONSerializer
 
 from pipeline.errors import RefusedJobError
-from pipeline.ledger.ledger import ChunkPlan, MissingChunk
+from pipeline.ledger.chunk import ChunkPlan, MissingChunk
 from pipeline.queue import ChunkQueue, RqChunkQueue
 from pipeline.queue.job import ChunkJob
 

@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>\"' onclick=alert(1) &lt;\x1b\u202e"
 LONG = "𝌆&\"<'" * 10_000
 LOAD = LoadStatus(
-    1, "people.csv", "people", "0123456789ab", "complete", 10, 10, 4, 3, 2, 1, 5, 0, 1, 1, NOW, NOW, 1.0, 10.0
+    1, "people.csv", "people", "0123456789ab", "complete", 10, 10, 4, 3, 2, 1, 5, 0, 1, 1, NOW, NOW, 1.0, 10.0, 0
 )
 VALUES = ColumnValues("given_name", 9, 2, "Ann", "Jean", "Jean", 8)
 PEOPLE = DatasetValues("people", 9, 9, [VALUES], 1, is_sample=False)

@@ -11,7 +11,7 @@ from pipeline.csv_text import records as records_module
 from pipeline.csv_text.dialect import Dialect
 from pipeline.csv_text.records import LineFields
 from pipeline.errors import InputError
-from pipeline.ledger.ledger import LoadPlan
+from pipeline.ledger.load import LoadPlan
 from producer import scan as module
 from producer.sources import Source
 from tests.unit.reading import PEOPLE
