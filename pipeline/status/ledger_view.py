@@ -9,7 +9,7 @@ from operator import add
 from pathlib import Path
 
 from pipeline.ledger import ledger
-from pipeline.ledger.ledger import MissingChunk
+from pipeline.ledger.chunk import MissingChunk
 from pipeline.postgres.database import Row, Transaction
 from pipeline.postgres.queries import Queries
 from pipeline.status.chunks_view import (
