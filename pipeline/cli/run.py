@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
+from pipeline import remedies
 from pipeline.cli import stages
 from pipeline.cli.command import FAILED, USAGE
 from pipeline.postgres.database import Database
@@ -24,6 +25,7 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
     Raises SettingsError before anything is started or loaded, PipelineError if a stage was killed, or workers again
     and again.
     """
+    remedies.current = remedies.PIPELINE_RUN
     stages.read_modules()
     _check_settings(environment)
     wanted = wanted_tables(Path(environment["DATA_DIR"]))

@@ -1,6 +1,5 @@
 """A Data Package (https://datapackage.org): the descriptions of all datasets of a data folder."""
 
-import os
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 from pathlib import Path
@@ -10,6 +9,7 @@ from pipeline.descriptions.document import Node, read_document
 from pipeline.descriptions.fields import read_missing_values
 from pipeline.descriptions.resource import PackageContext, read_resource
 from pipeline.descriptions.table_schema import check_clashes
+from pipeline.errors import InputError
 
 FILE_NAME = "datapackage.json"
 OWN_PACKAGE = Path(__file__).parent / FILE_NAME  # describes places, people and examples
@@ -18,9 +18,18 @@ NAMES = frozenset({"$schema", "resources", "name", "missingValues"})
 
 
 def find_package(data_folder: Path) -> Path:
-    """The datapackage.json of the data folder, or else the project's own."""
+    """The datapackage.json of the data folder, or else the project's own.
+
+    Raises InputError if the folder does not say whether it has one.
+    """
     path = data_folder / FILE_NAME
-    return path if os.path.lexists(path) else OWN_PACKAGE
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return OWN_PACKAGE
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}; correct the folder or its rights") from error
+    return path
 
 
 def read_package(path: Path) -> Package:
