@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NoReturn
 
@@ -13,6 +14,7 @@ import click
 from pipeline import signals
 from pipeline.cli import logs
 from pipeline.cli.terminal import echo
+from pipeline.descriptions.faults import DescriptionError
 from pipeline.errors import PipelineError
 from pipeline.ledger import ledger
 from pipeline.postgres.database import Database, cut_connections
@@ -87,7 +89,7 @@ def run(
         if stopped.number == signal.SIGINT:
             if _log_format() == "text":
                 echo("", err=True)  # below the ^C that the terminal shows
-            _fail("interrupted; run it again to go on", code, stopped)
+            _fail(["interrupted; run it again to go on"], code, stopped)
         elif not is_stage_of_run:
             logging.getLogger("pipeline").info("told to stop; run it again to go on")
     for number in signals.SIGNALS:
@@ -99,22 +101,25 @@ def _exit_code(command: click.Command, name: str) -> int:
     try:
         return command.main(prog_name=name, standalone_mode=False, max_content_width=100) or 0
     except click.ClickException as error:
-        return _fail(" ".join(error.format_message().split()), USAGE, error)
+        return _fail([" ".join(error.format_message().split())], USAGE, error)
+    except DescriptionError as error:
+        return _fail(error.lines, error.exit_code, error)
     except PipelineError as error:
-        return _fail(str(error), error.exit_code, error)
+        return _fail([str(error)], error.exit_code, error)
     except Exception as error:
-        return _fail(f"unexpected {type(error).__name__}: {error}; --debug shows where", 1, error)
+        return _fail([f"unexpected {type(error).__name__}: {error}; --debug shows where"], 1, error)
 
 
-def _fail(message: str, code: int, error: BaseException) -> int:
+def _fail(messages: Sequence[str], code: int, error: BaseException) -> int:
     debug = "--debug" in sys.argv
     if _log_format() == "json":
         logs.configure("json", debug=debug)
-        logging.getLogger("pipeline").error(message, exc_info=error if debug else None)
+        for message in messages:
+            logging.getLogger("pipeline").error(message, exc_info=error if debug else None)
         return code
     if debug:
         echo(*"".join(traceback.format_exception(error)).rstrip().split("\n"), err=True)
-    echo(f"error: {message}", err=True)
+    echo(*(f"error: {message}" for message in messages), err=True)
     return code
 
 

@@ -241,6 +241,18 @@ def test_tables_that_cannot_follow_a_description_are_refused_with_the_command_th
         assert f"forget its sources (`pipeline forget NAME...`) and {again}, or give the" in refused.stderr
 
 
+def test_each_fault_of_a_description_is_a_line(commands: Commands, pipeline: Pipeline) -> None:
+    fields = [{"name": "a", "type": "dat"}, {"name": "b\nerror: forged", "type": "tim"}]
+    description = {"resources": [{"name": "goods", "path": "goods.csv", "schema": {"fields": fields}}]}
+    (pipeline.data / "datapackage.json").write_text(json.dumps(description))
+    for log_format in ("text", "json"):
+        refused = commands.run("pipeline", "check", "--log-format", log_format, **files(pipeline))
+        assert refused.returncode == 1
+        lines = refused.stderr.splitlines()
+        said = [json.loads(line)["message"] if log_format == "json" else line for line in lines]
+        assert ["'dat' is not a type" in said[0], "'tim' is not a type" in said[1], len(said)] == [True, True, 2]
+
+
 def test_nothing_can_be_forgotten_after_a_reset(folder: Path) -> None:
     state = folder / "state"
     ended = forget("people.csv", state)
