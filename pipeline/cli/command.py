@@ -1,17 +1,15 @@
 """Running a command: errors in one line, exit codes, and the connections that a stage starts with."""
 
 import logging
-import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from pipeline import signals
+from pipeline import interrupted, signals
 from pipeline.cli import logs
 from pipeline.cli.terminal import echo
 from pipeline.descriptions.faults import DescriptionError
@@ -87,9 +85,9 @@ def run(
     except signals.Stopped as stopped:
         code = exit_codes[stopped.number]
         if stopped.number == signal.SIGINT:
-            if _log_format() == "text":
+            if interrupted.log_format() == "text":
                 echo("", err=True)  # below the ^C that the terminal shows
-            _fail(["interrupted; run it again to go on"], code, stopped)
+            _fail([interrupted.MESSAGE], code, stopped)
         elif not is_stage_of_run:
             logging.getLogger("pipeline").info("told to stop; run it again to go on")
     for number in signals.SIGNALS:
@@ -112,7 +110,7 @@ def _exit_code(command: click.Command, name: str) -> int:
 
 def _fail(messages: Sequence[str], code: int, error: BaseException) -> int:
     debug = "--debug" in sys.argv
-    if _log_format() == "json":
+    if interrupted.log_format() == "json":
         logs.configure("json", debug=debug)
         for message in messages:
             logging.getLogger("pipeline").error(message, exc_info=error if debug else None)
@@ -121,11 +119,3 @@ def _fail(messages: Sequence[str], code: int, error: BaseException) -> int:
         echo(*"".join(traceback.format_exception(error)).rstrip().split("\n"), err=True)
     echo(*(f"error: {message}" for message in messages), err=True)
     return code
-
-
-def _log_format() -> str:
-    """The form of error lines, also before click has read the command line, or when it cannot."""
-    for argument, value in pairwise([*sys.argv, ""]):
-        if "--log-format" in (argument, argument.partition("=")[0]):
-            return argument.partition("=")[2] or value
-    return os.environ.get("LOG_FORMAT", "text")
