@@ -13,7 +13,7 @@ from exporter.export import Exported, export, table
 from exporter.output import check_writable
 from exporter.report import check_sources, find_reports, of_present_datasets
 from pipeline.cli import command, settings
-from pipeline.cli.account import account, ranked, unloaded_references
+from pipeline.cli.account import account, log_account, ranked, unloaded_references
 from pipeline.cli.terminal import echo
 from pipeline.descriptions.description import Package
 from pipeline.descriptions.package import find_package, read_package
@@ -117,6 +117,7 @@ def _tell(exported: Exported, package: Package, limit: RowLimit | None, summary:
     else:
         echo(*(f"wrote {path}" for path in exported.files))
     echo(*account(exported.loads))
+    log_account(exported.loads)
     rejected = sum(load.rejected for load in exported.loads)
     if rejected:
         commonest = "; ".join(f"{each.row_count:,} x {each.kind}" for each in exported.rejected_kinds)

@@ -31,3 +31,8 @@ PIPELINE_RUN = Remedies(
 )
 
 current = STAGE_BY_STAGE  # `pipeline run` and the processes that it starts set the other
+
+
+def is_of_run() -> bool:
+    """Whether this process belongs to `pipeline run`, which speaks for all of its processes."""
+    return current is PIPELINE_RUN

@@ -12,6 +12,7 @@ import click
 from pipeline import remedies
 from pipeline.cli import command, settings
 from pipeline.cli.account import unloaded_references
+from pipeline.cli.logs import RESULTS
 from pipeline.cli.terminal import echo
 from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.descriptions.matching import expected_names
@@ -43,6 +44,7 @@ Examples:
 """
 
 logger = logging.getLogger("producer")
+results_log = logging.getLogger(RESULTS)
 
 
 @click.command(epilog=EXAMPLES)
@@ -159,6 +161,11 @@ def _check_alone(option: str, files: tuple[Path, ...], name: str | None, other: 
 
 def _summarize(results: list[Produced]) -> None:
     """What is queued; what became of it says the exporter."""
+    queued = {
+        "rows": sum(result.queued_rows for result in results),
+        "chunks": sum(result.queued_chunks for result in results),
+    }
+    results_log.info("%s", _total(results), extra=queued)
     if len(results) <= NAMED_AT_MOST:
         echo(*map(_sentence, results))
     else:

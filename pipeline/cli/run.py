@@ -1,6 +1,7 @@
 """The whole pipeline on this machine: producer, workers and exporter, each a process of its own."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -9,11 +10,13 @@ from pathlib import Path
 from pipeline import remedies
 from pipeline.cli import stages
 from pipeline.cli.command import FAILED, USAGE
+from pipeline.cli.logs import RESULTS
 from pipeline.postgres.database import Database
 from pipeline.tables.described import bring_up_to_date, wanted_tables
 from pipeline.waiting import at_start, retry_transient
 
 logger = logging.getLogger(__name__)
+results = logging.getLogger(RESULTS)
 
 
 def run(state: Path | None, workers: int, environment: Mapping[str, str], options: Sequence[str]) -> int:
@@ -36,11 +39,15 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
         if is_embedded or not is_dry_run:
             retry_transient(partial(bring_up_to_date, database, wanted))
         logger.info("database: %s", f"embedded, in {_state_folder(state)}" if is_embedded else database.address)
+        start = time.monotonic()
         with stages.StageProcesses(settings, options) as crew:
             if is_dry_run:
                 return crew.outcome("producer")
             crew.start_workers(workers)
-            return crew.outcome("producer") or _after_load(crew.outcome("exporter"))
+            code = crew.outcome("producer") or _after_load(crew.outcome("exporter"))
+            seconds = time.monotonic() - start
+            results.info("run ended after %.1f s", seconds, extra={"seconds": seconds, "exit_code": code})
+            return code
 
 
 @contextmanager

@@ -163,16 +163,12 @@ class LoadProgress:
     rejected: int
     deleted: int
     complete: bool
+    seconds: float | None = None  # from sealing to the last commit; None: nothing had to be loaded
 
     def __str__(self) -> str:
         """Such as: people.csv: 2 rows = 1 inserted + 0 updated + 0 unchanged + 1 rejected; 3 deleted."""
-        rows = (
-            counted(self.row_count, "row")
-            if self.complete
-            else f"{self.committed_rows:,} of {counted(self.row_count, 'row')} so far"
-        )
         return (
-            f"{self.source}: {rows} = {self.inserted:,} inserted + {self.updated:,} updated"
+            f"{self.source}: {counted(self.row_count, 'row')} = {self.inserted:,} inserted + {self.updated:,} updated"
             f" + {self.unchanged:,} unchanged + {self.rejected:,} rejected; {self.deleted:,} deleted"
         )
 

@@ -125,7 +125,7 @@ def test_forged_jobs_are_refused_and_recorded_and_stop_no_worker(run: Run, tmp_p
             raise AssertionError("the webhook was called")
         said = [line for worker in run.workers for line in stop(worker).splitlines()]
         run.workers.clear()
-        assert not [line for line in said if "start anew" in line or "Traceback" in line]
+        assert not [line for line in said if "start again" in line or "Traceback" in line]
         run.redis.delete("rq:failed:chunks")
         run.start_workers()
         run.finish(producer, exporter)
