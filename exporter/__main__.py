@@ -114,8 +114,8 @@ def _tell(exported: Exported, package: Package, limit: RowLimit | None, summary:
             f"reports are up to date: no load has changed since they were written ({written});"
             " remove one to have all written anew"
         )
-    else:
-        echo(*(f"wrote {path}" for path in exported.files))
+    elif files := exported.files:
+        echo(f"wrote {counted(len(files), 'report')} into {files[0].parent}")
     echo(*account(exported.loads))
     log_account(exported.loads)
     rejected = sum(load.rejected for load in exported.loads)

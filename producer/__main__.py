@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from pipeline import remedies
-from pipeline.cli import command, settings
+from pipeline.cli import command, progress, settings
 from pipeline.cli.account import unloaded_references
 from pipeline.cli.logs import RESULTS
 from pipeline.cli.terminal import echo
@@ -166,6 +166,8 @@ def _summarize(results: list[Produced]) -> None:
         "chunks": sum(result.queued_chunks for result in results),
     }
     results_log.info("%s", _total(results), extra=queued)
+    if progress.is_shown_by_run:  # which has a bar for each of the others
+        results = [result for result in results if not result.queued_chunks]
     if len(results) <= NAMED_AT_MOST:
         echo(*map(_sentence, results))
     else:

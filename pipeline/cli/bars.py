@@ -1,0 +1,91 @@
+"""Bars on a terminal: a line for each file, drawn again and again below the lines that are printed meanwhile."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from rich.console import Console, ConsoleDimensions
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.cli.pace import Pace
+from pipeline.cli.terminal import printable
+from pipeline.wording import duration
+
+WIDEST = 120  # columns
+CTRL_C = 9  # columns at the end of lines that stay free for ^C, several of them: a new line would shift the bars
+ROOM_FOR_COUNTS = 90  # columns from which on rows are shown, and not their share
+LINES_KEPT_FREE = 2  # of the terminal's height, for the lines above
+
+NamedPace = tuple[str, Pace]
+
+
+class Bars:
+    """Lines at the lower end of what a terminal shows, until `stop` removes them."""
+
+    def __init__(self, terminal: TextIO | None = None) -> None:
+        """`terminal` is standard error by default."""
+        self._terminal = terminal or sys.stderr
+        self._console = Console(file=self._terminal, highlight=False)
+        self._live = Live(
+            console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
+
+    def start(self) -> None:
+        self._live.start()
+
+    def stop(self) -> None:
+        """Removes the lines. Harmless if they are not there."""
+        self._live.stop()
+
+    def draw(self, files: Sequence[NamedPace], total: NamedPace) -> None:
+        """Draws a line for each file; for the first under way and the total, if the terminal has room for no more."""
+        self._measure()
+        room = max(self._console.height - LINES_KEPT_FREE, 1)
+        if len(files) > room:
+            under_way = [(name, pace) for name, pace in files if pace.done < pace.rows]
+            files = [*under_way[: room - 1], total]
+        self._live.update(_table(files, min(self._console.width - CTRL_C, WIDEST)), refresh=True)
+
+    def say(self, text: str) -> None:
+        """Draws a text in place of the bars."""
+        self._measure()
+        self._live.update(Text(text, style="dim", overflow="ellipsis", no_wrap=True), refresh=True)
+
+    def print(self, line: str) -> None:
+        """Prints a line above the bars, which stays."""
+        self._console.print(Text(printable(line)), soft_wrap=True)
+
+    def _measure(self) -> None:
+        """Rich looks at the standard streams, which need not be this terminal."""
+        try:
+            columns, lines = os.get_terminal_size(self._terminal.fileno())
+        except OSError:  # as in tests
+            return
+        if columns and lines:
+            self._console.size = ConsoleDimensions(columns, lines)
+
+
+def _table(files: Sequence[NamedPace], width: int) -> Table:
+    """Name, bar, rows or their share, speed, time left; no wider than `width`."""
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.width = width
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=width // 3)
+    table.add_column(ratio=1, min_width=5)
+    for _ in range(3):
+        table.add_column(no_wrap=True, justify="right")
+    for name, pace in files:
+        share = f"{100 * pace.done // max(pace.rows, 1)} %"
+        is_done = pace.done >= pace.rows
+        rate, left = (None, None) if is_done else (pace.rows_per_second, pace.seconds_left)
+        table.add_row(
+            Text(printable(name)),
+            ProgressBar(total=max(pace.rows, 1), completed=pace.done if pace.rows else 1),
+            f"{pace.done:,} of {pace.rows:,}" if width >= ROOM_FOR_COUNTS else share,
+            f"{rate:,.0f} rows/s" if rate else "",
+            f"{duration(left)} left" if left is not None else "",
+        )
+    return table
