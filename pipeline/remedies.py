@@ -11,14 +11,14 @@ class Remedies:
     produce_again: str
     start_worker: str
     make_tables: str  # after a description, or what its tables hold, has been corrected
-    take_up_sql: str  # after SQL of a dataset's own has been corrected
+    use_own_sql: str  # after SQL of a dataset's own has been corrected
 
 
 STAGE_BY_STAGE = Remedies(
     forget="--forget NAME",
     produce_again="run the producer again",
     make_tables="run `pipeline schema` again",
-    take_up_sql="run `pipeline schema`, start the workers again, then run the producer again",
+    use_own_sql="run `pipeline schema`, start the workers again, then run the producer again",
     start_worker="start one with `python -m worker` or `docker-compose up -d worker`;"
     " one that runs needs the same REDIS_URL and QUEUE_NAME",
 )
@@ -26,7 +26,7 @@ PIPELINE_RUN = Remedies(
     forget="`pipeline forget NAME`",
     produce_again="run it again",
     make_tables="run it again",
-    take_up_sql="run it again",
+    use_own_sql="run it again",
     start_worker="the run replaces workers that end; the lines above say why they ended",
 )
 

@@ -139,7 +139,7 @@ def stop(worker: "subprocess.Popen[str]") -> str:
     return err
 
 
-def test_keys_that_are_in_the_way_keep_no_abandoned_chunk_from_being_taken_up(run: Run) -> None:
+def test_keys_that_are_in_the_way_keep_no_abandoned_chunk_from_being_reclaimed(run: Run) -> None:
     """What RQ's maintenance and its bookkeeping of a job would stumble over, each time anew."""
     run.load_places()
     assert run.produce(QUEUE_LIMIT="1000").wait(60) == 0
