@@ -69,6 +69,11 @@ class Bars:
             self._console.size = ConsoleDimensions(columns, lines)
 
 
+def _bar(pace: Pace) -> ProgressBar:
+    total, done = (pace.rows, pace.done) if pace.rows else (1, 1)
+    return ProgressBar(total=total, completed=done, complete_style="cyan", finished_style="green")
+
+
 def _table(files: Sequence[NamedPace], width: int) -> Table:
     """Name, bar, rows or their share, speed, time left; no wider than `width`."""
     table = Table.grid(padding=(0, 1), expand=True)
@@ -83,7 +88,7 @@ def _table(files: Sequence[NamedPace], width: int) -> Table:
         rate, left = (None, None) if is_done else (pace.rows_per_second, pace.seconds_left)
         table.add_row(
             Text(printable(name)),
-            ProgressBar(total=max(pace.rows, 1), completed=pace.done if pace.rows else 1),
+            _bar(pace),
             f"{pace.done:,} of {pace.rows:,}" if width >= ROOM_FOR_COUNTS else share,
             f"{rate:,.0f} rows/s" if rate else "",
             f"{duration(left)} left" if left is not None else "",
