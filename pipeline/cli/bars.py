@@ -3,9 +3,10 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TextIO
 
-from rich.console import Console, ConsoleDimensions
+from rich.console import Console, ConsoleDimensions, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -24,7 +25,10 @@ NamedPace = tuple[str, Pace]
 
 
 class Bars:
-    """Lines at the lower end of what a terminal shows, until `stop` removes them."""
+    """Lines at the lower end of what a terminal shows, until `stop` removes them.
+
+    If the terminal is gone, nothing is shown: the work goes on.
+    """
 
     def __init__(self, terminal: TextIO | None = None) -> None:
         """`terminal` is standard error by default."""
@@ -35,11 +39,13 @@ class Bars:
         )
 
     def start(self) -> None:
-        self._live.start()
+        with suppress(OSError):
+            self._live.start()
 
     def stop(self) -> None:
         """Removes the lines. Harmless if they are not there."""
-        self._live.stop()
+        with suppress(OSError):
+            self._live.stop()
 
     def draw(self, files: Sequence[NamedPace], total: NamedPace) -> None:
         """Draws a line for each file; for the first under way and the total, if the terminal has room for no more."""
@@ -48,16 +54,21 @@ class Bars:
         if len(files) > room:
             under_way = [(name, pace) for name, pace in files if pace.done < pace.rows]
             files = [*under_way[: room - 1], total]
-        self._live.update(_table(files, min(self._console.width - CTRL_C, WIDEST)), refresh=True)
+        self._show(_table(files, min(self._console.width - CTRL_C, WIDEST)))
 
     def say(self, text: str) -> None:
         """Draws a text in place of the bars."""
         self._measure()
-        self._live.update(Text(text, style="dim", overflow="ellipsis", no_wrap=True), refresh=True)
+        self._show(Text(text, style="dim", overflow="ellipsis", no_wrap=True))
 
     def print(self, line: str) -> None:
         """Prints a line above the bars, which stays."""
-        self._console.print(Text(printable(line)), soft_wrap=True)
+        with suppress(OSError):
+            self._console.print(Text(printable(line)), soft_wrap=True)
+
+    def _show(self, lines: RenderableType) -> None:
+        with suppress(OSError):
+            self._live.update(lines, refresh=True)
 
     def _measure(self) -> None:
         """Rich looks at the standard streams, which need not be this terminal."""

@@ -68,9 +68,9 @@ class LoadScreen:
 
     def start(self, lines: Connection) -> None:
         """Begins to print what can be read from `lines`, until all other ends of it are closed, and to draw."""
-        self._printing = threading.Thread(target=self._print, args=(lines,), daemon=True)
-        self._bars.start()
         with signals.held():  # by the threads for good, so that the main thread hears them
+            self._bars.start()
+            self._printing = threading.Thread(target=self._print, args=(lines,), daemon=True)
             self._printing.start()
             self._drawing.start()
 
@@ -95,6 +95,7 @@ class LoadScreen:
             with suppress(PipelineError):  # the stages say so if a server does not serve
                 self._look()
             pause = max(DRAW_INTERVAL, (time.monotonic() - start) / LARGEST_SHARE)
+        self._database.close()
 
     def _look(self) -> None:
         with self._database.transaction(snapshot=True) as tx:

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -72,7 +73,11 @@ def on_a_terminal(
         shown.screens.append([line.rstrip() for line in screen.display])
         if typed := look(shown.screens[-1]):
             os.write(master, typed)
-    shown.exit_code = process.wait(10)
+    try:
+        shown.exit_code = process.wait(10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
     os.close(master)
     shown.scrolled_off = ["".join(line[column].data for column in range(columns)) for line in screen.history.top]
     shown.has_cursor = not screen.cursor.hidden

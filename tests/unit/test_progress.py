@@ -6,6 +6,7 @@ import re
 import pytest
 
 from pipeline.cli import pace, progress
+from pipeline.cli.bars import Bars
 from pipeline.cli.progress import Progress
 from tests.conftest import Terminal
 
@@ -97,3 +98,22 @@ def test_nothing_done_is_no_news(monkeypatch: pytest.MonkeyPatch, caplog: pytest
         seconds = 61.0
         bar.set(500)
     assert caplog.messages == ["loading: 500 of 1,000 rows, 500 rows/s, 1.0 s left"]
+
+
+class GoneTerminal(Terminal):
+    """As that of a connection that broke."""
+
+    def write(self, text: str) -> int:  # noqa: ARG002
+        raise OSError(5, "Input/output error")
+
+
+def test_a_terminal_that_is_gone_ends_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", GoneTerminal())
+    monkeypatch.setattr(progress, "DRAW_INTERVAL", 0.0)
+    with Progress("loading", 2_000) as bar:
+        bar.set(500)
+    bars = Bars(GoneTerminal())
+    bars.start()
+    bars.say("reading the files")
+    bars.print("a line")
+    bars.stop()
