@@ -17,8 +17,11 @@ from pipeline.cli.terminal import printable
 from pipeline.wording import duration
 
 WIDEST = 120  # columns
-CTRL_C = 9  # columns at the end of lines that stay free for ^C, several of them: a new line would shift the bars
+CTRL_C = 6  # columns at the end of lines that stay free for ^C, several of them: a new line would shift the bars
+ROOM_FOR_SPEED = 45  # columns from which on speed and time left are shown
+ROOM_FOR_NAMES = 70  # columns from which on names may be longer
 ROOM_FOR_COUNTS = 90  # columns from which on rows are shown, and not their share
+LONGEST_LEFT = 360_000  # seconds; what takes longer has hardly begun
 LINES_KEPT_FREE = 2  # of the terminal's height, for the lines above
 
 NamedPace = tuple[str, Pace]
@@ -89,19 +92,20 @@ def _table(files: Sequence[NamedPace], width: int) -> Table:
     """Name, bar, rows or their share, speed, time left; no wider than `width`."""
     table = Table.grid(padding=(0, 1), expand=True)
     table.width = width
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=width // 3)
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=width // (4 if width >= ROOM_FOR_NAMES else 5))
     table.add_column(ratio=1, min_width=5)
-    for _ in range(3):
+    has_speed = width >= ROOM_FOR_SPEED
+    for _ in range(3 if has_speed else 1):
         table.add_column(no_wrap=True, justify="right")
     for name, pace in files:
         share = f"{100 * pace.done // max(pace.rows, 1)} %"
         is_done = pace.done >= pace.rows
         rate, left = (None, None) if is_done else (pace.rows_per_second, pace.seconds_left)
+        speed = (f"{rate:,.0f} rows/s", f"{duration(left)} left") if rate and left and left < LONGEST_LEFT else ("", "")
         table.add_row(
             Text(printable(name)),
             _bar(pace),
             f"{pace.done:,} of {pace.rows:,}" if width >= ROOM_FOR_COUNTS else share,
-            f"{rate:,.0f} rows/s" if rate else "",
-            f"{duration(left)} left" if left is not None else "",
+            *(speed if has_speed else ()),
         )
     return table
