@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import termios
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ import pyte
 from pipeline import PROJECT
 
 CTRL_C = b"\x03"
+TIMEOUT = 60.0  # seconds that a command has to end
 
 
 @dataclass
@@ -63,7 +65,8 @@ def on_a_terminal(
     shown = Shown()
     screen = pyte.HistoryScreen(columns, lines, history=10_000, ratio=0.1)
     stream = pyte.ByteStream(screen)
-    while select.select([master], [], [], 60)[0]:
+    end = time.monotonic() + TIMEOUT
+    while time.monotonic() < end and select.select([master], [], [], TIMEOUT)[0]:
         try:
             piece = os.read(master, 65536)
         except OSError:  # the terminal is closed with the last process on it
