@@ -11,9 +11,9 @@ import click
 from exporter.drain import drain
 from exporter.export import Exported, export, table
 from exporter.output import check_writable
-from exporter.report import check_sources, find_reports, of_present_datasets
+from exporter.report import PAGE, check_sources, find_reports, of_present_datasets
 from pipeline.cli import command, settings
-from pipeline.cli.account import account, ranked, unloaded_references
+from pipeline.cli.account import account, log_account, ranked, unloaded_references
 from pipeline.cli.terminal import echo
 from pipeline.descriptions.description import Package
 from pipeline.descriptions.package import find_package, read_package
@@ -112,11 +112,14 @@ def _tell(exported: Exported, package: Package, limit: RowLimit | None, summary:
         written = f"{exported.up_to_date_since:%Y-%m-%d %H:%M:%S} UTC"
         echo(
             f"reports are up to date: no load has changed since they were written ({written});"
-            " remove one to have all written anew"
+            " remove one to have all written again"
         )
-    else:
-        echo(*(f"wrote {path}" for path in exported.files))
+    elif files := exported.files:
+        page = summary.with_name(PAGE)
+        shown = f"; {page} shows them on one page" if page in files else ""
+        echo(f"wrote {counted(len(files), 'report')} into {summary.parent}{shown}")
     echo(*account(exported.loads))
+    log_account(exported.loads)
     rejected = sum(load.rejected for load in exported.loads)
     if rejected:
         commonest = "; ".join(f"{each.row_count:,} x {each.kind}" for each in exported.rejected_kinds)

@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +27,7 @@ from pipeline.limits import RowLimit
 from pipeline.postgres.database import Database, Transaction
 from pipeline.postgres.sql_text import unterminated
 from pipeline.rejects import check_rejects
+from pipeline.wording import NAMED_AT_MOST
 
 CONNECTIONS = 4  # that make reports at the same time
 REJECTS_OUTCOME = (
@@ -186,11 +188,13 @@ def _write_csv(tx: Transaction, report: Report, file: IO[bytes]) -> int:
 
 
 def table(summary: Path) -> str:
-    """The counts of a summary file as lines to read."""
+    """The counts of a summary file as lines to read; of many, the first."""
     counts = json.loads(summary.read_text(encoding="utf-8"))
-    rows = [(printable(name), count) for name, count in counts.items()]
+    rows = [(printable(name), count) for name, count in islice(counts.items(), NAMED_AT_MOST)]
     out = io.StringIO()
     width = max((len(name) for name, _ in rows), default=0)
     for name, count in rows:
         out.write(f"{name:<{width}}  {count:>12,}\n")
+    if (more := len(counts) - len(rows)) > 0:
+        out.write(f"and {more:,} more\n")
     return out.getvalue()

@@ -69,7 +69,8 @@ def _has_number(profile: ColumnProfile) -> bool:
 
 def _typed(profile: ColumnProfile, reading: Reading) -> Decision:
     count = profile.value_count
-    reason = f"{count:,} of {count:,} values are {reading.shown}"
+    values = f"values are {reading.shown}" if count > 1 else f"value is {reading.shown_singly}"
+    reason = f"{count:,} of {count:,} {values}"
     if reading.rival:
         ended = (place for other, place in profile.ended.items() if _is_format(other, reading.rival))
         reason += f", as {next(ended, profile.first)} shows"

@@ -14,6 +14,7 @@ from pipeline.descriptions.description import Field
 LIKE_CODES = r"[+-]?0[0-9]|\+|[0-9]+[eE][0-9]+\n"
 GROUPED_BY = {char: re.compile(rf"\n(?:{LIKE_CODES}|-?0+{re.escape(char)}|[^\n]*[eE])") for char in ",."}
 NUMBER_LIKE_CODE = re.compile(rf"\n(?:{LIKE_CODES})")
+PLURAL = re.compile("^(whole number|number|datetime|date|time|UUID)s")  # with which `shown` begins
 WITHOUT_ZONE = re.compile(r"T[0-9:.]+\n")
 
 
@@ -51,6 +52,11 @@ class Reading:
 
     def is_doubtful(self, text: str) -> bool:
         return bool(self.doubtful and self.doubtful.search(f"\n{text}\n"))
+
+    @property
+    def shown_singly(self) -> str:
+        """What one value is, such as: a date as YYYY-MM-DD."""
+        return PLURAL.sub(r"a \1", self.shown)
 
     @property
     def type_shown(self) -> str:

@@ -12,6 +12,7 @@ from monitor.live_status import LiveStatus
 from monitor.protection import check_address
 from pipeline import credentials
 from pipeline.cli import command, settings
+from pipeline.errors import SettingsError
 from pipeline.postgres.database import Database
 from pipeline.status.status import StatusReader
 
@@ -57,8 +58,10 @@ def main(host: str, port: int, database_url: str, redis_url: str, queue_name: st
     config = uvicorn.Config(
         app, host, port, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=STOP_TIMEOUT
     )
-    server = Server(config)
-    server.run()
+    try:
+        Server(config).run()
+    except SystemExit as error:  # uvicorn has logged why it cannot listen
+        raise SettingsError(f"MONITOR_PORT: cannot listen on {host} port {port}; name another with --port") from error
 
 
 class Server(uvicorn.Server):

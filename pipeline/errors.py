@@ -51,11 +51,11 @@ class CannotConnectError(TransientError):
 
 
 class RequeueError(PipelineError):
-    """Put the chunk back on the queue, at no loss of retries: this worker cannot load it now."""
+    """Requeue the chunk, at no loss of retries: this worker cannot load it now."""
 
 
 class OutOfOrderError(RequeueError):
-    """Put the chunk back on the queue until another chunk is committed."""
+    """Requeue the chunk until another chunk is committed."""
 
     def __init__(self, chunk: str, waits_for: MissingChunk) -> None:
         super().__init__(f"{chunk} waits for {waits_for}")

@@ -118,6 +118,6 @@ def _end(number: int, cut: Callable[[], None], exit_codes: dict[int, int] | None
         with suppress(Exception):
             cut()
         time.sleep(CUT_INTERVAL)
-    logger.warning("a server does not answer: ended in mid-call; what was under way is taken up again")
+    logger.warning("a server does not answer: ended in mid-call; a chunk that was being loaded is reclaimed")
     sys.stderr.flush()
     os._exit(exit_codes[number])

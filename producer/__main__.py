@@ -9,8 +9,9 @@ from typing import NoReturn
 
 import click
 
-from pipeline.cli import command, settings
+from pipeline.cli import command, progress, settings
 from pipeline.cli.account import unloaded_references
+from pipeline.cli.logs import RESULTS
 from pipeline.cli.terminal import echo
 from pipeline.descriptions.matching import expected_names
 from pipeline.descriptions.package import find_package, read_package
@@ -40,6 +41,7 @@ Examples:
 """
 
 logger = logging.getLogger("producer")
+results_log = logging.getLogger(RESULTS)
 
 
 @click.command(epilog=EXAMPLES)
@@ -144,6 +146,13 @@ def _check_alone(option: str, files: tuple[Path, ...], name: str | None, other: 
 
 def _summarize(results: list[Produced]) -> None:
     """What is queued; what became of it says the exporter."""
+    queued = {
+        "rows": sum(result.queued_rows for result in results),
+        "chunks": sum(result.queued_chunks for result in results),
+    }
+    results_log.info("%s", _total(results), extra=queued)
+    if progress.is_shown_by_run:  # which has a bar for each of the others
+        results = [result for result in results if not result.queued_chunks]
     if len(results) <= NAMED_AT_MOST:
         echo(*map(_sentence, results))
     else:

@@ -32,7 +32,7 @@ class Backpressure:
         headroom = 0
         with Deadline(self._timeout) as deadline:
             while retry_transient(self._queue.length, deadline=deadline) >= self._limit + headroom:
-                if is_waited_for and not headroom:  # workers hold chunks that they may put back
+                if is_waited_for and not headroom:  # workers hold chunks that they may requeue
                     headroom = self._limit + self._running_workers(deadline)
                     continue
                 if looked.seconds(True) >= WORKERS_POLL:

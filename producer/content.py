@@ -22,12 +22,15 @@ from producer.sources import STANDARD_INPUT, Source, is_gz
 CONTROL_TO_LINE_END = re.compile("[\x80-\x9f][^\n]*")
 LIKELY_ENCODINGS = {"iso8859-1": "cp1252", "iso8859-15": "cp1252"}  # given -> meant, where a text has such characters
 BLOCK = 1 << 20  # bytes read at a time
-LONGEST_MARK = 4  # bytes
-# First bytes of files that are no text in any encoding, and what they are, with the remedy.
-NOT_TEXT = {
-    b"\x1f\x8b\x08": "compressed with gzip; decompress it, or end its name in .gz",
-    b"PK\x03\x04": "a ZIP archive or an Excel workbook; unpack it, or save its sheet as CSV",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook; save its sheet as CSV",
+LONGEST_MARK = 256  # bytes
+# How files begin that are no CSV in any encoding, and what they are, with the remedy.
+NOT_CSV = {
+    re.compile(rb"\x1f\x8b\x08"): "compressed with gzip; decompress it, or end its name in .gz",
+    re.compile(rb"PK\x03\x04"): "a ZIP archive or an Excel workbook; unpack it, or save its sheet as CSV",
+    re.compile(rb"\xd0\xcf\x11\xe0"): "an Excel workbook; save its sheet as CSV",
+    re.compile(rb"version https://git-lfs\.github\.com/spec/"): "a Git LFS pointer; fetch the file with `git lfs pull`",
+    re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype\s+html|html)[\s>]", re.IGNORECASE): "an HTML page, such as a"
+    " login page; fetch the CSV file itself",
 }
 
 
@@ -82,8 +85,8 @@ def _open(source: Source, encoding: Encoding) -> Content:
     try:
         with _stream(path) as stream:
             beginning = stream.read(LONGEST_MARK)
-            if found := next(filter(beginning.startswith, NOT_TEXT), None):
-                raise InputError(f"{path}: not CSV, but {NOT_TEXT[found]}")
+            if found := next((kind for start, kind in NOT_CSV.items() if start.match(beginning)), None):
+                raise InputError(f"{path}: not CSV, but {found}")
             if not encoding.is_certain:
                 name = by_mark(beginning) or name
             if name == "utf-8" and path.is_file() and not is_gz(path.name):

@@ -242,7 +242,13 @@ def _seal_all(
                 rescanned = first_pass(version.source, None, contents, encodings, chunk_rows)
                 sealed |= _seal([rescanned], database, encodings)
             load = sealed[version.name]
-            logger.debug("%s: load %d, %s missing", version.name, load.id, counted(len(load.missing), "chunk"))
+            logger.debug(
+                "%s: load %d, %s missing",
+                version.name,
+                load.id,
+                counted(len(load.missing), "chunk"),
+                extra={"source": version.name, "load": load.id, "chunks": len(load.missing), "rows": load.row_count},
+            )
             loads.append((version.name, load))
     return loads
 

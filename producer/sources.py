@@ -19,6 +19,7 @@ from pipeline.wording import listed
 
 STANDARD_INPUT = Path("-")
 LIKE_CSV = re.compile(r"\.(csv|tsv|tab|txt|psv)(\.gz)?$", re.IGNORECASE)  # what a user may expect to be loaded
+ANY_TEXT = re.compile(r"\.txt(\.gz)?$", re.IGNORECASE)  # of these, what may be no data at all
 
 logger = logging.getLogger(__name__)
 
@@ -54,16 +55,21 @@ def find_sources(folder: Path, files: tuple[Path, ...], name: str | None = None)
 def left_over(folder: Path, report_names: Iterable[str] = ()) -> list[str]:
     """Files in the folder that look like CSV but hold no dataset, each with the name that it may be meant to have.
 
-    No other file has that name, in any case, and no other hint. `report_names` are files that the exporter wrote there.
+    No other file has that name, in any case, and no other hint. A .txt file counts if its name is like that of a
+    dataset. `report_names` are files that the exporter wrote there.
     """
     package = read_package(find_package(folder))
     reports = set(report_names)
     names = [path.relative_to(folder).as_posix() for path in _files(folder, package)]
     taken = {without_gz(name).casefold() for name in names}
+    unknown = (name for name in names if LIKE_CSV.search(name) and name not in reports)
+    hints = {
+        name: _free_name(package, name, taken) for name in unknown if dataset_of(package, without_gz(name)) is None
+    }
     return [
-        _with_free_name(package, name, taken)
-        for name in names
-        if LIKE_CSV.search(name) and name not in reports and dataset_of(package, without_gz(name)) is None
+        f"{name} (call it {free})" if free else name
+        for name, free in hints.items()
+        if free or not ANY_TEXT.search(name)
     ]
 
 
@@ -149,8 +155,8 @@ def _source(package: Package, folder: Path, path: Path, name: str | None) -> Sou
     return Source(name, path, dataset)
 
 
-def _with_free_name(package: Package, name: str, taken: set[str]) -> str:
-    """Such as: people_2.csv (call it people-2.csv); that name is taken then."""
+def _free_name(package: Package, name: str, taken: set[str]) -> str | None:
+    """The name that a file may be meant to have, such as people-2.csv for people_2.csv; that name is taken then."""
     stem = LIKE_CSV.sub("", name)
     words = [word for word in re.split(r"[\W_]+", stem) if word]
     for position, word in enumerate(words):
@@ -160,5 +166,5 @@ def _with_free_name(package: Package, name: str, taken: set[str]) -> str:
             names = chain([f"{nearest}.csv"], (f"{nearest}-{number}.csv" for number in count(2)))
             free = next(each for each in names if each.casefold() not in taken)
             taken.add(free.casefold())
-            return f"{name} (call it {free})"
-    return name
+            return free
+    return None

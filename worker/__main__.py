@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import click
 
-from pipeline import signals
+from pipeline import remedies, signals
 from pipeline.cli import command, settings
 from pipeline.postgres.database import Database
 from worker.load import ChunkLoader
@@ -43,7 +43,7 @@ def main(burst: bool, database_url: str, redis_url: str, queue_name: str) -> Non
     database = Database(database_url, "worker")
     queue = command.queue_of(database, redis_url, queue_name)
     gc.set_threshold(GC_THRESHOLD)
-    logger.info("worker ready")
+    logger.log(logging.DEBUG if remedies.is_of_run() else logging.INFO, "worker ready")
     loader = ChunkLoader(database, signals.requested)
     queue.work(InOrder(loader.load_chunk, queue, signals.requested).load_chunk, burst=burst)
     logger.debug("worker stopped")

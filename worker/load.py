@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from dataclasses import asdict
 from itertools import count
 
 from pipeline.datasets.loaders import DatasetLoaders
@@ -12,6 +13,7 @@ from pipeline.ledger import ledger
 from pipeline.ledger.chunk import Counts
 from pipeline.postgres.database import Database, ForeignKeyError, Transaction
 from pipeline.waiting import retry_transient
+from pipeline.wording import counted
 
 PAUSE_STEP = 0.1  # seconds within which a pause ends when the worker is told to stop
 
@@ -22,7 +24,7 @@ class ChunkLoader:
     """Loads chunks over one connection; what a dataset looked up lasts from chunk to chunk."""
 
     def __init__(self, database: Database, stop: threading.Event | None = None) -> None:
-        """When `stop` is set, a chunk that cannot be loaded at once goes back on the queue."""
+        """When `stop` is set, a chunk that cannot be loaded at once is requeued."""
         self._database = database
         self._stop = stop or threading.Event()
         self._loaders = DatasetLoaders()
@@ -60,6 +62,7 @@ class ChunkLoader:
             raise TransientError(f"what rows refer to is not what it was when looked up: {error}") from error
 
     def _load(self, load: int, number: int, text: str, installation: str | None, retries: int) -> None:
+        start = time.monotonic()
         with self._database.transaction() as tx:
             self._check_installation(tx, installation)
             try:
@@ -70,7 +73,12 @@ class ChunkLoader:
                 self._drop_forgotten(load)
                 return
             if claimed is None:
-                logger.debug("load %d chunk %d: committed already or superseded; nothing to do", load, number)
+                logger.debug(
+                    "load %d chunk %d: committed already or superseded; nothing to do",
+                    load,
+                    number,
+                    extra={"load": load, "chunk": number},
+                )
                 return
             loader = self._loaders.of(tx, claimed.description_sha256)
             stored = loader.store(tx, claimed, _content(text))
@@ -79,11 +87,26 @@ class ChunkLoader:
             counts = Counts(stored.inserted, stored.updated, stored.unchanged, len(stored.rejected), deleted)
             ledger.record(tx, claimed, counts, retries)
             loader.settle(tx)
-        logger.debug("%s chunk %d committed: %s", claimed.source, number, counts)
+        seconds = time.monotonic() - start
+        logger.debug(
+            "%s chunk %d committed: %s in %.2f s",
+            claimed.source,
+            number,
+            counted(claimed.row_count, "row"),
+            seconds,
+            extra={
+                "source": claimed.source,
+                "load": load,
+                "chunk": number,
+                "rows": claimed.row_count,
+                "seconds": seconds,
+                **asdict(counts),
+            },
+        )
 
     def _drop_forgotten(self, load: int) -> None:
         if load != self._forgotten:
-            logger.info("load %d was forgotten; its chunks are dropped", load)
+            logger.info("load %d was forgotten; its chunks are dropped", load, extra={"load": load})
         self._forgotten = load
 
     def _check_installation(self, tx: Transaction, installation: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Chunks out of order: each goes back on the queue behind the chunk that it waits for, or fails along with that one."""
+"""Chunks out of order: each is requeued behind the chunk that it waits for, or fails along with that one."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ class InOrder:
     """Loads chunks, and sees to those that have to wait for others. Belongs to one worker."""
 
     def __init__(self, load_chunk: LoadChunk, queue: ChunkQueue, stop: threading.Event | None = None) -> None:
-        """When `stop` is set, pauses end and the chunk in hand goes back on the queue."""
+        """When `stop` is set, pauses end and the chunk in hand is requeued."""
         self._load_chunk = load_chunk
         self._queue = queue
         self._stop = stop or threading.Event()

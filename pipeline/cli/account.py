@@ -1,22 +1,54 @@
 """The account of all rows, as lines to read: each load of a few, or the sum of many and those that need a look."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 
+from pipeline.cli.logs import RESULTS
 from pipeline.descriptions.description import Package, others_referred_to
 from pipeline.descriptions.matching import dataset_of
 from pipeline.ledger.load import LoadProgress
 from pipeline.wording import NAMED_AT_MOST, counted
 
+results = logging.getLogger(RESULTS)
+
 
 def account(loads: Sequence[LoadProgress]) -> list[str]:
     """A line for each load; of many, for those with rejected or deleted rows, and one for the sum."""
+    lines = list(map(str, accounted(loads)))
+    if len(loads) > NAMED_AT_MOST and (more := len(_notable(loads)) - NAMED_AT_MOST) > 0:
+        lines.insert(-1, f"and {more:,} more files with rejected or deleted rows")
+    return lines
+
+
+def accounted(loads: Sequence[LoadProgress]) -> list[LoadProgress]:
+    """The loads; of many, the first with rejected or deleted rows, and the sum of all, which is load 0."""
     if len(loads) <= NAMED_AT_MOST:
-        return list(map(str, loads))
-    notable = [load for load in loads if load.rejected or load.deleted]
-    lines = list(map(str, notable[:NAMED_AT_MOST]))
-    if len(notable) > NAMED_AT_MOST:
-        lines.append(f"and {len(notable) - NAMED_AT_MOST:,} more files with rejected or deleted rows")
-    return [*lines, str(_sum(loads))]
+        return list(loads)
+    return [*_notable(loads)[:NAMED_AT_MOST], _sum(loads)]
+
+
+def log_account(loads: Sequence[LoadProgress]) -> None:
+    """The same for machines: a record each, with the counts as fields."""
+    for load in accounted(loads):
+        results.info(
+            "%s",
+            load,
+            extra={
+                "source": load.source,
+                "load": load.load or None,
+                "rows": load.row_count,
+                "inserted": load.inserted,
+                "updated": load.updated,
+                "unchanged": load.unchanged,
+                "rejected": load.rejected,
+                "deleted": load.deleted,
+                "seconds": load.seconds,
+            },
+        )
+
+
+def _notable(loads: Sequence[LoadProgress]) -> list[LoadProgress]:
+    return [load for load in loads if load.rejected or load.deleted]
 
 
 def ranked(reasons: Iterable[str]) -> list[str]:

@@ -1,18 +1,18 @@
 """Running a command: errors in one line, exit codes, and the connections that a stage starts with."""
 
 import logging
-import os
 import signal
 import sys
 import traceback
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from pipeline import signals
+from pipeline import interrupted, signals
 from pipeline.cli import logs
 from pipeline.cli.terminal import echo
+from pipeline.descriptions.faults import DescriptionError
 from pipeline.errors import PipelineError
 from pipeline.ledger import ledger
 from pipeline.postgres.database import Database, cut_connections
@@ -85,9 +85,9 @@ def run(
     except signals.Stopped as stopped:
         code = exit_codes[stopped.number]
         if stopped.number == signal.SIGINT:
-            if _log_format() == "text":
+            if interrupted.log_format() == "text":
                 echo("", err=True)  # below the ^C that the terminal shows
-            _fail("interrupted; run it again to go on", code, stopped)
+            _fail([interrupted.MESSAGE], code, stopped)
         elif not is_stage_of_run:
             logging.getLogger("pipeline").info("told to stop; run it again to go on")
     for number in signals.SIGNALS:
@@ -99,28 +99,23 @@ def _exit_code(command: click.Command, name: str) -> int:
     try:
         return command.main(prog_name=name, standalone_mode=False, max_content_width=100) or 0
     except click.ClickException as error:
-        return _fail(" ".join(error.format_message().split()), USAGE, error)
+        return _fail([" ".join(error.format_message().split())], USAGE, error)
+    except DescriptionError as error:
+        return _fail(error.lines, error.exit_code, error)
     except PipelineError as error:
-        return _fail(str(error), error.exit_code, error)
+        return _fail([str(error)], error.exit_code, error)
     except Exception as error:
-        return _fail(f"unexpected {type(error).__name__}: {error}; --debug shows where", 1, error)
+        return _fail([f"unexpected {type(error).__name__}: {error}; --debug shows where"], 1, error)
 
 
-def _fail(message: str, code: int, error: BaseException) -> int:
+def _fail(messages: Sequence[str], code: int, error: BaseException) -> int:
     debug = "--debug" in sys.argv
-    if _log_format() == "json":
+    if interrupted.log_format() == "json":
         logs.configure("json", debug=debug)
-        logging.getLogger("pipeline").error(message, exc_info=error if debug else None)
+        for message in messages:
+            logging.getLogger("pipeline").error(message, exc_info=error if debug else None)
         return code
     if debug:
         echo(*"".join(traceback.format_exception(error)).rstrip().split("\n"), err=True)
-    echo(f"error: {message}", err=True)
+    echo(*(f"error: {message}" for message in messages), err=True)
     return code
-
-
-def _log_format() -> str:
-    """The form of error lines, also before click has read the command line, or when it cannot."""
-    for argument, value in pairwise([*sys.argv, ""]):
-        if "--log-format" in (argument, argument.partition("=")[0]):
-            return argument.partition("=")[2] or value
-    return os.environ.get("LOG_FORMAT", "text")

@@ -12,6 +12,13 @@ from typing import Any
 from pipeline.cli.terminal import printable, printable_lines
 
 FORMATS = ("text", "json")
+# What a record may carry besides its message, as numbers and names: fields of the line in JSON.
+FIELDS = (
+    *("source", "load", "chunk", "job", "chunks", "rows", "rows_done"),
+    *("inserted", "updated", "unchanged", "rejected", "deleted"),
+    *("seconds", "rows_per_second", "exit_code"),
+)
+RESULTS = "pipeline.results"  # logger of what people read on standard output: for machines alone
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +37,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time (UTC), level, logger, message. Nothing else, so no row contents."""
+    """One JSON object a line: time (UTC), level, logger, message, and FIELDS. Nothing else, so no row contents."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {
@@ -39,13 +46,22 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": printable(record.getMessage()),  # a viewer may undo the escapes of JSON
         }
+        for name in FIELDS:
+            if (value := getattr(record, name, None)) is not None:
+                entry[name] = _shown(value)
         if record.exc_info:
             entry["traceback"] = printable_lines(self.formatException(record.exc_info))
         return json.dumps(entry, ensure_ascii=False)
 
 
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    return round(value, 3) if isinstance(value, float) else value
+
+
 def configure(log_format: str, *, debug: bool) -> None:
-    """Sends log lines to stderr: of the project from info on (debug: all), of libraries warnings only.
+    """Sends log lines to stderr: of the project from info on (debug: all), of libraries warnings only, Python's too.
 
     From now on an exception that nothing catches is a log line too.
     """
@@ -56,6 +72,8 @@ def configure(log_format: str, *, debug: bool) -> None:
         logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.INFO)
     for name in ("rq.worker", "rq.job", "rq.queue", "rq.registry"):
         logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.CRITICAL)  # the worker says it in a line
+    logging.getLogger(RESULTS).setLevel(logging.INFO if log_format == "json" else logging.CRITICAL)
+    logging.captureWarnings(True)
     sys.excepthook = log_uncaught
     threading.excepthook = lambda thrown: log_uncaught(thrown.exc_type, thrown.exc_value, thrown.exc_traceback)
 

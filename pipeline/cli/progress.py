@@ -1,14 +1,21 @@
-"""Progress of rows towards a known end: a bar on a terminal, a log line every few seconds elsewhere."""
+"""Progress of rows towards a known end: a bar on a terminal, a few log lines elsewhere."""
 
 import logging
-import sys
 import time
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
-from tqdm import tqdm
+from pipeline.cli.pace import Pace
+from pipeline.cli.terminal import shows_bars
+from pipeline.wording import counted, duration
 
-LOG_INTERVAL = 5.0  # seconds between log lines
+if TYPE_CHECKING:
+    from pipeline.cli.bars import Bars
+
+FIRST_LOG = 5.0  # seconds until the first log line; the next ones come after 10, 20, 40 seconds and so on
+DRAW_INTERVAL = 0.1  # seconds
+
+is_shown_by_run = False  # whether `pipeline run` shows the progress of this process; it sets this itself
 
 logger = logging.getLogger(__name__)
 
@@ -19,40 +26,50 @@ class Progress:
     def __init__(self, verb: str, rows: int, done: int = 0) -> None:
         """`done` of the `rows` were before, and count neither for the rate nor for the time that is left."""
         self._verb = verb
-        self._rows = rows
-        self._done = self._done_before = done
-        self._start = self._logged = time.monotonic()
-        self._bar: tqdm[Any] | None = None
-        if sys.stderr.isatty() and done < rows:
-            self._bar = tqdm(total=rows, initial=done, desc=verb, unit=" rows", unit_scale=True, file=sys.stderr)
+        self._pace = Pace(rows, done)
+        self._start = self._drawn = time.monotonic()
+        self._next_log = FIRST_LOG
+        self._bars = _bars() if shows_bars() and done < rows else None
 
     def advance(self, rows: int) -> None:
-        self.set(self._done + rows)
+        self.set(self._pace.done + rows)
 
     def set(self, done: int, rows: int | None = None) -> None:
         """`rows` is the new end, if that has changed, as when a new version of a file was sealed meanwhile."""
-        self._rows = rows or self._rows
-        if done < self._done:  # rows are to be done again: the rate begins anew
-            self._done_before, self._start = done, time.monotonic()
-        if self._bar is not None:
-            self._bar.total = self._rows
-            self._bar.update(done - self._done)
-        self._done = done
-        if self._bar is None and time.monotonic() - self._logged >= LOG_INTERVAL:
-            self._logged = time.monotonic()
-            self._log()
+        self._pace.set(done, rows)
+        now = time.monotonic()
+        if self._bars is not None:
+            if now - self._drawn >= DRAW_INTERVAL or done == self._pace.rows:
+                self._drawn = now
+                self._bars.draw([(self._verb, self._pace)], (self._verb, self._pace))
+        elif now - self._start >= self._next_log and not is_shown_by_run and self._pace.rows_per_second:
+            self._next_log = 2 * max(self._next_log, now - self._start)
+            self._log(self._pace.rows_per_second)
 
     def __enter__(self) -> "Progress":
+        if self._bars is not None:
+            self._bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        if self._bars is not None:
+            self._bars.stop()
 
-    def _log(self) -> None:
-        seconds = self._logged - self._start
-        rate = (self._done - self._done_before) / seconds if seconds else 0.0
-        left = f"{(self._rows - self._done) / rate:.0f} s left" if rate else "time left unknown"
-        logger.info("%s: %d of %d rows, %.0f rows/s, %s", self._verb, self._done, self._rows, rate, left)
+    def _log(self, rate: float) -> None:
+        logger.info(
+            "%s: %s of %s, %s rows/s, %s left",
+            self._verb,
+            f"{self._pace.done:,}",
+            counted(self._pace.rows, "row"),
+            f"{rate:,.0f}",
+            duration(self._pace.seconds_left or 0.0),
+            extra={"rows_done": self._pace.done, "rows": self._pace.rows, "rows_per_second": rate},
+        )
+
+
+def _bars() -> "Bars":
+    from pipeline.cli.bars import Bars  # reads rich, which takes a tenth of a second
+
+    return Bars()

@@ -1,18 +1,24 @@
 """The whole pipeline on this machine: producer, workers and exporter, each a process of its own."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
+from pipeline import remedies
 from pipeline.cli import stages
 from pipeline.cli.command import FAILED, USAGE
+from pipeline.cli.logs import RESULTS
+from pipeline.cli.output import Output
+from pipeline.cli.terminal import shows_bars
 from pipeline.postgres.database import Database
 from pipeline.tables.described import bring_up_to_date, wanted_tables
 from pipeline.waiting import at_start, retry_transient
 
 logger = logging.getLogger(__name__)
+results = logging.getLogger(RESULTS)
 
 
 def run(state: Path | None, workers: int, environment: Mapping[str, str], options: Sequence[str]) -> int:
@@ -24,6 +30,7 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
     Raises SettingsError before anything is started or loaded, PipelineError if a stage was killed, or workers again
     and again.
     """
+    remedies.current = remedies.PIPELINE_RUN
     stages.read_modules()
     _check_settings(environment)
     wanted = wanted_tables(Path(environment["DATA_DIR"]))
@@ -34,11 +41,28 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
         if is_embedded or not is_dry_run:
             retry_transient(partial(bring_up_to_date, database, wanted))
         logger.info("database: %s", f"embedded, in {_state_folder(state)}" if is_embedded else database.address)
-        with stages.StageProcesses(settings, options) as crew:
-            if is_dry_run:
+        if is_dry_run:
+            with stages.StageProcesses(settings, options) as crew:
                 return crew.outcome("producer")
+        start = time.monotonic()
+        with _screen(database) as output, stages.StageProcesses(settings, options, output) as crew:
             crew.start_workers(workers)
-            return crew.outcome("producer") or _after_load(crew.outcome("exporter"))
+            code = crew.outcome("producer") or _after_load(crew.outcome("exporter"))
+            seconds = time.monotonic() - start
+            results.info("run ended after %.1f s", seconds, extra={"seconds": seconds, "exit_code": code})
+            return code
+
+
+@contextmanager
+def _screen(database: Database) -> Iterator[Output | None]:
+    """Shows the loads on a terminal, and yields what the stages print into; None elsewhere."""
+    if not shows_bars():
+        yield None
+        return
+    from pipeline.cli.load_screen import load_screen  # reads rich, which takes a tenth of a second
+
+    with load_screen(database.another()) as output:
+        yield output
 
 
 @contextmanager

@@ -24,8 +24,9 @@ from typing import cast
 from setproctitle import setproctitle
 
 from pipeline import remedies, signals
-from pipeline.cli import command, fork_server
+from pipeline.cli import command, fork_server, progress
 from pipeline.cli.command import TIMED_OUT, USAGE
+from pipeline.cli.output import Output
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.exit_status import describe_end
 from pipeline.wording import counted
@@ -81,10 +82,14 @@ class Member:
 class StageProcesses:
     """Stages that run; at the end of the block all are told to stop, at once, and killed if they do not."""
 
-    def __init__(self, settings: Mapping[str, str], options: Sequence[str]) -> None:
-        """`settings` are added to the environment variables of each stage, `options` make up its command line."""
+    def __init__(self, settings: Mapping[str, str], options: Sequence[str], output: Output | None = None) -> None:
+        """`settings` are added to the environment variables of each stage, `options` make up its command line.
+
+        `output` is where the stages print, and where their progress is shown, if that is not what this process has.
+        """
         self._settings = settings
         self._options = options
+        self._output = output
         self._members: list[Member] = []
         self._workers: list[Member] = []
         self._worker_ends: list[float] = []  # times of the latest
@@ -116,7 +121,7 @@ class StageProcesses:
         ended, alive = processes.Pipe(duplex=False)
         # Daemons: if this process ends in between, it tells them to stop, and does not just wait for them.
         process = processes.Process(
-            target=_run_stage, name=stage, args=(stage, self._settings, self._options, alive), daemon=True
+            target=_run_stage, name=stage, args=(stage, self._settings, self._options, self._output, alive), daemon=True
         )
         self._members.append(member := Member(process, ended))
         try:
@@ -168,6 +173,7 @@ def _run_stage(
     stage: str,
     settings: Mapping[str, str],
     options: Sequence[str],
+    output: Output | None,
     alive: Connection,  # noqa: ARG001 (held until the kernel closes it, when the process has ended)
 ) -> None:
     signal.pthread_sigmask(
@@ -178,6 +184,9 @@ def _run_stage(
     os.environ.update(settings)
     sys.argv = [stage, *options]
     remedies.current = remedies.PIPELINE_RUN
+    if output is not None:
+        output.take_over()
+        progress.is_shown_by_run = True
     sigterm_code = 0 if stage == WORKER else command.TERMINATED
     main = import_module(f"{stage}.__main__").main
     command.run(main, f"python -m {stage}", hard_deadline=True, sigterm_code=sigterm_code, is_stage_of_run=True)

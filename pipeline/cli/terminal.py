@@ -7,6 +7,8 @@ from typing import TextIO
 
 import click
 
+from pipeline.interrupted import log_format
+
 # C0 and C1 controls, line and paragraph separators, what turns the direction of writing, and lone surrogates:
 # the bytes of a file name that is not UTF-8 (PEP 383). https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -29,6 +31,12 @@ def echo(*lines: str, err: bool = False) -> None:
             click.echo(printable(line), err=err)
         except BrokenPipeError:
             _discard(sys.stderr if err else sys.stdout)
+
+
+def shows_bars() -> bool:
+    """Whether standard error is a terminal on which lines can be drawn again, and log lines are text."""
+    can_draw = sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    return can_draw and log_format() == "text"
 
 
 def _discard(stream: TextIO) -> None:

@@ -136,7 +136,7 @@ class SharedTable:
 
 
 def _broken(place: str, fault: str) -> PipelineError:
-    return PipelineError(f"{place}: {fault}; correct the file, {remedies.current.take_up_sql}")
+    return PipelineError(f"{place}: {fault}; correct the file, {remedies.current.use_own_sql}")
 
 
 def contradiction(others: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Optional
 
+from pipeline.descriptions.faults import DescriptionError, Faults
 from pipeline.errors import InputError
 from pipeline.postgres.database import is_storable
 
@@ -61,11 +62,11 @@ class Node:
             return ""
         return f"{self.parent.pointer}/{str(self.key).replace('~', '~0').replace('/', '~1')}"
 
-    def error(self, fault: str, remedy: str) -> InputError:
+    def error(self, fault: str, remedy: str) -> DescriptionError:
         pointer = _cut(self.pointer, LONGEST_PART)
         place = f"{self.document} {pointer}" if pointer else self.document
         message = f"{place}: {_cut(fault, LONGEST_PART)}; {_cut(remedy, LONGEST_PART)}"
-        return InputError(message.encode("utf-8", "backslashreplace").decode())
+        return DescriptionError(message.encode("utf-8", "backslashreplace").decode())
 
     @property
     def shown(self) -> str:
@@ -77,9 +78,10 @@ class Node:
             return shown if isinstance(self.value, Number) else repr(shown)
         return json.dumps(self.value)
 
-    def wrong(self, wanted: str) -> InputError:
+    def wrong(self, wanted: str) -> DescriptionError:
         """Such as: 'yes' must be true or false; correct it."""
-        return self.error(f"{self.shown} must be {wanted}", "correct it")
+        is_value = not isinstance(self.value, (dict, list))
+        return self.error(f"{self.shown} {'must be' if is_value else 'instead of'} {wanted}", "correct it")
 
     def needed(self, key: str) -> "Node":
         if (node := self.get(key)) is None:
@@ -137,25 +139,30 @@ class Node:
     def check_names(
         self, known: Collection[str], unsupported: Mapping[str, str] | None = None, *, others: bool = True
     ) -> None:
-        """Raises InputError for a property of this object that is unsupported (with its remedy) or likely misspelled.
+        """Raises InputError for properties of this object that are unsupported (with its remedy) or likely misspelled.
 
         Without `others`, also for every other property that is not known.
         """
+        faults = Faults()
         for name in self.as_object().value:
-            if name in known or (others and name in METADATA):
-                continue
-            if unsupported and name in unsupported:
-                if self.get(name):
-                    raise self[name].error(f"'{name}' is not supported here", unsupported[name])
-                continue
-            nearest = _nearest(name, known)
-            if nearest or name.startswith(OWN_PREFIX) or not others:
-                remedy = f"write '{nearest}'" if nearest else "remove it"
-                raise self[name].error(f"{Node(name, '').shown} is not a property that is known here", remedy)
-            if unsupported and (meant := _nearest(name, [other for other in unsupported if len(other) >= TELLING])):
-                raise self[name].error(
-                    f"{Node(name, '').shown} looks like '{meant}', which is not supported here", unsupported[meant]
-                )
+            if name not in known and not (others and name in METADATA):
+                with faults:
+                    self._check_unknown(name, known, unsupported or {}, others)
+        faults.check()
+
+    def _check_unknown(self, name: str, known: Collection[str], unsupported: Mapping[str, str], others: bool) -> None:
+        if name in unsupported:
+            if self.get(name):
+                raise self[name].error(f"'{name}' is not supported here", unsupported[name])
+            return
+        nearest = _nearest(name, known)
+        if nearest or name.startswith(OWN_PREFIX) or not others:
+            remedy = f"write '{nearest}'" if nearest else "remove it"
+            raise self[name].error(f"{Node(name, '').shown} is not a property that is known here", remedy)
+        if meant := _nearest(name, [other for other in unsupported if len(other) >= TELLING]):
+            raise self[name].error(
+                f"{Node(name, '').shown} looks like '{meant}', which is not supported here", unsupported[meant]
+            )
 
 
 def read_document(path: Path) -> Node:

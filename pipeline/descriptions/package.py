@@ -1,15 +1,16 @@
 """A Data Package (https://datapackage.org): the descriptions of all datasets of a data folder."""
 
-import os
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 from pathlib import Path
 
 from pipeline.descriptions.description import Dataset, Field, Package, Reference
 from pipeline.descriptions.document import Node, read_document
+from pipeline.descriptions.faults import Faults
 from pipeline.descriptions.fields import read_missing_values
 from pipeline.descriptions.resource import PackageContext, read_resource
 from pipeline.descriptions.table_schema import check_clashes
+from pipeline.errors import InputError
 
 FILE_NAME = "datapackage.json"
 OWN_PACKAGE = Path(__file__).parent / FILE_NAME  # describes places, people and examples
@@ -18,19 +19,32 @@ NAMES = frozenset({"$schema", "resources", "name", "missingValues"})
 
 
 def find_package(data_folder: Path) -> Path:
-    """The datapackage.json of the data folder, or else the project's own."""
+    """The datapackage.json of the data folder, or else the project's own.
+
+    Raises InputError if the folder does not say whether it has one.
+    """
     path = data_folder / FILE_NAME
-    return path if os.path.lexists(path) else OWN_PACKAGE
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return OWN_PACKAGE
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}; correct the folder or its rights") from error
+    return path
 
 
 def read_package(path: Path) -> Package:
     """The datasets that a datapackage.json describes, in load order.
 
-    Raises InputError, which names file, JSON pointer and remedy, for what is wrong or not supported. Properties
-    that the standard does not know are ignored, unless their names look like misspellings or begin with `pipeline:`.
+    Raises InputError, which names file, JSON pointer and remedy of each fault, for what is wrong or not supported.
+    Properties that the standard does not know are ignored, unless their names look like misspellings or begin with
+    `pipeline:`. What parts have to do with each other is checked when each of them is right.
     """
-    root = read_document(path)
-    root.check_names(NAMES)
+    root, faults = read_document(path), Faults()
+    with faults:
+        root.check_names(NAMES)
+    if not root.get("resources"):  # its name may be the one that is misspelled
+        faults.check()
     nodes = root.needed("resources").items()
     if not 1 <= len(nodes) <= MOST_RESOURCES:
         raise root["resources"].error(f"{len(nodes)} resources", f"describe 1 to {MOST_RESOURCES}")
@@ -38,14 +52,20 @@ def read_package(path: Path) -> Package:
     context = PackageContext(
         path.parent, ("",) if missing_values is None else missing_values, profile.text() if profile else ""
     )
-    read = [read_resource(node, context) for node in nodes]
+    read = []
+    for node in nodes:
+        with faults:
+            read.append(read_resource(node, context))
+    faults.check()
     datasets = [dataset for dataset, _ in read]
     check_clashes(nodes, [dataset.name for dataset in datasets], "are the same name")
     check_clashes(nodes, [dataset.table for dataset in datasets], "make the same table", 'give one a "pipeline:table"')
     by_name = {dataset.name: dataset for dataset in datasets}
     for dataset, schema in read:
         for position, reference in enumerate(dataset.references):
-            _check_reference(dataset, reference, by_name, schema["foreignKeys"][position])
+            with faults:
+                _check_reference(dataset, reference, by_name, schema["foreignKeys"][position])
+    faults.check()
     name = root.get("name")
     return Package(name.text() if name else None, _in_load_order(by_name, root["resources"]))
 

@@ -10,10 +10,11 @@ from pipeline.descriptions.description import Dataset
 from pipeline.descriptions.dialect import NAMES as DIALECT
 from pipeline.descriptions.dialect import read_dialect
 from pipeline.descriptions.document import Node, read_document
+from pipeline.descriptions.faults import Faults
 from pipeline.descriptions.matching import path_fault, without_gz
 from pipeline.descriptions.naming import snake_case, table_fault
 from pipeline.descriptions.table_schema import NAMES as SCHEMA
-from pipeline.descriptions.table_schema import read_schema
+from pipeline.descriptions.table_schema import Schema, read_schema
 
 TABULAR = ("csv", "tsv", "tab", "txt", "psv", "dsv")  # formats that a dialect can describe
 # Bytes that are the same characters in each encoding whose delimiters, quotes and line ends can be told.
@@ -58,33 +59,50 @@ class PackageContext:
 
 def read_resource(node: Node, context: PackageContext) -> tuple[Dataset, Node]:
     """The dataset, and its schema as it stands. Raises InputError for what is wrong or not supported."""
-    node.check_names(NAMES | {SQL_SHA256} if context.is_sealed else NAMES, UNSUPPORTED)
-    name = node.needed("name").name()
-    _check_form(node)
-    schema_node = _described(node, "schema", context.folder)
-    if schema_node is None:
-        raise node.error("'schema' is missing", "let `pipeline describe` write it, or remove the resource")
-    schema = read_schema(schema_node, name, context.missing_values, _default_type(node, schema_node, context))
+    node.as_object()
+    faults = Faults()
+    with faults:
+        node.check_names(NAMES | {SQL_SHA256} if context.is_sealed else NAMES, UNSUPPORTED)
+    with faults:
+        _check_form(node)
+    with faults:
+        paths = _paths(node)
+    with faults:
+        dialect = read_dialect(_described(node, "dialect", context.folder) or Node({}, node.document, node, "dialect"))
+    with faults:
+        encoding = _encoding(found) if (found := node.get("encoding")) else None
+    with faults:
+        name = node.needed("name").name()
+        schema, schema_node = _schema(node, name, context)
+    faults.check()
     shared = node.get("pipeline:sharedKeys")
     if shared and shared.flag() and not schema.primary_key:
         raise shared.error("there are no keys to share", "add a primaryKey to the schema, or remove this")
     dataset = Dataset(
         name=name,
         table=_table(node, is_shared=bool(shared and shared.flag())),
-        paths=_paths(node),
+        paths=paths,
         fields=schema.fields,
         fields_match=schema.fields_match,
         primary_key=schema.primary_key,
         unique_keys=schema.unique_keys,
         references=schema.references,
-        dialect=read_dialect(_described(node, "dialect", context.folder) or Node({}, node.document, node, "dialect")),
-        encoding=_encoding(found) if (found := node.get("encoding")) else None,
+        dialect=dialect,
+        encoding=encoding,
         shared_keys=bool(shared and shared.flag()),
         sql_sha256=found.text() if (found := node.get(SQL_SHA256)) else None,
         title=found.text() if (found := node.get("title")) else None,
         description=found.text() if (found := node.get("description")) else None,
     )
     return dataset, schema_node
+
+
+def _schema(node: Node, name: str, context: PackageContext) -> tuple[Schema, Node]:
+    """The schema of the dataset of this name, and the object that describes it."""
+    described = _described(node, "schema", context.folder)
+    if described is None:
+        raise node.error("'schema' is missing", "let `pipeline describe` write it, or remove the resource")
+    return read_schema(described, name, context.missing_values, _default_type(node, described, context)), described
 
 
 def _check_form(node: Node) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.descriptions.description import Field, Reference
 from pipeline.descriptions.document import Node
+from pipeline.descriptions.faults import Faults
 from pipeline.descriptions.fields import read_field, read_missing_values
 from pipeline.descriptions.naming import column_fault, snake_case
 
@@ -27,33 +28,61 @@ class Schema:
 
 
 def read_schema(node: Node, dataset: str, missing_values: tuple[str, ...], default_type: str) -> Schema:
-    """Of the dataset of this name; whether what it refers to exists is for the package to say."""
-    node.check_names(NAMES, UNSUPPORTED)
+    """Of the dataset of this name; whether what it refers to exists is for the package to say.
+
+    Raises InputError with the faults of all fields, or of all keys once the fields are right.
+    """
+    faults = Faults()
+    with faults:
+        node.check_names(NAMES, UNSUPPORTED)
     own_missing_values = read_missing_values(node)
     missing_values = missing_values if own_missing_values is None else own_missing_values
     nodes = node.needed("fields").items()
     if not 1 <= len(nodes) <= MOST_FIELDS:
         raise node["fields"].error(f"{len(nodes)} fields", f"describe 1 to {MOST_FIELDS}")
-    fields = tuple(read_field(field, missing_values, default_type) for field in nodes)
+    fields = _fields(nodes, missing_values, default_type, faults)
     check_clashes(
         nodes, [_comparable(field.name) for field in fields], "are one name in a header, where case is ignored"
     )
     check_clashes(nodes, [field.column for field in fields], "make the same column", 'give one a "pipeline:column"')
-    key_node = node.get("primaryKey")
-    primary_key = _key(key_node, fields) if key_node else ()
-    fields = tuple(_required(field) if field.name in primary_key else field for field in fields)
-    schema = Schema(
-        fields,
-        _fields_match(node),
-        primary_key,
-        tuple(_key(key, fields) for key in _items(node, "uniqueKeys")),
-        tuple(_reference(key, dataset, fields) for key in _items(node, "foreignKeys")),
-    )
+    schema = _with_keys(fields, node, dataset, faults)
     _check_id_columns(schema, node)
     for field, field_node in zip(fields, nodes, strict=True):
         if field.constraints.unique:
-            _check_key_type(field, field_node["constraints"]["unique"])
+            with faults:
+                _check_key_type(field, field_node["constraints"]["unique"])
+    faults.check()
     return schema
+
+
+def _fields(
+    nodes: Iterable[Node], missing_values: tuple[str, ...], default_type: str, faults: Faults
+) -> tuple[Field, ...]:
+    fields = []
+    for node in nodes:
+        with faults:
+            fields.append(read_field(node, missing_values, default_type))
+    faults.check()
+    return tuple(fields)
+
+
+def _with_keys(fields: tuple[Field, ...], node: Node, dataset: str, faults: Faults) -> Schema:
+    """The schema of these fields, with the keys of `node`."""
+    primary_key: tuple[str, ...] = ()
+    unique_keys, references = [], []
+    with faults:
+        fields_match = _fields_match(node)
+    with faults:
+        primary_key = _key(key_node, fields) if (key_node := node.get("primaryKey")) else ()
+    for key in _items(node, "uniqueKeys"):
+        with faults:
+            unique_keys.append(_key(key, fields))
+    for key in _items(node, "foreignKeys"):
+        with faults:
+            references.append(_reference(key, dataset, fields))
+    faults.check()
+    fields = tuple(_required(field) if field.name in primary_key else field for field in fields)
+    return Schema(fields, fields_match, primary_key, tuple(unique_keys), tuple(references))
 
 
 def check_clashes(nodes: Iterable[Node], names: Iterable[str], fault: str, remedy: str = "rename one") -> None:

@@ -113,8 +113,9 @@ JOIN sources ON sources.id = loads.source_id
 WHERE sources.id = ANY (%(source_ids)s);
 
 -- name: current_progress
--- Returns one row for each current load: how far it is and what became of its rows. Reads no chunk of any other load,
--- unlike load_progress: the exporter asks several times a second.
+-- Returns one row for each current load: how far it is, what became of its rows, and the seconds from sealing to the last
+-- commit (NULL: nothing had to be loaded). Reads no chunk of any other load, unlike load_progress: the exporter asks
+-- several times a second.
 SELECT
     current_loads.id,
     sources.name,
@@ -125,7 +126,8 @@ SELECT
     chunks.unchanged,
     chunks.rejected,
     chunks.deleted,
-    chunks.committed = current_loads.chunk_count AS complete
+    chunks.committed = current_loads.chunk_count AS complete,
+    chunks.seconds
 FROM current_loads
 JOIN sources ON sources.id = current_loads.source_id
 CROSS JOIN LATERAL (
@@ -136,7 +138,11 @@ CROSS JOIN LATERAL (
         coalesce(sum(updated), 0)::bigint AS updated,
         coalesce(sum(unchanged), 0)::bigint AS unchanged,
         coalesce(sum(rejected), 0)::bigint AS rejected,
-        coalesce(sum(deleted), 0)::bigint AS deleted
+        coalesce(sum(deleted), 0)::bigint AS deleted,
+        EXTRACT(
+            epoch FROM max(committed_at + coalesce(seconds, 0) * interval '1 s')
+                FILTER (WHERE committed_at > current_loads.sealed_at AND reopened = 0) - current_loads.sealed_at
+        )::float8 AS seconds
     FROM load_chunks
     WHERE load_id = current_loads.id
 ) AS chunks

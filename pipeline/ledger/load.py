@@ -58,6 +58,7 @@ class LoadProgress:
     rejected: int
     deleted: int
     complete: bool
+    seconds: float | None = None  # from sealing to the last commit; None: nothing had to be loaded
 
     def __str__(self) -> str:
         """Such as: people.csv: 2 rows = 1 inserted + 0 updated + 0 unchanged + 1 rejected; 3 deleted."""

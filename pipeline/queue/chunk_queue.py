@@ -40,7 +40,7 @@ SEPARATOR = "_"  # between the keys of chunks in a job's id
 LONGEST_SHOWN = 500  # characters of its last line
 OWN_ERROR = re.compile(r"^pipeline\.errors\.\w+: ")
 DISCARD_POLL = 0.1  # seconds
-RESTART_PAUSE = 1.0  # seconds until a worker starts anew after Redis was lost; twice as long each time
+RESTART_PAUSE = 1.0  # seconds until a worker starts again after Redis was lost; twice as long each time
 LONGEST_RESTART_PAUSE = 16.0  # seconds; from then on there is a warning a minute
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ logger = logging.getLogger(__name__)
 class QueueState:
     """What Redis knew at one moment."""
 
-    under_way: frozenset[str]  # keys of chunks that are queued, handed over to a worker, or being loaded
+    under_way: frozenset[str]  # keys of chunks that are queued, dequeued but not started, or being loaded
     failed: Mapping[str, str]  # keys of chunks whose jobs are in the FailedJobRegistry -> ids of these jobs
     producing: bool  # whether a producer is still queueing, as far as Redis knows
     workers: int
@@ -202,7 +202,7 @@ class ChunkQueue:
 
     @translating()
     def retry(self, job_ids: Iterable[str]) -> int:
-        """Puts failed jobs back on the queue, with all their retries; returns how many of them there were."""
+        """Requeues failed jobs, with all their retries; returns how many of them there were."""
         return sum(map(self._chunks.retry, set(job_ids) & set(self.state().failed.values())))
 
     def discard(self, chunks: Iterable[MissingChunk]) -> None:
@@ -236,7 +236,7 @@ class ChunkQueue:
         """Loads chunks with `load_chunk` until told to stop by SIGTERM; finishes the one in hand.
 
         SIGINT does the same and then raises Stopped. With `burst` it ends when the queue is empty.
-        Whatever else ends RQ's loop, such as Redis being away for longer, it starts anew, after growing pauses.
+        If anything else ends RQ's loop, such as Redis being away for longer, it starts again, after growing pauses.
         """
         pause, warnings = RESTART_PAUSE, Seldom()
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -102,7 +102,7 @@ class RqChunkQueue(Queue):
         return list(connection.zrangebyscore(self.started_job_registry.key, "-inf", time.time()))
 
     def reclaim(self, entry: bytes) -> None:
-        """Puts an abandoned job back on the queue, or records its failure if it has no retries left."""
+        """Requeues an abandoned job, or records its failure if it has no retries left."""
         job_id, _, _ = entry.decode(errors="replace").partition(":")
         with self.connection.pipeline(transaction=True) as pipe:
             if EXECUTION.fullmatch(entry) and (job := self.fetch_job(job_id)):
@@ -117,12 +117,12 @@ class RqChunkQueue(Queue):
             pipe.execute()
 
     def dequeued(self) -> list[bytes]:
-        """Job ids that were handed to a worker which has not begun with them yet."""
+        """Job ids that are dequeued and not started."""
         connection: Any = self.connection
         return list(connection.lrange(self.intermediate_queue_key, 0, -1))
 
     def requeue_dequeued(self, job_id: bytes) -> None:
-        """Puts a job that was handed to a worker back on the queue, unless the worker has begun with it."""
+        """Requeues a dequeued job, unless it was started meanwhile."""
         if JOB_ID.fullmatch(job_id):
             self.connection.eval(REQUEUE_DEQUEUED, 2, self.intermediate_queue_key, self.key, job_id)
         else:
@@ -133,7 +133,7 @@ class RqChunkQueue(Queue):
         return bool(self.connection.eval(BRING_FORWARD, 1, self.key, job_id))
 
     def requeue(self, job: Job, pipeline: "Pipeline") -> None:
-        """Puts a job back on the queue as if no worker had taken it; all its retries are left."""
+        """Requeues a job as if it had never been dequeued; all its retries are left."""
         self._enqueue_job(job, pipeline=pipeline)
 
     def retry(self, job_id: str) -> bool:
@@ -194,7 +194,7 @@ class DroppedEntries:
             logger.warning("an entry of the queue has no job and is dropped: %s", shown)
 
     def tell(self) -> None:
-        """Logs how many more there were, and begins anew."""
+        """Logs how many more there were, and counts from 0 again."""
         if self._count > DROPS_NAMED:
             logger.warning("%d more entries of the queue had no job and were dropped", self._count - DROPS_NAMED)
         self._count = 0

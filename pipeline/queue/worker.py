@@ -1,6 +1,7 @@
-"""RQ's worker, made to go on whatever happens and to let others take up quickly what it leaves behind."""
+"""RQ's worker, made to go on after any fault, and to let others reclaim quickly what it leaves behind."""
 
 import logging
+import re
 import signal
 import threading
 import time
@@ -20,14 +21,16 @@ from rq.utils import now
 
 from pipeline.errors import BlockedError, RefusedJobError, RequeueError
 from pipeline.process_name import process_name
-from pipeline.queue.job import ChunkJob, LoadChunk
+from pipeline.queue.job import LONGEST_SHOWN, ChunkJob, LoadChunk
 from pipeline.queue.rq_queue import RqChunkQueue
 
 HEARTBEAT_INTERVAL = 4  # seconds, while a chunk is being loaded
 HEARTBEAT_TTL = 12  # seconds without a heartbeat after which a chunk counts as abandoned, and a worker as gone
 MAINTENANCE_INTERVAL = 4  # seconds between looks for abandoned chunks
 WORKER_TTL = 19  # seconds; RQ lets an idle worker look up from the queue 15 s before it ends
-HANDOVER_TIMEOUT = 6  # seconds in the intermediate list, through which a job passes in milliseconds
+DEQUEUED_TIMEOUT = 6  # seconds in the intermediate list, which a job leaves within milliseconds when it is started
+
+CHUNK_KEY = re.compile(r"load-(\d{1,18})-chunk-(\d{1,9})-")  # in the id of a job, see MissingChunk.key
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +38,7 @@ logger = logging.getLogger(__name__)
 class ChunkWorker(SimpleWorker):
     """Loads chunks in its own process, so that connection and looked-up places last from one to the next.
 
-    Beside each chunk runs a heartbeat; where it stops, another worker takes the chunk up.
+    A heartbeat runs while a chunk is loaded; where it stops, another worker reclaims the chunk.
     """
 
     max_connection_wait_time = 4.0  # seconds between attempts to reach a Redis that is away
@@ -91,7 +94,7 @@ class ChunkWorker(SimpleWorker):
             raise
 
     def _finalize_failure(self, job: Job, queue: Queue, execution: Execution, exc_info: Any) -> None:
-        """Records a failure. A job that is put back on the queue, or that is gone from Redis meanwhile, is none."""
+        """Records a failure. A job that is requeued, or that is gone from Redis meanwhile, is none."""
         error = exc_info[1]
         # A late heartbeat writes a field of a job that is gone again. A forged job may never have had data.
         is_gone = not isinstance(error, RefusedJobError) and not self.connection.hexists(job.key, "data")
@@ -102,11 +105,13 @@ class ChunkWorker(SimpleWorker):
             self.cleanup_execution(job, pipeline, execution)
             if is_gone:
                 logger.info(
-                    "%s: its job is gone from Redis; another worker has ended it, or Redis was emptied", job.description
+                    "%s: its job is gone from Redis; another worker has ended it, or Redis was emptied",
+                    job.description,
+                    extra=_place(job),
                 )
                 pipeline.delete(job.key)
             else:
-                logger.debug("%s goes back on the queue: %s", job.description, error)
+                logger.debug("%s is requeued: %s", job.description, error, extra=_place(job))
                 self._queue.requeue(job, pipeline)
             pipeline.execute()
 
@@ -118,9 +123,16 @@ class ChunkWorker(SimpleWorker):
         elif job.retries_left:
             next_step = f"it will be tried again ({job.retries_left} tries left)"
         else:
-            next_step = "it is in the FailedJobRegistry; `rq requeue` or the producer takes it up"
+            next_step = "it is in the FailedJobRegistry; `rq requeue` or the producer requeues it"
         seconds = (now() - (job.started_at or now())).total_seconds()
-        logger.error("%s failed after %.1f s: %s; %s", job.description or job.id, seconds, error, next_step)
+        logger.error(
+            "%s failed after %.1f s: %s; %s",
+            job.description or job.id,
+            seconds,
+            error,
+            next_step,
+            extra={**_place(job), "seconds": seconds},
+        )
 
     # How it is known to be alive --------------------------------------------------------------------
 
@@ -130,7 +142,11 @@ class ChunkWorker(SimpleWorker):
                 self.maintain_heartbeats(job, execution)
             except redis.RedisError as error:
                 logger.warning(
-                    "no heartbeat for %s: %s; trying again in %d s", job.description, error, HEARTBEAT_INTERVAL
+                    "no heartbeat for %s: %s; trying again in %d s",
+                    job.description,
+                    error,
+                    HEARTBEAT_INTERVAL,
+                    extra=_place(job),
                 )
 
     def heartbeat(self, timeout: int | None = None, pipeline: "Pipeline | None" = None) -> None:  # noqa: ARG002
@@ -144,12 +160,12 @@ class ChunkWorker(SimpleWorker):
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002
         return HEARTBEAT_TTL
 
-    # How it takes up what others left ---------------------------------------------------------------
+    # How it reclaims what others left ---------------------------------------------------------------
 
     def run_maintenance_tasks(self) -> None:
-        """Registers again, should Redis have forgotten, and puts abandoned jobs back on the queue.
+        """Registers again, should Redis have forgotten, and reclaims abandoned jobs.
 
-        One task that fails, for whatever somebody has put into Redis, keeps none of the others from being done.
+        One task that fails, whatever somebody has put into Redis, keeps none of the others from being done.
         """
         self.last_cleaned_at = now()  # type: ignore[assignment]
         self.connection.hset(self.key, mapping=self.serialize())
@@ -166,11 +182,11 @@ class ChunkWorker(SimpleWorker):
             self._queue.release_maintenance_lock()
 
     def _requeue_dequeued(self) -> None:
-        """Puts jobs back on the queue that were handed to a worker which never began with them."""
+        """Requeues jobs that a worker dequeued and never started."""
         first_seen, moment = self._dequeued, time.monotonic()
         self._dequeued = {job_id: first_seen.get(job_id, moment) for job_id in self._queue.dequeued()}
         for job_id, since in self._dequeued.items():
-            if moment - since >= HANDOVER_TIMEOUT:
+            if moment - since >= DEQUEUED_TIMEOUT:
                 _trying(self._queue.requeue_dequeued, job_id)
 
     # How it stops -----------------------------------------------------------------------------------
@@ -198,6 +214,13 @@ class ChunkWorker(SimpleWorker):
         """Leaves the process's title as it is: RQ would put the job's function into it."""
 
 
+def _place(job: Job) -> dict[str, object]:
+    """The job, and the chunk if it holds a single one, as fields of a log line. Of a forged job too."""
+    chunks = CHUNK_KEY.findall(job.id)
+    chunk = {"load": int(chunks[0][0]), "chunk": int(chunks[0][1])} if len(chunks) == 1 else {}
+    return {"job": job.id[:LONGEST_SHOWN], **chunk}
+
+
 def _logging_errors(function: Any, *arguments: Any) -> Any:
     """Says what ends the worker's loop, in one line; RQ does so with a traceback."""
     try:
@@ -205,7 +228,7 @@ def _logging_errors(function: Any, *arguments: Any) -> Any:
     except StopRequested:
         raise
     except Exception as error:
-        logger.error("the worker has to start anew: %s: %s", type(error).__name__, error)
+        logger.error("the worker has to start again: %s: %s", type(error).__name__, error)
         raise
 
 

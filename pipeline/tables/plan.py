@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol
 
+from pipeline import remedies
 from pipeline.descriptions.description import Dataset
 from pipeline.descriptions.own_sql import Section
 from pipeline.errors import SettingsError
@@ -17,9 +18,6 @@ from pipeline.tables.tables import ColumnTypeOf, Home, columns_by_field, tables_
 from pipeline.wording import counted
 
 MADE_BY_SCHEMA_SQL = frozenset({"places", "people"})  # datasets of the project's own description
-REMEDY = (
-    "forget its sources (`pipeline forget NAME...`) and run `pipeline schema` again, or give the resource another name"
-)
 
 
 @dataclass(frozen=True)
@@ -202,7 +200,10 @@ class _Planning:
             return tables
         refused = refused or list(self._apply(steps))
         if refused:
-            raise SettingsError(f"dataset '{dataset.name}': {'; '.join(refused)}; {REMEDY}")
+            raise SettingsError(
+                f"dataset '{dataset.name}': {'; '.join(refused)}; forget its sources (`pipeline forget NAME...`) and"
+                f" {remedies.current.make_tables}, or give the resource another name"
+            )
         if steps or any((table.schema, table.name) in self._known.without_rights for table in tables):
             self._grant(tables)
         return with_retired(recorded.tables, tables)

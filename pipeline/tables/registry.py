@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline import remedies
 from pipeline.descriptions.description import Dataset
 from pipeline.descriptions.own_sql import Section
 from pipeline.errors import QueryError, SettingsError
@@ -98,7 +99,7 @@ class _Present:
         except QueryError as error:
             fault, place = str(error), section.place(error.position)
         if fault:
-            raise SettingsError(f"{place}: {fault}; correct the file, and run `pipeline schema` again")
+            raise SettingsError(f"{place}: {fault}; correct the file, and {remedies.current.make_tables}")
 
     def count(self, query: str) -> int:
         return int(self._tx.value_literally(query))

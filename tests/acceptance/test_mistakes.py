@@ -1,5 +1,6 @@
 """Mistakes of a user, as the real commands answer them."""
 
+import json
 import os
 import sys
 import time
@@ -232,6 +233,35 @@ def test_remedies_are_commands_of_the_one_that_was_run(commands: Commands, pipel
     for command, remedy in (("producer", "; --forget NAME removes"), ("pipeline", "; `pipeline forget NAME` removes")):
         warned = commands.run(command, *(["run"] if command == "pipeline" else []), **files(pipeline))
         assert remedy in warned.stderr
+
+
+def test_tables_that_cannot_follow_a_description_are_refused_with_the_command_that_was_run(
+    commands: Commands, pipeline: Pipeline
+) -> None:
+    schema = {"fields": [{"name": "price", "type": "integer"}]}
+    description = {"resources": [{"name": "goods", "path": "goods.csv", "schema": schema}]}
+    (pipeline.data / "datapackage.json").write_text(json.dumps(description))
+    pipeline.write(goods="price\n5\n")
+    run = ("pipeline", "run", "--data", str(pipeline.data))
+    assert commands.run(*run).returncode == 0
+    schema["fields"][0]["type"] = "boolean"
+    (pipeline.data / "datapackage.json").write_text(json.dumps(description))
+    for command, again in ((run, "run it again"), (("pipeline", "schema", *run[2:]), "run `pipeline schema` again")):
+        refused = commands.run(*command)
+        assert refused.returncode == 2
+        assert f"forget its sources (`pipeline forget NAME...`) and {again}, or give the" in refused.stderr
+
+
+def test_each_fault_of_a_description_is_a_line(commands: Commands, pipeline: Pipeline) -> None:
+    fields = [{"name": "a", "type": "dat"}, {"name": "b\nerror: forged", "type": "tim"}]
+    description = {"resources": [{"name": "goods", "path": "goods.csv", "schema": {"fields": fields}}]}
+    (pipeline.data / "datapackage.json").write_text(json.dumps(description))
+    for log_format in ("text", "json"):
+        refused = commands.run("pipeline", "check", "--log-format", log_format, **files(pipeline))
+        assert refused.returncode == 1
+        lines = refused.stderr.splitlines()
+        said = [json.loads(line)["message"] if log_format == "json" else line for line in lines]
+        assert ["'dat' is not a type" in said[0], "'tim' is not a type" in said[1], len(said)] == [True, True, 2]
 
 
 def test_nothing_can_be_forgotten_after_a_reset(folder: Path) -> None:

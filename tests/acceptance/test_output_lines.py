@@ -4,10 +4,13 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.acceptance.conftest import StartRun
-from tests.conftest import PLACES, Commands, Pipeline
+from tests.conftest import PLACES, Commands, Pipeline, generate
 
 ONE_PERSON = "given_name,family_name,date_of_birth,place_of_birth\nJean,Kerr,1901-02-03,Ayr\n"
+MOST_LINES = 30  # of a load of any number of rows by eight workers
 
 
 def test_a_run_says_each_thing_once(commands: Commands, pipeline: Pipeline) -> None:
@@ -29,7 +32,34 @@ def test_chunks_that_wait_for_others_are_no_news(start: StartRun) -> None:
     run = start(chunk_rows=500)
     _, err = run.communicate(timeout=60)
     assert run.returncode == 0
-    assert "goes back on the queue" not in err
+    assert "requeued" not in err
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_the_lines_of_a_run_do_not_grow_with_its_chunks(
+    commands: Commands, pipeline: Pipeline, log_format: str
+) -> None:
+    generate(pipeline.data, people=3_000)
+    options = ["--workers", "8", "--chunk-rows", "10", "--log-format", log_format]
+    ended = commands.run("pipeline", "run", "--data", str(pipeline.data), *options, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert pipeline.rows("SELECT count(*) > 300 FROM load_chunks") == [(True,)]
+    assert len((ended.stdout + ended.stderr).splitlines()) <= MOST_LINES
+
+
+def test_the_lines_of_the_stages_do_not_grow_with_their_chunks(commands: Commands, pipeline: Pipeline) -> None:
+    generate(pipeline.data, people=3_000)
+    workers = [commands.start("worker") for _ in range(8)]
+    files = {"DATA_DIR": str(pipeline.data), "OUTPUT_DIR": str(pipeline.data)}
+    said = ""
+    for stage, options in (("producer", ["--chunk-rows", "10"]), ("exporter", [])):
+        ended = commands.run(stage, *options, timeout=120, **files)
+        assert ended.returncode == 0, ended.stderr
+        said += ended.stdout + ended.stderr
+    for worker in workers:
+        worker.terminate()
+        said += "".join(worker.communicate(timeout=30))
+    assert len(said.splitlines()) <= MOST_LINES
 
 
 def test_a_reader_that_goes_away_ends_no_load(commands: Commands, pipeline: Pipeline) -> None:

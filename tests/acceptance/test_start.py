@@ -14,6 +14,7 @@ import pytest
 from pipeline import waiting
 from pipeline.errors import DrainTimeoutError, SettingsError
 from pipeline.postgres.database import Database
+from pipeline.queue import ChunkQueue
 from pipeline.waiting import at_start
 from tests.conftest import Commands, Pipeline, Services
 
@@ -174,4 +175,16 @@ def test_what_no_waiting_can_make_right_ends_at_once(
 ) -> None:
     with pytest.raises(SettingsError, match=r"^DATABASE_URL: .*; correct the setting$"):
         at_start(Database(url(services), "tests").connect, "DATABASE_URL")
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("login", [":wrong", "", "unknown:x"], ids=["password", "no password", "user"])
+def test_a_login_that_redis_refuses_ends_at_once(
+    services: Services, caplog: pytest.LogCaptureFixture, login: str
+) -> None:
+    parts = urlsplit(services.redis_url)
+    host = parts.netloc.rpartition("@")[2]
+    url = urlunsplit(parts._replace(netloc=f"{login}@{host}" if login else host))
+    with pytest.raises(SettingsError, match=r"^REDIS_URL: .*; correct the setting$"):
+        at_start(lambda: ChunkQueue.at(url, "chunks", "installation"), "REDIS_URL")
     assert caplog.messages == []

@@ -31,7 +31,7 @@ WORKERS = 4
 STOP_TIMEOUT = 10.0  # seconds that a process told to stop may take
 IN_EACH_ROW = "Fiona\x1b[31m"  # a name that no log may hold, with an escape that would steer a terminal
 ROW_CONTENTS = ("Fiona", "\x1b")
-RECOVERY_TIMEOUT = 30.0  # seconds within which the chunk of a killed worker is taken up
+RECOVERY_TIMEOUT = 30.0  # seconds within which the chunk of a killed worker is reclaimed
 
 
 @dataclass

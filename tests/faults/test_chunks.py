@@ -29,7 +29,7 @@ def test_every_chunk_delivered_three_times_at_once_and_later_has_one_effect(run:
     run.check_first_load()
 
 
-def test_a_chunk_that_fails_every_time_is_named_and_taken_up_by_rq_requeue_or_the_producer(run: Run) -> None:
+def test_a_chunk_that_fails_every_time_is_named_and_requeued_by_rq_or_the_producer(run: Run) -> None:
     row = run.pipeline.data / "people.csv"
     name = row.read_text().splitlines()[100_001].split(",")[1]
     forbid = f"ALTER TABLE people ADD CONSTRAINT forbidden CHECK (row_number <> 100001 OR family_name <> '{name}')"
@@ -57,7 +57,7 @@ def test_a_chunk_that_fails_every_time_is_named_and_taken_up_by_rq_requeue_or_th
     run.stop_workers()
 
 
-def test_people_fail_along_with_their_places_and_all_are_taken_up_by_the_producer(run: Run) -> None:
+def test_people_fail_along_with_their_places_and_all_are_requeued_by_the_producer(run: Run) -> None:
     """They keep neither the producer waiting for room nor a worker busy."""
     with run.pipeline.database.transaction() as tx:
         tx.run("ALTER TABLE places ADD CONSTRAINT forbidden CHECK (false)")

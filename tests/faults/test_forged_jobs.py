@@ -125,7 +125,7 @@ def test_forged_jobs_are_refused_and_recorded_and_stop_no_worker(run: Run, tmp_p
             raise AssertionError("the webhook was called")
         said = [line for worker in run.workers for line in stop(worker).splitlines()]
         run.workers.clear()
-        assert not [line for line in said if "start anew" in line or "Traceback" in line]
+        assert not [line for line in said if "start again" in line or "Traceback" in line]
         run.redis.delete("rq:failed:chunks")
         run.start_workers()
         run.finish(producer, exporter)
@@ -139,7 +139,7 @@ def stop(worker: "subprocess.Popen[str]") -> str:
     return err
 
 
-def test_keys_that_are_in_the_way_keep_no_abandoned_chunk_from_being_taken_up(run: Run) -> None:
+def test_keys_that_are_in_the_way_keep_no_abandoned_chunk_from_being_reclaimed(run: Run) -> None:
     """What RQ's maintenance and its bookkeeping of a job would stumble over, each time anew."""
     run.load_places()
     assert run.produce(QUEUE_LIMIT="1000").wait(60) == 0

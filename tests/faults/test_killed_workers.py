@@ -84,7 +84,7 @@ def between_commit_and_ack(run: Run) -> tuple[float, set[str]]:
 @pytest.mark.parametrize(
     "moment", [between_dequeue_and_start, before_the_first_row, inside_the_transaction, between_commit_and_ack]
 )
-def test_the_chunks_of_killed_workers_are_taken_up_within_30_seconds(
+def test_the_chunks_of_killed_workers_are_reclaimed_within_30_seconds(
     run: Run, moment: Callable[[Run], tuple[float, set[str]]], record_property: Callable[[str, object], None]
 ) -> None:
     run.load_places()

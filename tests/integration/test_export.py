@@ -234,3 +234,11 @@ def test_the_table_shows_each_country_with_its_count(tmp_path: Path) -> None:
     summary = tmp_path / "summary_output.json"
     summary.write_text('{"Scotland":8048,"Northern Ireland":1952}')
     assert table(summary) == "Scotland                 8,048\nNorthern Ireland         1,952\n"
+
+
+def test_of_many_countries_the_first_are_shown(tmp_path: Path) -> None:
+    summary = tmp_path / "summary_output.json"
+    summary.write_text(json.dumps({f"Country {number}": 300 - number for number in range(200)}))
+    lines = table(summary).splitlines()
+    assert len(lines) == 11
+    assert lines[-2:] == ["Country 9           291", "and 190 more"]

@@ -152,7 +152,7 @@ def test_whatever_comes_the_tables_hold_what_the_model_says(
         )
         pipeline.produce(chunk_rows)
         deliveries.make(random.Random(seed))
-    pipeline.produce()  # queues what was lost; rejects whose places came later are taken up
+    pipeline.produce()  # queues what was lost; rejected rows whose places came later are loaded
     pipeline.work()
     pipeline.check_reconciliation_of({f"{name}.csv": len(rows) for name, rows in files.items()})
     expected = {name: model(rows, cities) for name, rows in files.items()}

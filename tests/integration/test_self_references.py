@@ -45,7 +45,7 @@ def test_a_row_may_name_one_that_stands_anywhere(pipeline: Pipeline, resource: d
 
 
 @BOTH
-def test_a_chain_is_taken_up_at_once_when_its_last_row_arrives(pipeline: Pipeline, resource: dict) -> None:
+def test_a_chain_is_loaded_at_once_when_its_last_row_arrives(pipeline: Pipeline, resource: dict) -> None:
     described(pipeline, resource)
     chain = "".join(f"{number},{number + 1}\n" for number in range(1, 10))
     pipeline.load(2, **{"parts-1": HEADER + chain})

@@ -114,7 +114,7 @@ def test_a_value_belongs_to_the_file_sealed_first(pipeline: Pipeline, resource: 
 
 
 @BOTH
-def test_a_rejected_row_is_taken_up_when_the_value_is_free(pipeline: Pipeline, resource: dict) -> None:
+def test_a_rejected_row_is_loaded_when_the_value_is_free(pipeline: Pipeline, resource: dict) -> None:
     described(pipeline, resource)
     pipeline.load(**{"things-1": HEADER + "1,a\n2,b\n", "things-2": HEADER + "3,a\n4,b\n"})
     pipeline.load(**{"things-1": HEADER + "1,c\n2,b\n"})

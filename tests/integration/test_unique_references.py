@@ -24,7 +24,7 @@ def uses(pipeline: Pipeline) -> list[tuple]:
 
 
 @BOTH
-def test_a_row_that_names_an_unknown_value_is_taken_up_when_it_arrives(pipeline: Pipeline, resource: dict) -> None:
+def test_a_row_that_names_an_unknown_value_is_loaded_when_it_arrives(pipeline: Pipeline, resource: dict) -> None:
     described(pipeline, resource, USES)
     pipeline.load(things=HEADER + "1,a\n", uses="code\na\nb\n")
     assert uses(pipeline) == [("a",)]

@@ -93,7 +93,24 @@ def test_the_value_that_decides_between_two_orders_of_a_date_is_named(tmp_path: 
     _, reason = column_of(tmp_path, ["01/02/2026", "25/12/2026", ""])
     assert reason == "2 of 2 values are dates as %d/%m/%Y, as '25/12/2026' on line 3 shows; 1 empty"
     _, reason = column_of(tmp_path, ["25/12/2026"])
-    assert reason.startswith("1 of 1 values are dates as %d/%m/%Y, as '25/12/2026' on line 2 shows")
+    assert reason.startswith("1 of 1 value is a date as %d/%m/%Y, as '25/12/2026' on line 2 shows")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("5", "a whole number"),
+        ("1.5", "a number with a decimal point"),
+        ('"1,234,567"', "a whole number with commas between thousands"),
+        ("2026-01-31", "a date as YYYY-MM-DD"),
+        ("2026-01-31T10:00:00Z", "a datetime with a time zone"),
+        ("10:00:00", "a time as hh:mm:ss"),
+        ("8bfcfcf6-0000-4000-8000-000000000000", "a UUID"),
+    ],
+)
+def test_one_value_is_named_in_the_singular(value: str, shown: str, tmp_path: Path) -> None:
+    _, reason = column_of(tmp_path, [value])
+    assert reason.startswith(f"1 of 1 value is {shown}; ")
 
 
 def test_a_late_value_changes_the_type_wherever_it_stands(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_what_would_lose_or_reinterpret_values_is_refused(dataset: Dataset, reas
     assert [each for each in changes(tables(GOODS), tables(dataset)) if isinstance(each, Refusal)] == [Refusal(reason)]
 
 
-def test_the_column_of_a_field_that_is_gone_stays_and_is_taken_up_again_when_the_field_is_back() -> None:
+def test_the_column_of_a_field_that_is_gone_stays_and_is_used_again_when_the_field_is_back() -> None:
     without = with_retired(tables(GOODS), tables(with_fields(PRICE)))
     assert [(column.name, column.not_null) for column in without[0].retired] == [("code", False)]
     assert changes(without, tables(with_fields(PRICE))) == []

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 COMMAND = """
-import sys, threading, weakref
+import sys, threading, warnings, weakref
 import click
 from pipeline.cli import command, settings
 
@@ -28,6 +28,8 @@ def main(where):
         thread.join()
     elif where == "destructor":
         Thing()
+    elif where == "warning":
+        warnings.warn("Fiona\\x1b[31m", DeprecationWarning)
     else:
         sys.excepthook(ValueError, ValueError("Fiona\\x1b[31m"), None)  # as C code does that prints an exception
 
@@ -44,3 +46,11 @@ def test_an_uncaught_exception_is_one_json_line_without_its_text(where: str) -> 
     assert entry["level"] == "error"
     assert entry["message"].startswith("uncaught ValueError")
     assert "Fiona" not in line
+
+
+def test_a_warning_of_a_library_is_one_json_line() -> None:
+    command = [sys.executable, "-W", "always", "-c", COMMAND, "warning", "--log-format", "json"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    entries = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert any("DeprecationWarning: Fiona\\x1b[31m" in entry["message"] for entry in entries)
+    assert {entry["level"] for entry in entries} == {"warning"}

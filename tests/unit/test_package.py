@@ -1,12 +1,14 @@
 """What a datapackage.json becomes."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from pipeline.descriptions.description import Constraints, Dataset, Dialect, Field, Reference
 from pipeline.descriptions.package import OWN_PACKAGE, find_package, read_package
+from pipeline.errors import InputError
 from tests.unit.packages import Json, dataset, datasets, refers, refusal, resource, written
 
 
@@ -40,11 +42,24 @@ def test_the_own_package_describes_places_people_and_examples_in_load_order() ->
 
 def test_the_package_of_the_data_folder_comes_before_the_own_one(tmp_path: Path) -> None:
     assert find_package(tmp_path) == OWN_PACKAGE
+    assert find_package(tmp_path / "gone") == OWN_PACKAGE
     path = written(tmp_path, {})
     assert find_package(tmp_path) == path
     path.unlink()
     path.symlink_to("gone.json")
     assert find_package(tmp_path) == path
+
+
+def test_a_folder_that_does_not_say_whether_it_has_a_package_is_refused(tmp_path: Path) -> None:
+    """Without the right to look into it, as root has it everywhere: the project's own package would apply to it."""
+    (tmp_path / "closed").mkdir(mode=0o600)
+    user = os.geteuid()
+    os.seteuid(user or 65534)
+    try:
+        with pytest.raises(InputError, match=r"datapackage.json: cannot be read: Permission denied; correct"):
+            find_package(tmp_path / "closed")
+    finally:
+        os.seteuid(user)
 
 
 def test_an_empty_group_character_is_none(tmp_path: Path) -> None:

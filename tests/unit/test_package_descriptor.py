@@ -93,7 +93,11 @@ def test_names_of_tables_and_columns_do_not_depend_on_how_they_were_made() -> No
     ("text", "message"),
     [
         ("[" * 100_000, "load 7: deeper than 50 levels; flatten it"),
-        ('{"name": "a"}', "load 7: 'schema' is missing; let `pipeline describe` write it, or remove the resource"),
+        (
+            '{"name": "a"}',
+            "load 7: 'path' is missing; add it;"
+            " load 7: 'schema' is missing; let `pipeline describe` write it, or remove the resource",
+        ),
         (
             json.dumps({**resource(), "schema": "schema.json"}),
             "load 7 /schema: 'schema.json' names a file that cannot be read here; write the object itself",

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.descriptions.faults import DescriptionError
 from pipeline.descriptions.package import read_package
 from pipeline.errors import InputError
 from tests.unit.packages import Json, field_refusal, refers, refusal, resource, written
@@ -434,7 +435,7 @@ def test_names_that_cannot_stand_next_to_others_are_refused(tmp_path: Path, name
             "datapackage.json line 1 column 9: not JSON (Expecting property name enclosed in double"
             " quotes); correct it",
         ),
-        ("[]", "datapackage.json: an array must be an object; correct it"),
+        ("[]", "datapackage.json: an array instead of an object; correct it"),
         ("{}", "datapackage.json: 'resources' is missing; add it"),
         (
             '{"resource": []}',
@@ -465,6 +466,61 @@ def test_a_description_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         read_package(path)
     with pytest.raises(InputError, match=r"gone.json: cannot be read: No such file or directory; correct the file"):
         read_package(tmp_path / "gone.json")
+
+
+def test_all_faults_are_reported_in_one_go_each_with_its_place(tmp_path: Path) -> None:
+    things = resource(
+        {"name": "a", "type": "dat"},
+        {"name": "b", "required": True, "missingvalues": []},
+        {"name": "c", "constraints": {"minimum": "x"}},
+        encoding="klingon",
+        dialect={"delimiter": 5},
+        compression="zip",
+        pth="x.csv",
+    )
+    keys = {
+        "primaryKey": "x",
+        "uniqueKeys": [["y"], ["z"]],
+        "foreignKeys": [{"fields": "v", "reference": {"resource": "", "fields": "id"}}],
+    }
+    others = resource(name="others", schema={**keys, "fieldsMatch": "some"})
+    with pytest.raises(DescriptionError) as caught:
+        read_package(written(tmp_path, {"resorces": 1, "resources": [things, others]}))
+    assert [line.replace(f"{tmp_path}/datapackage.json ", "").partition(": ")[0] for line in caught.value.faults] == [
+        "/resorces",
+        "/resources/0/pth",
+        "/resources/0/compression",
+        "/resources/0/dialect/delimiter",
+        "/resources/0/encoding",
+        "/resources/0/schema/fields/0/type",
+        "/resources/0/schema/fields/1/required",
+        "/resources/0/schema/fields/1/missingvalues",
+        "/resources/0/schema/fields/2/constraints/minimum",
+        "/resources/1/schema/fieldsMatch",
+    ]
+    assert caught.value.lines[10:] == ["and 4 more faults"]
+
+
+def test_of_many_faults_the_first_are_named_and_the_others_counted(tmp_path: Path) -> None:
+    fields = [{"name": f"f{number}", "type": "dat"} for number in range(1_000)]
+    with pytest.raises(DescriptionError) as caught:
+        read_package(written(tmp_path, {"resources": [resource(*fields)]}))
+    assert len(caught.value.faults) == 10
+    assert str(caught.value).endswith("; and 990 more faults")
+
+
+def test_all_references_that_lead_nowhere_are_reported(tmp_path: Path) -> None:
+    message = refusal(tmp_path, {"resources": [refers("a", "gone", "away"), refers("b", "lost")]})
+    pointers = ("/resources/0/schema/foreignKeys/0", "/resources/0/schema/foreignKeys/1", "/resources/1/schema/f")
+    assert all(pointer in message for pointer in pointers)
+
+
+@pytest.mark.parametrize(("title", "shown"), [({"en": "Things"}, "an object instead of"), (5, "5 must be")])
+def test_a_title_is_a_text_in_one_language(title: object, shown: str, tmp_path: Path) -> None:
+    for owner in ("title", "description"):
+        message = refusal(tmp_path, {"resources": [resource(**{owner: title})]})
+        assert message == f"datapackage.json /resources/0/{owner}: {shown} a string; correct it"
+        assert field_refusal(tmp_path, {owner: title}) == f"/{owner}: {shown} a string; correct it"
 
 
 ANYTHING = st.sampled_from(

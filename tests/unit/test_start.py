@@ -7,3 +7,9 @@ import sys
 def test_the_command_line_reads_no_redis_module() -> None:
     code = "import sys, pipeline.__main__, pipeline.cli.run; sys.exit('redis' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_what_draws_on_a_terminal_is_read_on_a_terminal_alone() -> None:
+    modules = ", ".join(f"{stage}.__main__" for stage in ("pipeline", "producer", "worker", "exporter"))
+    code = f"import sys, {modules}, pipeline.cli.run; sys.exit('rich' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,41 @@
+"""Ctrl-C while a command still reads its modules."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import PROJECT
+from tests.conftest import hear_sigint
+
+SLOW_MODULE = "import sys, time\nprint('reading', flush=True)\ntime.sleep(60)\n"
+
+
+@pytest.mark.parametrize("command", ["pipeline", "producer", "worker", "exporter", "monitor"])
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_ctrl_c_while_modules_are_read_is_answered_in_a_line(command: str, log_format: str, tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text(SLOW_MODULE)
+    path = os.pathsep.join((str(tmp_path), str(PROJECT)))
+    process = subprocess.Popen(
+        [sys.executable, "-m", command],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": path, "LOG_FORMAT": log_format},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_sigint,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "reading\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGINT  # 130 to a shell
+    [line] = err.strip().splitlines()
+    if log_format == "json":
+        assert json.loads(line)["message"] == "interrupted; run it again to go on"
+    else:
+        assert line == "error: interrupted; run it again to go on"
