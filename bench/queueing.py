@@ -36,7 +36,7 @@ def main() -> None:
     for chunk, text in to_queue:
         queue.length()  # the producer asks before each chunk
         queue.put((chunk, text))
-    queue.work(lambda _load, number, _text, _installation: taken.append(number), burst=True)
+    queue.work(lambda _load, number, *_: taken.append(number), burst=True)
     if len(taken) != len(to_queue):
         raise SystemExit(f"{len(taken)} of {len(to_queue)} chunks came off the queue")
 

@@ -36,7 +36,7 @@ def test_a_run_loads_the_shipped_data_and_a_second_one_changes_nothing(
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.*")} == reports
     assert re.search(
         r"\nreports are up to date: no load has changed since they were written"
-        r" \(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\); remove one to have all written anew\n",
+        r" \(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\); remove one to have all written again\n",
         second.stdout,
     )
     assert "wrote" not in second.stdout
@@ -47,7 +47,10 @@ def test_a_run_loads_the_shipped_data_and_a_second_one_changes_nothing(
 
     (tmp_path / "loads.csv").unlink()
     third = commands.run("exporter", "--output", str(tmp_path))
-    assert f"wrote {len(reports) - 1} reports into {tmp_path}\n" in third.stdout, "all but the manifest"
+    assert (
+        f"wrote {len(reports) - 1} reports into {tmp_path}; {tmp_path}/report.html shows them on one page\n"
+        in third.stdout
+    ), "all but the manifest"
     assert (tmp_path / "loads.csv").read_bytes() == reports["loads.csv"]
 
 
@@ -67,7 +70,7 @@ def test_the_stages_by_hand_in_any_order_and_again(commands: Commands, pipeline:
     assert commands.run("worker", "--burst").returncode == 0
     out, err = exporter.communicate(timeout=30)
     assert exporter.returncode == 0, err
-    assert f"wrote 6 reports into {pipeline.data}\n" in out
+    assert f"wrote 7 reports into {pipeline.data}; {pipeline.data}/report.html shows them on one page\n" in out
     summary = pipeline.data / "summary_output.json"
     assert summary.read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
     again = commands.run("producer", **files)

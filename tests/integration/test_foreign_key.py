@@ -15,6 +15,7 @@ from psycopg2.errors import ForeignKeyViolation
 from pipeline.embedded.servers import Servers
 from pipeline.errors import RequeueError
 from pipeline.ledger import ledger
+from pipeline.ledger.chunk import Claim, Counts
 from pipeline.postgres.database import Database, Transaction
 from tests.conftest import PEOPLE, PLACES, Pipeline, at_once, named, wait_until
 from worker.load import ChunkLoader
@@ -103,8 +104,8 @@ def test_a_place_that_a_chunk_refers_to_cannot_go_before_its_commit(
     copied, may_commit = threading.Event(), threading.Event()
     record = ledger.record
 
-    def record_later(tx: Transaction, claimed: ledger.Claim, counts: ledger.Counts) -> None:
-        record(tx, claimed, counts)
+    def record_later(tx: Transaction, claimed: Claim, counts: Counts, retries: int) -> None:
+        record(tx, claimed, counts, retries)
         copied.set()
         assert may_commit.wait(20)
 
