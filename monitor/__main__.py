@@ -2,16 +2,20 @@
 
 import logging
 import socket
+from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 import click
 import uvicorn
+from starlette.applications import Starlette
 
 from monitor.app import create
 from monitor.live_status import LiveStatus
 from monitor.protection import check_address
-from pipeline import credentials
+from pipeline import credentials, signals
 from pipeline.cli import command, settings
+from pipeline.cli.run import with_servers
 from pipeline.errors import SettingsError
 from pipeline.postgres.database import Database
 from pipeline.status.status import StatusReader
@@ -37,29 +41,46 @@ logger = logging.getLogger("monitor")
     metavar="PORT",
     help="Port; 0 takes a free one.",
 )
-@settings.database_url()
-@settings.redis_url()
+@settings.database_url(required=False)
+@settings.redis_url(required=False)
 @settings.queue_name
 @settings.queue_limit
+@settings.state
 @settings.start_timeout
 @settings.version
 @settings.logging_options
-def main(host: str, port: int, database_url: str, redis_url: str, queue_name: str, queue_limit: int) -> None:
+def main(
+    host: str,
+    port: int,
+    database_url: str | None,
+    redis_url: str | None,
+    queue_name: str,
+    queue_limit: int,
+    state: Path | None,
+) -> None:
     """Show the pipeline at work, in a browser and to Prometheus, until told to stop.
+
+    Without DATABASE_URL and REDIS_URL it looks at the embedded servers of `pipeline run`, and keeps them running.
 
     If the environment variable MONITOR_PASSWORD is set, or else MONITOR_PASSWORD_FILE names a file, the page asks for
     the password that it holds; any user name will do.
     """
     password = credentials.from_environment("MONITOR_PASSWORD")  # without a flag: those stand in lists of processes
     check_address(host, password)
-    database = Database(database_url, "monitor", read_only=True)
-    queue = command.queue_of(database, redis_url, queue_name)
-    app = create(LiveStatus(StatusReader(database, queue, queue_limit), queue), database, password)
+    urls = {name: url for name, url in (("DATABASE_URL", database_url), ("REDIS_URL", redis_url)) if url}
+    with with_servers(urls, state, must_exist=True) as environment:
+        database = Database(environment["DATABASE_URL"], "monitor", read_only=True)
+        queue = command.queue_of(database, environment["REDIS_URL"], queue_name)
+        _serve(create(LiveStatus(StatusReader(database, queue, queue_limit), queue), database, password), host, port)
+
+
+def _serve(app: Starlette, host: str, port: int) -> None:
     config = uvicorn.Config(
         app, host, port, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=STOP_TIMEOUT
     )
     try:
-        Server(config).run()
+        with suppress(signals.Stopped):  # also Ctrl-C: that is how it is meant to end
+            Server(config).run()
     except SystemExit as error:  # uvicorn has logged why it cannot listen
         raise SettingsError(f"MONITOR_PORT: cannot listen on {host} port {port}; name another with --port") from error
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import psycopg2
@@ -87,6 +89,21 @@ def test_the_url_of_the_embedded_database_is_served_until_ctrl_c(pipeline: Pipel
     serving.send_signal(signal.SIGINT)
     _, err = serving.communicate(timeout=30)
     assert (serving.returncode, err) == (0, "the server runs until Ctrl-C\n")
+    assert names_in(folder) == set()
+
+
+def test_the_monitor_shows_the_embedded_servers_until_ctrl_c(pipeline: Pipeline, folder: Path) -> None:
+    pipeline.write(places=PLACES, people=PEOPLE)
+    run(pipeline.data, folder / "state")
+    command = [sys.executable, "-m", "monitor", "--port", "0", "--state", str(folder / "state")]
+    monitor = start_process(command, {"PATH": os.environ["PATH"]})
+    assert monitor.stderr is not None
+    [url] = re.findall(r"http://\S+", monitor.stderr.readline())
+    with urllib.request.urlopen(f"{url}/api/status") as answer:
+        assert {load["source"] for load in json.load(answer)["loads"]} == {"people.csv", "places.csv"}
+    monitor.send_signal(signal.SIGINT)
+    _, err = monitor.communicate(timeout=30)
+    assert (monitor.returncode, err) == (0, "")
     assert names_in(folder) == set()
 
 
