@@ -340,6 +340,10 @@ class Transaction:
         with _raising_what_psycopg2_prints():
             self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text, COPY_BLOCK)
 
+    def logs_values(self) -> bool:
+        """Whether the server's log shows the values of a row that breaks a constraint."""
+        return bool(self.value("SELECT current_setting('log_error_verbosity') <> 'terse'"))
+
     def copied_if_keys_are_new(self, table: str, columns: Sequence[str], lines: Iterable[str]) -> bool:
         """As `copy`; False, with nothing copied, if a line has the unique values of a row, or of another line."""
         self.run("SAVEPOINT before_copy")

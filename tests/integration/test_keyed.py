@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from itertools import permutations, product
+from pathlib import Path
 
 import pytest
 
@@ -70,6 +71,16 @@ def load_chunks(pipeline: Pipeline, order: tuple[int, ...] | None) -> None:
                 loader.load_chunk(*waiting.pop())
 
     at_once(work, 4)
+
+
+def test_a_repeated_key_stands_in_no_log_however_much_the_server_logs(items: Pipeline) -> None:
+    [(database, cluster)] = items.rows("SELECT current_database(), current_setting('data_directory')")
+    with items.database.transaction() as tx:
+        tx.run(f"ALTER DATABASE {database} SET log_error_verbosity = 'default'")
+    items.loader = ChunkLoader(Database(items.services.database_url, "tests"))
+    items.load(items=f"{HEADER}7314159,a,1\n7314159,b,2\n")
+    assert items.counts("items.csv")["rejected"] == 1
+    assert "7314159" not in Path(cluster).with_suffix(".log").read_text(errors="replace")
 
 
 def table(pipeline: Pipeline) -> list[tuple]:
