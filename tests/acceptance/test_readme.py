@@ -1,7 +1,8 @@
-"""Every command of the README runs: here, or in the test that is named for it."""
+"""Every command of the README and of the guides runs: here, or in the test that is named for it."""
 
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,11 @@ from pipeline import PROJECT
 from tests.conftest import Pipeline, Services
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
+GUIDES = [PROJECT / "docs" / f"{name}.md" for name in ("csv-files", "containers", "servers", "performance")]
+BLOCKS = re.findall(
+    r"```sh\n(.*?)```", README + "".join(guide.read_text(encoding="utf-8") for guide in GUIDES), re.DOTALL
+)
+COMMANDS = list(dict.fromkeys(line for block in BLOCKS for line in block.splitlines()))
 
 ELSEWHERE = {
     "make test": "the run that this test is part of",
@@ -98,22 +102,35 @@ def test_the_stages_by_hand_run_as_the_readme_has_them(services: Services, tmp_p
 
 
 def test_every_setting_of_the_readme_is_a_setting_of_its_commands(services: Services) -> None:
+    @cache
+    def help_of(command: str) -> str:
+        return " ".join(shell(f".venv/bin/{command} --help", **services.environment).stdout.split())
+
     table = re.findall(r"^\| `(\w+)` \| (?:`(--[\w-]+)`)? *\| ([\w, ]+) \|", README, re.MULTILINE)
-    assert len(table) == 29
+    assert len(table) == 23
     all_commands = "producer, worker, exporter, monitor, run, status"
     for variable, flag, commands in table:
-        names = (all_commands if commands == "all" else commands).split(", ")
-        for name in names:
+        for name in (all_commands if commands == "all" else commands).split(", "):
             is_stage = name in ("producer", "worker", "exporter", "monitor")
-            command = f"python -m {name}" if is_stage else f"pipeline {name}"
-            shown = " ".join(shell(f".venv/bin/{command} --help", **services.environment).stdout.split())
-            assert flag in shown, command
-            assert (f"env var: {variable}" if flag else variable) in shown, command
+            shown = help_of(f"python -m {name}" if is_stage else f"pipeline {name}")
+            assert flag in shown, name
+            assert (f"env var: {variable}" if flag else variable) in shown, name
 
 
-@pytest.mark.parametrize("link", re.findall(r"\]\((?!https:)([^)#]+)\)", README))
-def test_links_of_the_readme_lead_to_files(link: str) -> None:
-    assert (PROJECT / link).exists()
+@pytest.mark.parametrize(
+    "document", [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))], ids=lambda path: path.name
+)
+def test_links_lead_to_files_and_headings(document: Path) -> None:
+    for target, _, heading in re.findall(r"\]\((?!https?:)([^)#]*)(#([^)]+))?\)", document.read_text(encoding="utf-8")):
+        file = document.parent / target if target else document
+        assert file.exists(), target
+        assert not heading or heading in headings_of(file), heading
+
+
+def headings_of(document: Path) -> set[str]:
+    """The anchors that a forge makes of the headings."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 def test_pictures_of_the_readme_are_there_and_small() -> None:
