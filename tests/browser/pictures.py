@@ -13,7 +13,7 @@ from rich.terminal_theme import DEFAULT_TERMINAL_THEME, SVG_EXPORT_THEME, Termin
 from rich.text import Text
 
 from pipeline import PROJECT
-from tests.acceptance.test_on_a_terminal import on_a_terminal
+from tests.acceptance.terminals import on_a_terminal
 from tests.browser.conftest import SCHEMES, OpenTab, Serve, StartStage
 from tests.conftest import Commands, Pipeline, generate, wait_until
 
@@ -87,9 +87,9 @@ def test_pictures(
     expect(archive).to_contain_text(re.compile(r"[3-6]\d %"))
     take(tab.page, "live")
     status = [sys.executable, "-m", "pipeline", "status"]
-    shown = on_a_terminal(status, {**pipeline.services.environment, "COLUMNS": str(COLUMNS)})
+    shown = on_a_terminal(status, pipeline.services.environment, columns=COLUMNS)
     for scheme, theme in THEMES.items():
-        draw_terminal(shown, scheme, theme)
+        draw_terminal(shown.written, scheme, theme)
     with pipeline.database.transaction() as tx:
         tx.run("ALTER TABLE people DROP CONSTRAINT no_test_people")
     tab.page.get_by_role("button", name="Retry all").click()
