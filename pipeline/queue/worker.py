@@ -1,5 +1,6 @@
 """RQ's worker, made to go on after any fault, and to let others reclaim quickly what it leaves behind."""
 
+import gc
 import logging
 import re
 import signal
@@ -80,10 +81,12 @@ class ChunkWorker(SimpleWorker):
         heartbeat = threading.Thread(target=self._send_heartbeats, args=(job, execution, done), daemon=True)
         heartbeat.start()
         try:
-            self.perform_job(job, queue, execution)
+            is_loaded = self.perform_job(job, queue, execution)
         finally:
             done.set()
             heartbeat.join()
+        if not is_loaded:
+            gc.collect()  # error and frames refer to each other and hold the rows; the worker's thresholds are high
         self.set_state("idle")
 
     def _prepared(self, job: Job) -> Execution:

@@ -1,10 +1,13 @@
 """The queue's own rules, on a simulated Redis."""
 
+import gc
+from weakref import WeakSet
+
 import fakeredis
 import pytest
 from rq.serializers import JSONSerializer
 
-from pipeline.errors import RefusedJobError
+from pipeline.errors import PipelineError, RefusedJobError
 from pipeline.ledger.chunk import ChunkPlan, MissingChunk
 from pipeline.queue import ChunkQueue, RqChunkQueue
 from pipeline.queue.job import ChunkJob
@@ -133,3 +136,26 @@ def test_a_forged_number_of_retries_stays_within_what_a_job_can_have(
     queue.connection.hset(job.key, "retries_left", forged)
     [job] = jobs(queue)
     assert job.requeued == requeued
+
+
+def test_a_worker_keeps_no_rows_of_chunks_that_failed(queue: ChunkQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Rows:
+        pass
+
+    kept: WeakSet[Rows] = WeakSet()
+    kept_at_start: list[int] = []
+
+    def fail(*_: object) -> None:
+        kept_at_start.append(len(kept))
+        rows = Rows()
+        kept.add(rows)
+        raise PipelineError("a chunk that fails every time")
+
+    queue.put((CHUNK, "Jean,Kerr\n"))
+    monkeypatch.setattr("pipeline.queue.worker.logger.disabled", True)  # a record that is caught would keep the error, and with it the rows
+    gc.disable()  # a worker's thresholds are high
+    try:
+        queue.work(fail, burst=True)
+    finally:
+        gc.enable()
+    assert kept_at_start == [0] * 6
