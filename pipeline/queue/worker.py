@@ -24,6 +24,7 @@ from pipeline.errors import BlockedError, RefusedJobError, RequeueError
 from pipeline.process_name import process_name
 from pipeline.queue.job import LONGEST_SHOWN, ChunkJob, LoadChunk
 from pipeline.queue.rq_queue import RqChunkQueue
+from pipeline.wording import counted
 
 HEARTBEAT_INTERVAL = 4  # seconds, while a chunk is being loaded
 HEARTBEAT_TTL = 12  # seconds without a heartbeat after which a chunk counts as abandoned, and a worker as gone
@@ -124,9 +125,12 @@ class ChunkWorker(SimpleWorker):
         if isinstance(error, RefusedJobError | BlockedError):
             next_step = "it is recorded in the FailedJobRegistry and not tried again"
         elif job.retries_left:
-            next_step = f"it will be tried again ({job.retries_left} tries left)"
+            next_step = f"it will be tried again ({counted(job.retries_left, 'retry', 'retries')} left)"
         else:
-            next_step = "it is in the FailedJobRegistry; `rq requeue` or the producer requeues it"
+            next_step = (
+                "it is in the FailedJobRegistry; correct the cause, then requeue it:"
+                " on the monitor's page, with `rq requeue`, or by running the producer again"
+            )
         seconds = (now() - (job.started_at or now())).total_seconds()
         logger.error(
             "%s failed after %.1f s: %s; %s",

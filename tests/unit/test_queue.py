@@ -152,10 +152,25 @@ def test_a_worker_keeps_no_rows_of_chunks_that_failed(queue: ChunkQueue, monkeyp
         raise PipelineError("a chunk that fails every time")
 
     queue.put((CHUNK, "Jean,Kerr\n"))
-    monkeypatch.setattr("pipeline.queue.worker.logger.disabled", True)  # a record that is caught would keep the error, and with it the rows
+    monkeypatch.setattr("pipeline.queue.worker.logger.disabled", True)  # pytest's record would keep error and rows
     gc.disable()  # a worker's thresholds are high
     try:
         queue.work(fail, burst=True)
     finally:
         gc.enable()
     assert kept_at_start == [0] * 6
+
+
+def test_the_log_says_of_a_failed_chunk_what_happens_next(queue: ChunkQueue, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(*_: object) -> None:
+        raise PipelineError("no")
+
+    queue.put((CHUNK, "Jean,Kerr\n"))
+    queue.work(fail, burst=True)
+    next_steps = [message.partition(": no; ")[2] for message in caplog.messages if ": no; " in message]
+    assert next_steps == [
+        *(f"it will be tried again ({left} left)" for left in ("5 retries", "4 retries", "3 retries", "2 retries")),
+        "it will be tried again (1 retry left)",
+        "it is in the FailedJobRegistry; correct the cause, then requeue it:"
+        " on the monitor's page, with `rq requeue`, or by running the producer again",
+    ]
