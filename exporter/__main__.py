@@ -11,7 +11,7 @@ import click
 from exporter.drain import drain
 from exporter.export import Exported, export, table
 from exporter.output import check_writable
-from exporter.report import PAGE, check_sources, find_reports, of_present_datasets
+from exporter.report import PAGE, Report, check_sources, find_reports, of_present_datasets
 from pipeline.cli import command, settings
 from pipeline.cli.account import account, log_account, ranked, unloaded_references
 from pipeline.cli.terminal import echo
@@ -70,8 +70,7 @@ def main(
     found = find_reports(output, data, reports)
     database = Database(database_url, "exporter", read_only=True)
     queue = command.queue_of(database, redis_url, queue_name)
-    with database.transaction() as tx:
-        check_sources(tx, of_present_datasets(tx, found))
+    retry_transient(lambda: _check_names(database, found))
     exported = None
     while exported is None:  # a new load may be sealed between the drain and the snapshot of the reports
         drain(database, queue, drain_timeout)
@@ -86,6 +85,11 @@ def main(
             f"{failed} of {failed + len(exported.files)} reports failed; the others are written:"
             " correct what is named above, and run it again"
         )
+
+
+def _check_names(database: Database, found: Sequence[Report]) -> None:
+    with database.transaction() as tx:
+        check_sources(tx, of_present_datasets(tx, found))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """`monitor`, or `python -m monitor`: the live page, its JSON, and metrics."""
 
 import logging
+import os
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -86,10 +87,13 @@ def _serve(app: Starlette, host: str, port: int) -> None:
 
 
 class Server(uvicorn.Server):
-    """Says where it listens once it does."""
+    """Says where the page is once it listens: at PAGE_URL, which the host of a container knows, or where it listens."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        if published := os.environ.get("PAGE_URL"):
+            logger.info("the page is on %s", published)
+            return
         for listening in self.servers:
             for each in listening.sockets:
                 address, port, *_ = each.getsockname()

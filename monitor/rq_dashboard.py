@@ -1,6 +1,7 @@
 """`python -m monitor.rq_dashboard`: rq-dashboard shows queue, jobs and workers, and requeues failed jobs."""
 
 import logging
+import os
 
 import click
 from flask import Flask, Response, request
@@ -36,7 +37,7 @@ def main(host: str, port: int, redis_url: str, queue_name: str) -> None:
     app = protected(rq_dashboard(redis_url, queue_name), Protection(password))
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line for each request
     server = make_server(host, port, app, threaded=True)
-    logger.info("rq-dashboard is on http://%s:%d", host, server.port)
+    logger.info("rq-dashboard is on %s", os.environ.get("PAGE_URL") or f"http://{host}:{server.port}")
     server.serve_forever()
 
 

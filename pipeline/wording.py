@@ -5,9 +5,9 @@ from collections.abc import Sequence
 NAMED_AT_MOST = 10  # loads or files that a list names
 
 
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: `1 chunk`, `8 chunks`, `1,000 rows`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun: `1 chunk`, `8 chunks`, `1,000 rows`, `2 retries`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -60,6 +60,8 @@ PERMANENT = re.compile(
     "authentication|password|does not exist|pg_hba|not permitted|permission denied|invalid"
     "|translate host name(?!.*Temporary failure)|certificate|SSL error|does not support SSL"
 )
+# The name of a container, such as `postgres`, is known only while the container runs.
+CONTAINER_AWAY = re.compile(r'translate host name "[^".]*"')
 QUOTED = re.compile('"[^"]*"')  # names in such a text
 
 HERE = Path(__file__).parent
@@ -225,7 +227,7 @@ class Database:
                 reason = " ".join(str(error).split())
                 raise CannotConnectError(
                     f"cannot connect to PostgreSQL at {self.address}: {reason}",
-                    is_permanent=bool(PERMANENT.search(QUOTED.sub("", reason))),
+                    is_permanent=bool(PERMANENT.search(QUOTED.sub("", reason))) and not CONTAINER_AWAY.search(reason),
                     is_answered="FATAL:" in reason,
                 ) from None
             except psycopg2.ProgrammingError:

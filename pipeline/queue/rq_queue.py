@@ -23,6 +23,9 @@ EXECUTION = re.compile(JOB_ID.pattern + rb":[A-Za-z0-9_-]{1,200}")  # job id and
 
 LONGEST_SHOWN = 200  # bytes of an entry
 DROPS_NAMED = 3  # between two looks for abandoned chunks
+ABANDONED = (
+    "AbandonedJobError: the worker that had it is gone: killed, perhaps because it was out of memory, or cut off"
+)
 FAILURES_KEPT = 64  # failed jobs; the producer brings the chunks of others back as well
 REQUEUE_DEQUEUED = "if redis.call('LREM', KEYS[1], 1, ARGV[1]) > 0 then redis.call('RPUSH', KEYS[2], ARGV[1]) end"
 BRING_FORWARD = """
@@ -110,7 +113,7 @@ class RqChunkQueue(Queue):
                     if job.retries_left:
                         job.retry(self, pipe)
                     else:
-                        record_job_failure(job, "AbandonedJobError: the worker that had it is gone", pipe)
+                        record_job_failure(job, ABANDONED, pipe)
             else:
                 _dropped.add(entry)
             pipe.zrem(self.started_job_registry.key, entry)

@@ -64,7 +64,7 @@ def connected(url: str) -> "Redis":
             is_permanent=isinstance(error, redis.AuthenticationError)
             or not isinstance(error, TRANSIENT)
             or isinstance(cause, ssl.SSLError)
-            or (isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN),
+            or (isinstance(cause, socket.gaierror) and _is_unknown(parts.hostname or "", cause)),
             is_answered=not isinstance(cause, OSError),
         ) from None
     return Redis.from_url(
@@ -112,6 +112,11 @@ def is_reachable(url: str) -> bool:
             return bool(connection.ping())
     except redis.RedisError:
         return False
+
+
+def _is_unknown(host: str, error: socket.gaierror) -> bool:
+    """For good: not for a moment, nor a container's name, such as `redis`, which is known only while it runs."""
+    return error.errno != socket.EAI_AGAIN and "." in host
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """RQ's worker, made to go on after any fault, and to let others reclaim quickly what it leaves behind."""
 
+import gc
 import logging
 import re
 import signal
@@ -23,6 +24,7 @@ from pipeline.errors import BlockedError, RefusedJobError, RequeueError
 from pipeline.process_name import process_name
 from pipeline.queue.job import LONGEST_SHOWN, ChunkJob, LoadChunk
 from pipeline.queue.rq_queue import RqChunkQueue
+from pipeline.wording import counted
 
 HEARTBEAT_INTERVAL = 4  # seconds, while a chunk is being loaded
 HEARTBEAT_TTL = 12  # seconds without a heartbeat after which a chunk counts as abandoned, and a worker as gone
@@ -80,10 +82,12 @@ class ChunkWorker(SimpleWorker):
         heartbeat = threading.Thread(target=self._send_heartbeats, args=(job, execution, done), daemon=True)
         heartbeat.start()
         try:
-            self.perform_job(job, queue, execution)
+            is_loaded = self.perform_job(job, queue, execution)
         finally:
             done.set()
             heartbeat.join()
+        if not is_loaded:
+            gc.collect()  # error and frames refer to each other and hold the rows; the worker's thresholds are high
         self.set_state("idle")
 
     def _prepared(self, job: Job) -> Execution:
@@ -121,9 +125,12 @@ class ChunkWorker(SimpleWorker):
         if isinstance(error, RefusedJobError | BlockedError):
             next_step = "it is recorded in the FailedJobRegistry and not tried again"
         elif job.retries_left:
-            next_step = f"it will be tried again ({job.retries_left} tries left)"
+            next_step = f"it will be tried again ({counted(job.retries_left, 'retry', 'retries')} left)"
         else:
-            next_step = "it is in the FailedJobRegistry; `rq requeue` or the producer requeues it"
+            next_step = (
+                "it is in the FailedJobRegistry; correct the cause, then requeue it:"
+                " on the monitor's page, with `rq requeue`, or by running the producer again"
+            )
         seconds = (now() - (job.started_at or now())).total_seconds()
         logger.error(
             "%s failed after %.1f s: %s; %s",

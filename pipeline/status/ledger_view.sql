@@ -27,14 +27,15 @@ ORDER BY loads.id DESC;
 
 -- name: tables
 -- Returns the tables of datasets, largest first: dataset, table with its schema, bytes with indexes, estimated rows. The
--- size of a table that is locked exclusively is NULL, since looking at it would wait for the lock.
+-- size of a table that is locked exclusively is NULL, since looking at it would wait for the lock. So are the rows of a
+-- table that was never analyzed.
 SELECT
     datasets.name,
     format('%%I.%%I', table_schema, table_name),
     CASE WHEN NOT EXISTS (
         SELECT FROM pg_locks WHERE relation = pg_class.oid AND mode = 'AccessExclusiveLock' AND granted
     ) THEN pg_total_relation_size(pg_class.oid) END AS bytes,
-    greatest(reltuples, 0)::bigint
+    CASE WHEN reltuples >= 0 THEN reltuples::bigint END
 FROM datasets
 JOIN pg_namespace ON nspname = table_schema
 JOIN pg_class ON relnamespace = pg_namespace.oid AND relname = table_name

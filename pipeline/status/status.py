@@ -100,7 +100,7 @@ class TableStatus:
     dataset: str
     table: str
     bytes: int | None  # with indexes; None while the table is locked exclusively
-    estimated_rows: int
+    estimated_rows: int | None  # by the last ANALYZE or VACUUM; None before the first
 
 
 @dataclass(frozen=True)

@@ -188,3 +188,9 @@ def test_the_documentation_names_every_metric(monitor: Callable[..., Page], pipe
     names = {name for name, _ in TYPES.findall(monitor().get("/metrics", OPENMETRICS).text)}
     text = (PROJECT / "docs" / "monitor.md").read_text(encoding="utf-8")
     assert names == set(re.findall(r"`(pipeline_(?!monitor)\w+)`", text))
+
+
+@pytest.mark.parametrize("module", ["monitor", "monitor.rq_dashboard"])
+def test_the_log_names_the_address_on_which_the_page_is_published(commands: Commands, module: str) -> None:
+    with serving(commands, module, PAGE_URL="http://127.0.0.1:18080") as url:
+        assert url == "http://127.0.0.1:18080"

@@ -23,6 +23,10 @@ ELSEWHERE = {
     "docker-compose run --rm producer": "tests/compose",
     "docker-compose run --rm exporter": "tests/compose",
     "docker-compose exec worker rq info": "tests/compose",
+    "docker-compose exec -T monitor python -m pipeline status --exit-code": "tests/compose",
+    "LOG_FORMAT=json docker-compose up -d --scale worker=4": "tests/compose",
+    "docker-compose logs --no-color --no-log-prefix producer worker exporter monitor"
+    " | jq -cR 'fromjson?'": "tests/compose",
     "DATA=./generated docker-compose up --scale worker=4": "tests/compose",
     "docker-compose up -d --no-deps --scale worker=8 worker": "tests/compose",
     "docker-compose up --build": "tests/compose",

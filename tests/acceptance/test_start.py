@@ -188,3 +188,26 @@ def test_a_login_that_redis_refuses_ends_at_once(
     with pytest.raises(SettingsError, match=r"^REDIS_URL: .*; correct the setting$"):
         at_start(lambda: ChunkQueue.at(url, "chunks", "installation"), "REDIS_URL")
     assert caplog.messages == []
+
+
+def test_a_name_of_another_host_that_redis_is_said_to_be_on_ends_at_once() -> None:
+    with pytest.raises(SettingsError, match=r"^REDIS_URL: .*; correct the setting$"):
+        at_start(lambda: ChunkQueue.at("redis://host.invalid", "chunks", "installation"), "REDIS_URL")
+
+
+@pytest.mark.parametrize(
+    ("setting", "attempt"),
+    [
+        ("DATABASE_URL", Database("postgresql://u:p@container-away/name", "tests").connect),
+        ("REDIS_URL", lambda: ChunkQueue.at("redis://container-away", "chunks", "installation")),
+    ],
+    ids=["PostgreSQL", "Redis"],
+)
+def test_the_name_of_a_container_that_does_not_run_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, setting: str, attempt: Callable[[], object]
+) -> None:
+    monkeypatch.setattr(waiting, "_start_limit", 0.2)
+    with pytest.raises(
+        DrainTimeoutError, match=f"^{setting}: .*container-away.*; start the server or correct the setting"
+    ):
+        at_start(attempt, setting)

@@ -45,6 +45,20 @@ def test_the_monitor_shows_the_load_on_this_machine(stack: Stack) -> None:
     assert sum(worker["rows"] for worker in status["workers"]) == PEOPLE + 113
 
 
+def test_the_status_in_the_container_of_the_monitor_has_its_exit_code(stack: Stack) -> None:
+    shown = stack.run("exec", "-T", "monitor", "python", "-m", "pipeline", "status", "--exit-code")
+    assert (shown.returncode, shown.stdout.partition(":")[0]) == (0, "idle"), shown.stderr
+
+
+def test_the_log_lines_of_all_stages_are_json_between_the_results(stack: Stack) -> None:
+    """The stack has LOG_FORMAT=json."""
+    services = ("producer", "worker", "exporter", "monitor")
+    lines = stack.run("logs", "--no-color", "--no-log-prefix", *services).stdout.splitlines()
+    loggers = {json.loads(line)["logger"] for line in lines if line.startswith("{")}
+    assert loggers >= {"worker", "monitor", "pipeline.results"}
+    assert any(line.startswith("people.csv: ") for line in lines)
+
+
 def test_rq_dashboard_shows_the_workers_on_this_machine(stack: Stack) -> None:
     profile, port = ("--profile", "monitoring"), str(free_port())
     command = ("up", "-d", "--build", "--no-deps", "rq-dashboard")

@@ -56,6 +56,17 @@ def test_connections_cut_inside_the_transaction_are_opened_again(run: Run) -> No
     run.check_first_load()
 
 
+def test_an_exporter_whose_connection_is_cut_as_it_starts_goes_on(run: Run) -> None:
+    waits = "application_name = 'pipeline exporter' AND wait_event_type = 'Lock'"
+    with run.holding("LOCK TABLE sources IN ACCESS EXCLUSIVE MODE"):
+        exporter = run.export()
+        wait_until(lambda: run.value(f"SELECT count(*) FROM pg_stat_activity WHERE {waits}") == 1)
+        run.value(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {waits}")
+    run.start_workers()
+    run.finish(run.produce(), exporter)
+    run.check_first_load()
+
+
 def test_a_worker_that_loses_a_deadlock_tries_again(run: Run) -> None:
     """It has its chunk's row and then wants rejected_rows; another session has these and waits for the row.
 

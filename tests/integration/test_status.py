@@ -144,6 +144,16 @@ def test_a_table_that_is_locked_exclusively_holds_nothing_up(pipeline: Pipeline)
     assert sizes["places"] > 0
 
 
+def test_the_rows_of_a_table_are_unknown_until_it_was_analyzed(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    assert {table.estimated_rows for table in status(pipeline).tables} == {None}
+    with pipeline.database.transaction() as tx:
+        tx.run("ANALYZE people")
+    assert [(table.estimated_rows,) for table in status(pipeline).tables if table.dataset == "people"] == pipeline.rows(
+        "SELECT count(*) FROM people"
+    )
+
+
 def test_a_failed_chunk_can_be_retried(pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES)
     pipeline.write(people=PEOPLE)

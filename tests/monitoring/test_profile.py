@@ -33,3 +33,9 @@ def test_what_a_service_of_the_profile_mounts_is_there(name: str) -> None:
         if isinstance(volume, dict):
             assert volume["read_only"]
             assert (PROJECT / volume["source"]).exists()
+
+
+@pytest.mark.parametrize("name", ["monitor", "rq-dashboard"])
+def test_the_log_names_the_address_on_which_a_page_is_published(name: str) -> None:
+    [published] = SERVICES[name]["ports"]
+    assert SERVICES[name]["environment"]["PAGE_URL"] == f"http://{published.rpartition(':')[0]}"

@@ -1,10 +1,13 @@
 """The queue's own rules, on a simulated Redis."""
 
+import gc
+from weakref import WeakSet
+
 import fakeredis
 import pytest
 from rq.serializers import JSONSerializer
 
-from pipeline.errors import RefusedJobError
+from pipeline.errors import PipelineError, RefusedJobError
 from pipeline.ledger.chunk import ChunkPlan, MissingChunk
 from pipeline.queue import ChunkQueue, RqChunkQueue
 from pipeline.queue.job import ChunkJob
@@ -133,3 +136,41 @@ def test_a_forged_number_of_retries_stays_within_what_a_job_can_have(
     queue.connection.hset(job.key, "retries_left", forged)
     [job] = jobs(queue)
     assert job.requeued == requeued
+
+
+def test_a_worker_keeps_no_rows_of_chunks_that_failed(queue: ChunkQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Rows:
+        pass
+
+    kept: WeakSet[Rows] = WeakSet()
+    kept_at_start: list[int] = []
+
+    def fail(*_: object) -> None:
+        kept_at_start.append(len(kept))
+        rows = Rows()
+        kept.add(rows)
+        raise PipelineError("a chunk that fails every time")
+
+    queue.put((CHUNK, "Jean,Kerr\n"))
+    monkeypatch.setattr("pipeline.queue.worker.logger.disabled", True)  # pytest's record would keep error and rows
+    gc.disable()  # a worker's thresholds are high
+    try:
+        queue.work(fail, burst=True)
+    finally:
+        gc.enable()
+    assert kept_at_start == [0] * 6
+
+
+def test_the_log_says_of_a_failed_chunk_what_happens_next(queue: ChunkQueue, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(*_: object) -> None:
+        raise PipelineError("no")
+
+    queue.put((CHUNK, "Jean,Kerr\n"))
+    queue.work(fail, burst=True)
+    next_steps = [message.partition(": no; ")[2] for message in caplog.messages if ": no; " in message]
+    assert next_steps == [
+        *(f"it will be tried again ({left} left)" for left in ("5 retries", "4 retries", "3 retries", "2 retries")),
+        "it will be tried again (1 retry left)",
+        "it is in the FailedJobRegistry; correct the cause, then requeue it:"
+        " on the monitor's page, with `rq requeue`, or by running the producer again",
+    ]
