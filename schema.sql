@@ -173,7 +173,7 @@ CREATE TABLE IF NOT EXISTS load_chunks (
     -- Promise 2, every row is accounted for, held by the database itself.
     CONSTRAINT load_chunks_reconcile CHECK (
         CASE WHEN committed_at IS NULL
-            THEN num_nonnulls(inserted, updated, unchanged, rejected, deleted) = 0
+            THEN num_nonnulls(inserted, updated, unchanged, rejected) = 0 AND (deleted IS NULL OR reopened > 0)
             ELSE num_nulls(inserted, updated, unchanged, rejected, deleted) = 0
                  AND inserted + updated + unchanged + rejected = row_count
         END
@@ -187,7 +187,7 @@ COMMENT ON COLUMN load_chunks.byte_offset IS 'Where the chunk begins in the file
 COMMENT ON COLUMN load_chunks.sha256 IS 'Of the bytes of the chunk: neither producer nor worker takes others for it.';
 COMMENT ON COLUMN load_chunks.reopened IS 'How often the chunk was made missing again to resolve its rejected rows.';
 COMMENT ON COLUMN load_chunks.committed_at IS 'Set as its rows are written, or as the load is sealed if they are there; NULL while it is missing.';
-COMMENT ON COLUMN load_chunks.deleted IS 'Rows of an earlier version that this one no longer has; beside the reconciliation.';
+COMMENT ON COLUMN load_chunks.deleted IS 'Rows of an earlier version that the load removed, also before the chunk was reopened; not part of the reconciliation.';
 
 -- What databases of earlier versions lack.
 DO $$
@@ -220,6 +220,22 @@ BEGIN
     END IF;
     IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'load_chunks'::regclass AND attname = 'line_count') THEN
         ALTER TABLE load_chunks ADD COLUMN line_count integer;
+    END IF;
+    -- A reopened chunk lost its count of deleted rows.
+    IF (
+        SELECT pg_get_constraintdef(oid) NOT LIKE '%reopened%'
+        FROM pg_constraint
+        WHERE conrelid = 'load_chunks'::regclass AND conname = 'load_chunks_reconcile'
+    ) THEN
+        ALTER TABLE load_chunks
+            DROP CONSTRAINT load_chunks_reconcile,
+            ADD CONSTRAINT load_chunks_reconcile CHECK (
+                CASE WHEN committed_at IS NULL
+                    THEN num_nonnulls(inserted, updated, unchanged, rejected) = 0 AND (deleted IS NULL OR reopened > 0)
+                    ELSE num_nulls(inserted, updated, unchanged, rejected, deleted) = 0
+                         AND inserted + updated + unchanged + rejected = row_count
+                END
+            );
     END IF;
     IF to_regclass('load_chunks_missing') IS NULL THEN
         CREATE INDEX load_chunks_missing ON load_chunks (load_id, number) WHERE committed_at IS NULL;

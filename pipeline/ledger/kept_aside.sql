@@ -96,8 +96,7 @@ SET reopened = reopened + 1,
     inserted = NULL,
     updated = NULL,
     unchanged = NULL,
-    rejected = NULL,
-    deleted = NULL
+    rejected = NULL   -- not deleted: rows that the load has removed do not go again
 FROM (
     SELECT chunk_texts.load_id, max(chunk_texts.number) AS number
     FROM chunk_texts
@@ -120,7 +119,7 @@ SET committed_at = %(moment)s,
     updated = %(updated)s,
     unchanged = %(unchanged)s,
     rejected = row_count - %(inserted)s - %(updated)s - %(unchanged)s,
-    deleted = %(deleted)s
+    deleted = deleted + %(deleted)s
 WHERE load_id = %(load)s
   AND number = %(number)s;
 

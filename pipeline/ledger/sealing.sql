@@ -200,8 +200,7 @@ SET reopened = reopened + 1,
     inserted = NULL,
     updated = NULL,
     unchanged = NULL,
-    rejected = NULL,
-    deleted = NULL
+    rejected = NULL   -- not deleted: rows that the load has removed do not go again
 FROM to_reopen
 WHERE load_chunks.load_id = to_reopen.load_id
   AND load_chunks.number = to_reopen.number;

@@ -263,6 +263,24 @@ def test_a_preview_deletes_no_row_that_others_refer_to(pipeline: Pipeline) -> No
     assert pipeline.counts("groups.csv")["deleted"] == 1
 
 
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_chunk_that_is_loaded_again_keeps_its_count_of_deleted_rows(
+    items: Pipeline, order: tuple[int, int, int]
+) -> None:
+    """The key of items-1 goes, so the last chunk of items-2 is loaded again, whose rejected row gets that key."""
+    items.load(**{"items-1": HEADER + "1,a,1\n", "items-2": HEADER + "1,b,2\n2,b,2\n5,b,2\n"})
+    items.write(**{"items-1": HEADER + "3,c,3\n", "items-2": HEADER + "2,b,2\n1,b,2\n"})
+    items.produce(chunk_rows=1)
+    load_chunks(items, order)
+    before = {"inserted": 0, "updated": 0, "unchanged": 1, "rejected": 1, "deleted": 1}
+    assert items.counts("items-2.csv") == before
+    assert [each.queued_chunks for each in items.produce(chunk_rows=1)] == [0, 1]
+    assert items.counts("items-2.csv")["deleted"] == 1  # also while the chunk is missing
+    load_chunks(items, (0,))
+    items.check_reconciliation()
+    assert items.counts("items-2.csv") == {**before, "inserted": 1, "rejected": 0}
+
+
 @pytest.mark.parametrize("order", [(0, 1), (1, 0), None])
 def test_a_key_that_goes_from_its_file_is_for_the_waiting_row_of_the_earliest_load(
     items: Pipeline, order: tuple[int, ...] | None

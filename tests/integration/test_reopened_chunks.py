@@ -29,6 +29,16 @@ def test_rejected_rows_come_back_when_their_places_are_there(pipeline: Pipeline)
     assert pipeline.produce(2)[1].queued_chunks == 0
 
 
+def test_a_chunk_that_is_loaded_again_keeps_its_count_of_deleted_rows(pipeline: Pipeline) -> None:
+    atlantis = "Plato,Kerr,1901-02-03,Atlantis\n"
+    pipeline.load(places=PLACES, people=HEADER + GOOD + atlantis + GOOD)
+    pipeline.load(people=HEADER + GOOD + atlantis)
+    counts = {"inserted": 0, "updated": 0, "unchanged": 1, "rejected": 1, "deleted": 1}
+    assert pipeline.counts() == counts
+    pipeline.load(places=PLACES + "Atlantis,The Deep,Nowhere\n")
+    assert pipeline.counts() == {**counts, "inserted": 1, "rejected": 0}
+
+
 def test_rejected_rows_come_back_after_places_that_were_loaded_on_their_own(pipeline: Pipeline) -> None:
     atlantis = "Plato,Kerr,1901-02-03,Atlantis\n"
     pipeline.load(1, places=PLACES, people=HEADER + GOOD + atlantis)

@@ -81,6 +81,19 @@ def test_rows_swap_their_values(pipeline: Pipeline, resource: dict, chunk_rows: 
 
 
 @BOTH
+def test_a_chunk_that_is_settled_again_keeps_its_count_of_deleted_rows(pipeline: Pipeline, resource: dict) -> None:
+    described(pipeline, resource)
+    pipeline.load(**{"things-1": HEADER + "1,a\n", "things-2": HEADER + "2,a\n3,b\n4,c\n"})
+    pipeline.load(**{"things-2": HEADER + "2,a\n3,b\n"})
+    counts = {"inserted": 0, "updated": 0, "unchanged": 1, "rejected": 1, "deleted": 1}
+    assert pipeline.counts("things-2.csv") == counts
+    forget(pipeline.database, pipeline.queue, ["things-1.csv"])
+    (pipeline.data / "things-1.csv").unlink()
+    pipeline.load()
+    assert pipeline.counts("things-2.csv") == {**counts, "inserted": 1, "rejected": 0}
+
+
+@BOTH
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_the_earlier_row_is_named_by_its_line_where_each_line_is_a_row(
     pipeline: Pipeline, resource: dict, order: tuple[int, ...]
