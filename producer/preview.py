@@ -130,7 +130,7 @@ class Preview:
                 first_rows = [claim.first_row for _, claim in chunks]
                 pending.append(Pending(source_id, load, version.row_count, first_rows))
         settled = table.settled(self._tx, pending)
-        for (source_id, _), counts in settled.counts.items():
+        for source_id, counts in table.changes(self._tx).items():
             outlooks[opened[source_id][0].name].add(Stored(*counts, deleted=0, rejected=()))
         for source_id, (gone, _) in settled.gone.items():
             outlooks[opened[source_id][0].name].deleted += gone
