@@ -1,6 +1,7 @@
 """`exporter`, or `python -m exporter`: from complete loads to reports."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,7 +100,11 @@ def _showing_reasons(package: Package) -> Iterator[None]:
 
 
 def _good_rows(loads: Sequence[LoadProgress]) -> dict[str, int]:
-    return {load.source: load.row_count - load.rejected for load in loads}
+    """By dataset."""
+    rows: Counter[str] = Counter()
+    for load in loads:
+        rows[load.dataset] += load.row_count - load.rejected
+    return rows
 
 
 def _state_of(file: Path) -> str:

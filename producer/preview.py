@@ -87,7 +87,7 @@ class Preview:
             if version.name not in self._settled:
                 self._settled |= self._settled_outlooks(loader, loader.settled_table)
             return self._settled[version.name]
-        outlook = Outlook(version.name, version.row_count, self._loaded_rows(version))
+        outlook = Outlook(version.name, version.dataset.name, version.row_count, self._loaded_rows(version))
         claims = list(self._open_chunks(version))
         rows_left = sum(claim.row_count for _, claim in claims)
         outlook.unchanged = version.row_count - rows_left
@@ -117,7 +117,9 @@ class Preview:
         versions = [version for version in self._versions if version.dataset.name == loader.dataset.name]
         for number, version in enumerate(versions, 1):
             chunks = list(self._open_chunks(version))
-            outlook = outlooks[version.name] = Outlook(version.name, version.row_count, self._loaded_rows(version))
+            outlook = outlooks[version.name] = Outlook(
+                version.name, version.dataset.name, version.row_count, self._loaded_rows(version)
+            )
             outlook.unchanged = version.row_count - sum(claim.row_count for _, claim in chunks)
             for claim, rows in self._rows(loader, version, chunks):
                 resolved = loader.resolve(self._tx, claim, rows)

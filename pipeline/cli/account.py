@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.cli.logs import RESULTS
 from pipeline.descriptions.description import Package, others_referred_to
-from pipeline.descriptions.matching import dataset_of
 from pipeline.ledger.load import LoadProgress
 from pipeline.wording import NAMED_AT_MOST, counted
 
@@ -57,16 +56,15 @@ def ranked(reasons: Iterable[str]) -> list[str]:
 
 
 def unloaded_references(good_rows: Mapping[str, int], package: Package) -> list[str]:
-    """A line for each dataset that rows of sources refer to, and that has no row: of these no row can be good.
+    """A line for each dataset that rows of others refer to, and that has no row: of these no row can be good.
 
-    `good_rows` holds the number of good rows of all sources.
+    `good_rows` holds the number of good rows of each dataset that has a source.
     """
-    datasets = {source: dataset for source in good_rows if (dataset := dataset_of(package, source))}
-    loaded = {dataset.name for source, dataset in datasets.items() if good_rows[source]}
+    loaded = {name for name, rows in good_rows.items() if rows}
     return [
         f"no row of {name} is loaded, and rows of {dataset.name} name them"
         for dataset in package.datasets
-        if dataset in datasets.values()
+        if dataset.name in good_rows
         for name in sorted(others_referred_to(dataset) - loaded)
     ]
 
@@ -75,6 +73,7 @@ def _sum(loads: Sequence[LoadProgress]) -> LoadProgress:
     return LoadProgress(
         load=0,
         source=counted(len(loads), "file"),
+        dataset="",
         row_count=sum(load.row_count for load in loads),
         committed_rows=sum(load.committed_rows for load in loads),
         inserted=sum(load.inserted for load in loads),

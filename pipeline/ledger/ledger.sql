@@ -119,6 +119,7 @@ WHERE sources.id = ANY (%(source_ids)s);
 SELECT
     current_loads.id,
     sources.name,
+    sources.dataset,
     current_loads.row_count,
     chunks.committed_rows,
     chunks.inserted,

@@ -50,6 +50,7 @@ class LoadProgress:
 
     load: int
     source: str
+    dataset: str
     row_count: int
     committed_rows: int
     inserted: int

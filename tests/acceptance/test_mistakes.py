@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.descriptions.package import OWN_PACKAGE
 from tests.acceptance.embedded_runs import forget, run, start
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, start_process
 
@@ -225,6 +226,19 @@ def test_people_without_places_say_that_no_place_is_loaded(commands: Commands, p
         assert hint in said.splitlines()
     pipeline.load(places=PLACES)
     assert hint not in commands.run("pipeline", "run", **files(pipeline)).stdout
+
+
+def test_rows_of_a_file_that_the_description_names_no_more_count_as_loaded(
+    commands: Commands, pipeline: Pipeline
+) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE + "Ann,Bell,1900-01-01,Atlantis\n")
+    description = json.loads(OWN_PACKAGE.read_text())
+    description["resources"][0]["path"] = "towns.csv"
+    (pipeline.data / "datapackage.json").write_text(json.dumps(description))
+    for command in (["producer", "--dry-run"], ["pipeline", "run"]):
+        ended = commands.run(*command, **files(pipeline))
+        assert "place_of_birth is not a known city" in ended.stdout
+        assert "no row of places is loaded" not in ended.stdout
 
 
 def test_remedies_are_commands_of_the_one_that_was_run(commands: Commands, pipeline: Pipeline) -> None:
