@@ -14,7 +14,7 @@ from pipeline.cli.account import unloaded_references
 from pipeline.cli.logs import RESULTS
 from pipeline.cli.terminal import echo
 from pipeline.descriptions.matching import expected_names
-from pipeline.descriptions.package import find_package, read_package
+from pipeline.descriptions.package import OWN_PACKAGE, find_package, read_package
 from pipeline.errors import SettingsError
 from pipeline.forgetting import forget
 from pipeline.limits import RowLimit
@@ -212,8 +212,10 @@ def _forget(database: Database, queue: ChunkQueue, sources: Sequence[str]) -> No
 
 def _warn_of_left_over(folder: Path) -> None:
     if names := left_over(folder, report_names(folder)):
-        called = f"files that are loaded are called {expected_names(read_package(find_package(folder)))}"
-        logger.warning("not loaded, since no dataset has such a name: %s; %s", listed(names), called)
+        package = find_package(folder)
+        called = f"files that are loaded are called {expected_names(read_package(package))}"
+        remedy = "" if package == OWN_PACKAGE else f"; to load another, describe it in {package.name}"
+        logger.warning("not loaded, since no dataset has such a name: %s; %s%s", listed(names), called, remedy)
 
 
 def report_names(folder: Path) -> list[str]:

@@ -156,15 +156,23 @@ def _source(package: Package, folder: Path, path: Path, name: str | None) -> Sou
 
 
 def _free_name(package: Package, name: str, taken: set[str]) -> str | None:
-    """The name that a file may be meant to have, such as people-2.csv for people_2.csv; that name is taken then."""
+    """The name that a file may be meant to have, such as people-2.csv for people_2.csv; that name is taken then.
+
+    None if it is like no dataset, or if the dataset that it is like takes no further file.
+    """
     stem = LIKE_CSV.sub("", name)
     words = [word for word in re.split(r"[\W_]+", stem) if word]
+    datasets = {dataset.name: dataset for dataset in package.datasets}
     for position, word in enumerate(words):
-        if close := get_close_matches(word.lower(), [dataset.name for dataset in package.datasets], n=1, cutoff=0.75):
+        if close := get_close_matches(word.lower(), datasets, n=1, cutoff=0.75):
+            dataset = datasets[close[0]]
             rest = [*words[:position], *words[position + 1 :]]
             nearest = "-".join([close[0], *rest])
-            names = chain([f"{nearest}.csv"], (f"{nearest}-{number}.csv" for number in count(2)))
-            free = next(each for each in names if each.casefold() not in taken)
-            taken.add(free.casefold())
+            exact = [path for path in dataset.paths if "*" not in path]
+            numbered = (f"{nearest}-{number}.csv" for number in count(2)) if holds(dataset, f"{nearest}-2.csv") else ()
+            first = [f"{nearest}.csv"] if holds(dataset, f"{nearest}.csv") else []
+            free = next((each for each in chain(first, numbered, exact) if each.casefold() not in taken), None)
+            if free:
+                taken.add(free.casefold())
             return free
     return None

@@ -237,6 +237,8 @@ def test_rows_of_a_file_that_the_description_names_no_more_count_as_loaded(
     (pipeline.data / "datapackage.json").write_text(json.dumps(description))
     for command in (["producer", "--dry-run"], ["pipeline", "run"]):
         ended = commands.run(*command, **files(pipeline))
+        assert "places.csv (call it towns.csv)" in ended.stderr
+        assert "; to load another, describe it in datapackage.json" in ended.stderr
         assert "place_of_birth is not a known city" in ended.stdout
         assert "no row of places is loaded" not in ended.stdout
 

@@ -86,6 +86,16 @@ def test_files_that_are_not_loaded_are_named_with_the_nearest_name_that_is_free(
     assert "People.txt (call it people.csv)" in left_over(tmp_path)
 
 
+def test_a_hint_names_only_a_file_that_would_be_loaded(tmp_path: Path) -> None:
+    resource = {"name": "customers", "path": "customers.csv", "schema": {"fields": [{"name": "id"}]}}
+    for name in ("customers.csv", "customers_old.csv"):
+        (tmp_path / name).touch()
+    (tmp_path / "datapackage.json").write_text(json.dumps({"resources": [resource]}))
+    assert left_over(tmp_path) == ["customers_old.csv"]
+    (tmp_path / "datapackage.json").write_text(json.dumps({"resources": [resource | {"path": "clients.csv"}]}))
+    assert left_over(tmp_path) == ["customers.csv (call it clients.csv)", "customers_old.csv"]
+
+
 @pytest.mark.parametrize(
     ("paths", "absent"),
     [
