@@ -265,7 +265,7 @@ def test_tables_that_cannot_follow_a_description_are_refused_with_the_command_th
     for command, again in ((run, "run it again"), (("pipeline", "schema", *run[2:]), "run `pipeline schema` again")):
         refused = commands.run(*command)
         assert refused.returncode == 2
-        assert f"forget its sources (`pipeline forget NAME...`) and {again}, or give the" in refused.stderr
+        assert f"forget its sources (`pipeline forget goods.csv`) and {again}, or give the" in refused.stderr
 
 
 def test_each_fault_of_a_description_is_a_line(commands: Commands, pipeline: Pipeline) -> None:
