@@ -14,7 +14,7 @@ from exporter.export import Exported, export, table
 from exporter.output import check_writable
 from exporter.report import PAGE, check_sources, find_reports, of_present_datasets
 from pipeline.cli import command, settings
-from pipeline.cli.account import account, log_account, ranked, unloaded_references
+from pipeline.cli.account import account, kept_rows, log_account, ranked, unloaded_references
 from pipeline.cli.terminal import echo
 from pipeline.descriptions.description import Package
 from pipeline.descriptions.package import find_package, read_package
@@ -124,6 +124,7 @@ def _tell(exported: Exported, package: Package, limit: RowLimit | None, summary:
         shown = f"; {page} shows them on one page" if page in files else ""
         echo(f"wrote {counted(len(files), 'report')} into {summary.parent}{shown}")
     echo(*account(exported.loads))
+    echo(*kept_rows(exported.loads, package))
     log_account(exported.loads)
     rejected = sum(load.rejected for load in exported.loads)
     if rejected:

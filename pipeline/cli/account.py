@@ -55,6 +55,23 @@ def ranked(reasons: Iterable[str]) -> list[str]:
     return [f"{'then' if position else 'most often'}: {reason}" for position, reason in enumerate(reasons)]
 
 
+def kept_rows(loads: Iterable[LoadProgress], package: Package) -> list[str]:
+    """A line for each load with rows that its file no longer lists, and that stay for rows that name them."""
+    naming = {
+        load.dataset: [
+            each.name for each in package.datasets if load.dataset in (named.dataset for named in each.references)
+        ]
+        for load in loads
+        if load.keeps_rows
+    }
+    return [
+        f"{load.source}: rows that it no longer lists are still there, since rows of"
+        f" {' and '.join(naming[load.dataset]) or 'others'} named them; once none does, the next run removes them"
+        for load in loads
+        if load.keeps_rows
+    ]
+
+
 def unloaded_references(good_rows: Mapping[str, int], package: Package) -> list[str]:
     """A line for each dataset that rows of others refer to, and that has no row: of these no row can be good.
 

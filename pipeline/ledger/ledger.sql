@@ -128,7 +128,8 @@ SELECT
     chunks.rejected,
     chunks.deleted,
     chunks.committed = current_loads.chunk_count AS complete,
-    chunks.seconds
+    chunks.seconds,
+    current_loads.keeps_rows
 FROM current_loads
 JOIN sources ON sources.id = current_loads.source_id
 CROSS JOIN LATERAL (

@@ -60,6 +60,7 @@ class LoadProgress:
     deleted: int
     complete: bool
     seconds: float | None = None  # from sealing to the last commit; None: nothing had to be loaded
+    keeps_rows: bool = False  # that it does not list, since rows of others name them
 
     def __str__(self) -> str:
         """Such as: people.csv: 2 rows = 1 inserted + 0 updated + 0 unchanged + 1 rejected; 3 deleted."""

@@ -243,6 +243,24 @@ def test_rows_of_a_file_that_the_description_names_no_more_count_as_loaded(
         assert "no row of places is loaded" not in ended.stdout
 
 
+def test_rows_that_stay_for_rows_that_name_them_are_told(commands: Commands, pipeline: Pipeline) -> None:
+    code = {"fields": [{"name": "code"}]}
+    names_goods = {"foreignKeys": [{"fields": "code", "reference": {"resource": "goods", "fields": "code"}}]}
+    goods = {"name": "goods", "path": "goods.csv", "schema": {**code, "primaryKey": "code"}}
+    sales = {"name": "sales", "path": "sales.csv", "schema": {**code, **names_goods}}
+    (pipeline.data / "datapackage.json").write_text(json.dumps({"resources": [goods, sales]}))
+    hint = (
+        "goods.csv: rows that it no longer lists are still there, since rows of sales named them;"
+        " once none does, the next run removes them"
+    )
+    said = []
+    for goods_rows, sales_rows in (("a\nb\n", "a\nb\n"), ("a\n", "a\nb\n"), ("a\n", "a\n"), ("a\n", "a\n")):
+        pipeline.write(goods="code\n" + goods_rows, sales="code\n" + sales_rows)
+        said.append(hint in commands.run("pipeline", "run", **files(pipeline)).stdout.splitlines())
+    assert said == [False, True, True, False]
+    assert pipeline.rows("SELECT code FROM goods") == [("a",)]
+
+
 def test_remedies_are_commands_of_the_one_that_was_run(commands: Commands, pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
     (pipeline.data / "people.csv").unlink()
