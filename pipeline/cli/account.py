@@ -15,7 +15,7 @@ def account(loads: Sequence[LoadProgress]) -> list[str]:
     """A line for each load; of many, for those with rejected or deleted rows, and one for the sum."""
     lines = list(map(str, accounted(loads)))
     if len(loads) > NAMED_AT_MOST and (more := len(_notable(loads)) - NAMED_AT_MOST) > 0:
-        lines.insert(-1, f"and {more:,} more files with rejected or deleted rows")
+        lines.insert(-1, f"and {counted(more, 'more file')} with rejected or deleted rows")
     return lines
 
 
