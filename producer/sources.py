@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -149,6 +150,12 @@ def _source(package: Package, folder: Path, path: Path, name: str | None) -> Sou
         name = without_gz(path.resolve().relative_to(folder.resolve()).as_posix() if inside else path.name)
     dataset = dataset_of(package, name)
     if dataset is None:
+        own = path.parent
+        if find_package(own) not in (OWN_PACKAGE, find_package(folder)):
+            raise InputError(
+                f"{path}: '{name}' matches no dataset of the data folder '{folder}'; to read it as"
+                f" {find_package(own)} says, add --data {shlex.quote(str(own))}"
+            )
         raise InputError(
             f"{path}: '{name}' matches no dataset; call it one of {expected_names(package)}, or use --name"
         )
