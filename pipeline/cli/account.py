@@ -12,7 +12,7 @@ results = logging.getLogger(RESULTS)
 
 
 def account(loads: Sequence[LoadProgress]) -> list[str]:
-    """A line for each load; of many, for those with rejected or deleted rows, and one for the sum."""
+    """A line for each load; of many, for the first of the notable ones, and one for the sum."""
     lines = list(map(str, accounted(loads)))
     if len(loads) > NAMED_AT_MOST and (more := len(_notable(loads)) - NAMED_AT_MOST) > 0:
         lines.insert(-1, f"and {counted(more, 'more file')} with rejected or deleted rows")
@@ -20,7 +20,7 @@ def account(loads: Sequence[LoadProgress]) -> list[str]:
 
 
 def accounted(loads: Sequence[LoadProgress]) -> list[LoadProgress]:
-    """The loads; of many, the first with rejected or deleted rows, and the sum of all, which is load 0."""
+    """The loads; of many, the first of the notable ones, and the sum of all, which is load 0."""
     if len(loads) <= NAMED_AT_MOST:
         return list(loads)
     return [*_notable(loads)[:NAMED_AT_MOST], _sum(loads)]
@@ -47,7 +47,11 @@ def log_account(loads: Sequence[LoadProgress]) -> None:
 
 
 def _notable(loads: Sequence[LoadProgress]) -> list[LoadProgress]:
-    return [load for load in loads if load.rejected or load.deleted]
+    """The loads that were sealed last, if they are few, then the others with rejected or deleted rows."""
+    last = max((load.sealed_at for load in loads if load.sealed_at), default=None)
+    newest = [load for load in loads if last and load.sealed_at == last]
+    newest = newest if len(newest) <= NAMED_AT_MOST else []
+    return [*newest, *(load for load in loads if (load.rejected or load.deleted) and load not in newest)]
 
 
 def ranked(reasons: Iterable[str]) -> list[str]:

@@ -129,7 +129,8 @@ SELECT
     chunks.deleted,
     chunks.committed = current_loads.chunk_count AS complete,
     chunks.seconds,
-    current_loads.keeps_rows
+    current_loads.keeps_rows,
+    current_loads.sealed_at
 FROM current_loads
 JOIN sources ON sources.id = current_loads.source_id
 CROSS JOIN LATERAL (

@@ -1,6 +1,7 @@
 """A load, one version of a source: its plan, how far it is, and what became of its rows."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from pipeline.ledger.chunk import ChunkPlan
 from pipeline.wording import counted
@@ -61,6 +62,7 @@ class LoadProgress:
     complete: bool
     seconds: float | None = None  # from sealing to the last commit; None: nothing had to be loaded
     keeps_rows: bool = False  # that it does not list, since rows of others name them
+    sealed_at: datetime | None = None  # one moment for all loads of a run; None: of several
 
     def __str__(self) -> str:
         """Such as: people.csv: 2 rows = 1 inserted + 0 updated + 0 unchanged + 1 rejected; 3 deleted."""
