@@ -145,13 +145,14 @@ def _source(package: Package, folder: Path, path: Path, name: str | None) -> Sou
         raise InputError(f"{path}: no such file; name a CSV file that exists")
     if path.is_dir():
         raise InputError(f"{path}: a folder; name the CSV files in it")
+    is_called_as_it_is = name is None and path != STANDARD_INPUT
     if name is None:
         inside = path.resolve().is_relative_to(folder.resolve())
         name = without_gz(path.resolve().relative_to(folder.resolve()).as_posix() if inside else path.name)
     dataset = dataset_of(package, name)
     if dataset is None:
         own = path.parent
-        if find_package(own) not in (OWN_PACKAGE, find_package(folder)):
+        if is_called_as_it_is and find_package(own) not in (OWN_PACKAGE, find_package(folder)):
             raise InputError(
                 f"{path}: '{name}' matches no dataset of the data folder '{folder}'; to read it as"
                 f" {find_package(own)} says, add --data {shlex.quote(str(own))}"

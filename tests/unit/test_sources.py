@@ -97,6 +97,8 @@ def test_a_file_next_to_a_description_that_is_not_read_is_told_the_flag(tmp_path
         find_sources(tmp_path / "data", (file,))
     assert str(refused.value).endswith(f"/datapackage.json says, add --data '{file.parent}'")
     assert [source.name for source in find_sources(file.parent, (file,))] == ["customers.csv"]
+    with pytest.raises(InputError, match=r"'pets.csv' matches no dataset; call it one of places.csv"):
+        find_sources(tmp_path / "data", (file,), "pets.csv")
 
 
 def test_a_hint_names_only_a_file_that_would_be_loaded(tmp_path: Path) -> None:
