@@ -1,6 +1,7 @@
 """`exporter`, or `python -m exporter`: from complete loads to reports."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from exporter.export import Exported, export, table
 from exporter.output import check_writable
 from exporter.report import PAGE, Report, check_sources, find_reports, of_present_datasets
 from pipeline.cli import command, settings
-from pipeline.cli.account import account, log_account, ranked, unloaded_references
+from pipeline.cli.account import account, kept_rows, log_account, ranked, unloaded_references
 from pipeline.cli.terminal import echo
 from pipeline.descriptions.description import Package
 from pipeline.descriptions.package import find_package, read_package
@@ -103,7 +104,11 @@ def _showing_reasons(package: Package) -> Iterator[None]:
 
 
 def _good_rows(loads: Sequence[LoadProgress]) -> dict[str, int]:
-    return {load.source: load.row_count - load.rejected for load in loads}
+    """By dataset."""
+    rows: Counter[str] = Counter()
+    for load in loads:
+        rows[load.dataset] += load.row_count - load.rejected
+    return rows
 
 
 def _state_of(file: Path) -> str:
@@ -123,6 +128,7 @@ def _tell(exported: Exported, package: Package, limit: RowLimit | None, summary:
         shown = f"; {page} shows them on one page" if page in files else ""
         echo(f"wrote {counted(len(files), 'report')} into {summary.parent}{shown}")
     echo(*account(exported.loads))
+    echo(*kept_rows(exported.loads, package))
     log_account(exported.loads)
     rejected = sum(load.rejected for load in exported.loads)
     if rejected:

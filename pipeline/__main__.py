@@ -177,6 +177,7 @@ def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path
     from inspection.reports import check_lines, row_line
     from producer.encodings import Encodings
     from producer.sources import paths_without_file, warn_of_absent
+    from producer.unnamed import warn_of_left_over
 
     if len(files) == 1 and files[0].is_dir():
         data, files = files[0], ()
@@ -186,6 +187,7 @@ def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path
         echo(*check_lines(found))
         is_good = is_good and found.is_good
     if not files:
+        warn_of_left_over(data)
         warn_of_absent(paths_without_file(data))
     return 0 if is_good else command.PROBLEMS_FOUND
 

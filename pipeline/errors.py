@@ -15,6 +15,14 @@ class SettingsError(PipelineError):
     exit_code = 2
 
 
+class RefusedTablesError(SettingsError):
+    """Stop before anything is changed: tables cannot follow their descriptions. `lines` has each dataset's reason."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = lines
+
+
 class InputError(PipelineError):
     """Stop before anything is queued: a file is broken as a whole."""
 

@@ -1,9 +1,8 @@
 """`producer`, or `python -m producer`: from CSV files to chunks on the queue."""
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,7 +12,6 @@ from pipeline.cli import command, progress, settings
 from pipeline.cli.account import unloaded_references
 from pipeline.cli.logs import RESULTS
 from pipeline.cli.terminal import echo
-from pipeline.descriptions.matching import expected_names
 from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import SettingsError
 from pipeline.forgetting import forget
@@ -21,15 +19,14 @@ from pipeline.limits import RowLimit
 from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
 from pipeline.rejects import check_rejects
-from pipeline.wording import NAMED_AT_MOST, counted, listed
+from pipeline.wording import NAMED_AT_MOST, counted
 from producer.encodings import Encodings
 from producer.left_out import missing_sources, warn_of_missing, warn_of_rejected
 from producer.outlook import Limits, RefusedVersionError
 from producer.produce import Foreseen, Produced, preview, produce
-from producer.sources import Source, find_sources, left_over, paths_without_file, warn_of_absent
+from producer.sources import Source, find_sources, paths_without_file, warn_of_absent
+from producer.unnamed import warn_of_left_over
 
-REPORTS_STAMP = ".reports.json"  # in which the exporter lists what it wrote
-LONGEST_MANIFEST = 1 << 20  # bytes
 EXAMPLES = """\b
 Examples:
   python -m producer
@@ -196,7 +193,7 @@ def _missing_of(database: Database, data: Path, sources: Sequence[Source], *, ar
     names = [source for source, _ in missing]
     if missing and not are_forgotten:
         warn_of_missing(missing)
-    _warn_of_left_over(data)
+    warn_of_left_over(data)
     warn_of_absent([path for path in paths_without_file(data) if path not in names])
     return names
 
@@ -208,20 +205,6 @@ def _forget(database: Database, queue: ChunkQueue, sources: Sequence[str]) -> No
         echo(*map(str, forget(database, queue, sources)))
     except SettingsError as error:
         raise SettingsError(f"--forget: {error}") from error
-
-
-def _warn_of_left_over(folder: Path) -> None:
-    if names := left_over(folder, report_names(folder)):
-        called = f"files that are loaded are called {expected_names(read_package(find_package(folder)))}"
-        logger.warning("not loaded, since no dataset has such a name: %s; %s", listed(names), called)
-
-
-def report_names(folder: Path) -> list[str]:
-    """The files that the exporter wrote into the folder, if it writes its reports there; also of reports now gone."""
-    with suppress(OSError, ValueError, LookupError, TypeError), (folder / REPORTS_STAMP).open("rb") as file:
-        manifest = json.loads(file.read(LONGEST_MANIFEST))
-        return [*manifest["reports"], *manifest.get("earlier", ())]
-    return []
 
 
 def run(name: str = "producer") -> NoReturn:

@@ -38,6 +38,7 @@ class Outlook:
     """What loading a version would do with its source's rows."""
 
     source: str
+    dataset: str
     row_count: int
     loaded_rows: int  # that the table holds now
     inserted: int = 0

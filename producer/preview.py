@@ -87,7 +87,7 @@ class Preview:
             if version.name not in self._settled:
                 self._settled |= self._settled_outlooks(loader, loader.settled_table)
             return self._settled[version.name]
-        outlook = Outlook(version.name, version.row_count, self._loaded_rows(version))
+        outlook = Outlook(version.name, version.dataset.name, version.row_count, self._loaded_rows(version))
         claims = list(self._open_chunks(version))
         rows_left = sum(claim.row_count for _, claim in claims)
         outlook.unchanged = version.row_count - rows_left
@@ -117,7 +117,9 @@ class Preview:
         versions = [version for version in self._versions if version.dataset.name == loader.dataset.name]
         for number, version in enumerate(versions, 1):
             chunks = list(self._open_chunks(version))
-            outlook = outlooks[version.name] = Outlook(version.name, version.row_count, self._loaded_rows(version))
+            outlook = outlooks[version.name] = Outlook(
+                version.name, version.dataset.name, version.row_count, self._loaded_rows(version)
+            )
             outlook.unchanged = version.row_count - sum(claim.row_count for _, claim in chunks)
             for claim, rows in self._rows(loader, version, chunks):
                 resolved = loader.resolve(self._tx, claim, rows)
@@ -130,7 +132,7 @@ class Preview:
                 first_rows = [claim.first_row for _, claim in chunks]
                 pending.append(Pending(source_id, load, version.row_count, first_rows))
         settled = table.settled(self._tx, pending)
-        for (source_id, _), counts in settled.counts.items():
+        for source_id, counts in table.changes(self._tx).items():
             outlooks[opened[source_id][0].name].add(Stored(*counts, deleted=0, rejected=()))
         for source_id, (gone, _) in settled.gone.items():
             outlooks[opened[source_id][0].name].deleted += gone

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -112,9 +113,13 @@ class Foreseen:
 
     @property
     def good_rows(self) -> dict[str, int]:
-        """Of all sources that the tables would then hold."""
-        kept = {load.source: load.row_count - load.rejected for load in self.others}
-        return kept | {outlook.source: outlook.good for outlook in self.outlooks}
+        """By dataset, of all sources that the tables would then hold."""
+        rows: Counter[str] = Counter()
+        for load in self.others:
+            rows[load.dataset] += load.row_count - load.rejected
+        for outlook in self.outlooks:
+            rows[outlook.dataset] += outlook.good
+        return rows
 
     @property
     def rejected(self) -> int:

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -144,11 +145,18 @@ def _source(package: Package, folder: Path, path: Path, name: str | None) -> Sou
         raise InputError(f"{path}: no such file; name a CSV file that exists")
     if path.is_dir():
         raise InputError(f"{path}: a folder; name the CSV files in it")
+    is_called_as_it_is = name is None and path != STANDARD_INPUT
     if name is None:
         inside = path.resolve().is_relative_to(folder.resolve())
         name = without_gz(path.resolve().relative_to(folder.resolve()).as_posix() if inside else path.name)
     dataset = dataset_of(package, name)
     if dataset is None:
+        own = path.parent
+        if is_called_as_it_is and find_package(own) not in (OWN_PACKAGE, find_package(folder)):
+            raise InputError(
+                f"{path}: '{name}' matches no dataset of the data folder '{folder}'; to read it as"
+                f" {find_package(own)} says, add --data {shlex.quote(str(own))}"
+            )
         raise InputError(
             f"{path}: '{name}' matches no dataset; call it one of {expected_names(package)}, or use --name"
         )
@@ -156,15 +164,23 @@ def _source(package: Package, folder: Path, path: Path, name: str | None) -> Sou
 
 
 def _free_name(package: Package, name: str, taken: set[str]) -> str | None:
-    """The name that a file may be meant to have, such as people-2.csv for people_2.csv; that name is taken then."""
+    """The name that a file may be meant to have, such as people-2.csv for people_2.csv; that name is taken then.
+
+    None if it is like no dataset, or if the dataset that it is like takes no further file.
+    """
     stem = LIKE_CSV.sub("", name)
     words = [word for word in re.split(r"[\W_]+", stem) if word]
+    datasets = {dataset.name: dataset for dataset in package.datasets}
     for position, word in enumerate(words):
-        if close := get_close_matches(word.lower(), [dataset.name for dataset in package.datasets], n=1, cutoff=0.75):
+        if close := get_close_matches(word.lower(), datasets, n=1, cutoff=0.75):
+            dataset = datasets[close[0]]
             rest = [*words[:position], *words[position + 1 :]]
             nearest = "-".join([close[0], *rest])
-            names = chain([f"{nearest}.csv"], (f"{nearest}-{number}.csv" for number in count(2)))
-            free = next(each for each in names if each.casefold() not in taken)
-            taken.add(free.casefold())
+            exact = [path for path in dataset.paths if "*" not in path]
+            numbered = (f"{nearest}-{number}.csv" for number in count(2)) if holds(dataset, f"{nearest}-2.csv") else ()
+            first = [f"{nearest}.csv"] if holds(dataset, f"{nearest}.csv") else []
+            free = next((each for each in chain(first, numbered, exact) if each.casefold() not in taken), None)
+            if free:
+                taken.add(free.casefold())
             return free
     return None

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.cli.logs import RESULTS
 from pipeline.descriptions.description import Package, others_referred_to
-from pipeline.descriptions.matching import dataset_of
 from pipeline.ledger.load import LoadProgress
 from pipeline.wording import NAMED_AT_MOST, counted
 
@@ -13,15 +12,15 @@ results = logging.getLogger(RESULTS)
 
 
 def account(loads: Sequence[LoadProgress]) -> list[str]:
-    """A line for each load; of many, for those with rejected or deleted rows, and one for the sum."""
+    """A line for each load; of many, for the first of the notable ones, and one for the sum."""
     lines = list(map(str, accounted(loads)))
     if len(loads) > NAMED_AT_MOST and (more := len(_notable(loads)) - NAMED_AT_MOST) > 0:
-        lines.insert(-1, f"and {more:,} more files with rejected or deleted rows")
+        lines.insert(-1, f"and {counted(more, 'more file')} with rejected or deleted rows")
     return lines
 
 
 def accounted(loads: Sequence[LoadProgress]) -> list[LoadProgress]:
-    """The loads; of many, the first with rejected or deleted rows, and the sum of all, which is load 0."""
+    """The loads; of many, the first of the notable ones, and the sum of all, which is load 0."""
     if len(loads) <= NAMED_AT_MOST:
         return list(loads)
     return [*_notable(loads)[:NAMED_AT_MOST], _sum(loads)]
@@ -48,7 +47,11 @@ def log_account(loads: Sequence[LoadProgress]) -> None:
 
 
 def _notable(loads: Sequence[LoadProgress]) -> list[LoadProgress]:
-    return [load for load in loads if load.rejected or load.deleted]
+    """The loads that were sealed last, if they are few, then the others with rejected or deleted rows."""
+    last = max((load.sealed_at for load in loads if load.sealed_at), default=None)
+    newest = [load for load in loads if last and load.sealed_at == last]
+    newest = newest if len(newest) <= NAMED_AT_MOST else []
+    return [*newest, *(load for load in loads if (load.rejected or load.deleted) and load not in newest)]
 
 
 def ranked(reasons: Iterable[str]) -> list[str]:
@@ -56,17 +59,33 @@ def ranked(reasons: Iterable[str]) -> list[str]:
     return [f"{'then' if position else 'most often'}: {reason}" for position, reason in enumerate(reasons)]
 
 
-def unloaded_references(good_rows: Mapping[str, int], package: Package) -> list[str]:
-    """A line for each dataset that rows of sources refer to, and that has no row: of these no row can be good.
+def kept_rows(loads: Iterable[LoadProgress], package: Package) -> list[str]:
+    """A line for each load with rows that its file no longer lists, and that stay for rows that name them."""
+    naming = {
+        load.dataset: [
+            each.name for each in package.datasets if load.dataset in (named.dataset for named in each.references)
+        ]
+        for load in loads
+        if load.keeps_rows
+    }
+    return [
+        f"{load.source}: rows that it no longer lists are still there, since rows of"
+        f" {' and '.join(naming[load.dataset]) or 'others'} named them; once none does, the next run removes them"
+        for load in loads
+        if load.keeps_rows
+    ]
 
-    `good_rows` holds the number of good rows of all sources.
+
+def unloaded_references(good_rows: Mapping[str, int], package: Package) -> list[str]:
+    """A line for each dataset that rows of others refer to, and that has no row: of these no row can be good.
+
+    `good_rows` holds the number of good rows of each dataset that has a source.
     """
-    datasets = {source: dataset for source in good_rows if (dataset := dataset_of(package, source))}
-    loaded = {dataset.name for source, dataset in datasets.items() if good_rows[source]}
+    loaded = {name for name, rows in good_rows.items() if rows}
     return [
         f"no row of {name} is loaded, and rows of {dataset.name} name them"
         for dataset in package.datasets
-        if dataset in datasets.values()
+        if dataset.name in good_rows
         for name in sorted(others_referred_to(dataset) - loaded)
     ]
 
@@ -75,6 +94,7 @@ def _sum(loads: Sequence[LoadProgress]) -> LoadProgress:
     return LoadProgress(
         load=0,
         source=counted(len(loads), "file"),
+        dataset="",
         row_count=sum(load.row_count for load in loads),
         committed_rows=sum(load.committed_rows for load in loads),
         inserted=sum(load.inserted for load in loads),

@@ -13,7 +13,7 @@ from pipeline import interrupted, signals
 from pipeline.cli import logs
 from pipeline.cli.terminal import echo
 from pipeline.descriptions.faults import DescriptionError
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, RefusedTablesError
 from pipeline.ledger import ledger
 from pipeline.postgres.database import Database, cut_connections
 from pipeline.waiting import at_start, retry_transient
@@ -100,7 +100,7 @@ def _exit_code(command: click.Command, name: str) -> int:
         return command.main(prog_name=name, standalone_mode=False, max_content_width=100) or 0
     except click.ClickException as error:
         return _fail([" ".join(error.format_message().split())], USAGE, error)
-    except DescriptionError as error:
+    except (DescriptionError, RefusedTablesError) as error:
         return _fail(error.lines, error.exit_code, error)
     except PipelineError as error:
         return _fail([str(error)], error.exit_code, error)

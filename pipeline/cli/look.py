@@ -81,7 +81,20 @@ def status(
         return 0
 
 
-@click.command(epilog=PSQL_EXAMPLES)
+class _Psql(click.Command):
+    """Says where options of psql stand, when one stands among those of the pipeline."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.possibilities:
+                raise
+            place = "Options of psql stand after --, as in: pipeline psql -- -c 'SELECT 1'."
+            raise click.UsageError(f"{error.format_message()} {place}", ctx) from error
+
+
+@click.command(cls=_Psql, epilog=PSQL_EXAMPLES)
 @click.argument("arguments", nargs=-1, metavar="[-- ARGUMENTS OF PSQL]", type=click.UNPROCESSED)
 @click.option("--url", "names_url", is_flag=True, help="Print the URL for another program; serve until Ctrl-C.")
 @settings.database_url(required=False)

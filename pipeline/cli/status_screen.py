@@ -11,7 +11,7 @@ from rich.text import Text
 from pipeline.cli.terminal import printable
 from pipeline.status.lines import headline, queue_line, server_line, shown_loads
 from pipeline.status.status import LoadStatus, Status
-from pipeline.wording import NAMED_AT_MOST, duration
+from pipeline.wording import NAMED_AT_MOST, counted, duration
 
 COLOURS = {"idle": "bold green", "running": "bold cyan", "failed": "bold red", "unreachable": "bold red"}
 BAR_WIDTH = 16  # characters
@@ -62,7 +62,7 @@ def _loads(status: Status) -> RenderableType:
             _text(f"{load.deleted:,}", "yellow") if load.deleted else "",
         )
     if (more := len(status.loads) - len(shown)) > 0:
-        return Group(table, _text(f"and {more:,} more files; --json lists them", "dim"))
+        return Group(table, _text(f"and {counted(more, 'more file')}; --json lists them", "dim"))
     return table
 
 

@@ -209,6 +209,10 @@ class SettledTable:
             {source_id: (gone, kept) for source_id, gone, kept in tx.rows(self._queries["gone"])},
         )
 
+    def changes(self, tx: Transaction) -> dict[int, tuple[int, int, int]]:
+        """By source, how many rows would be inserted, updated and left unchanged by now, after `settled`."""
+        return {source_id: tuple(counts) for source_id, *counts in tx.rows(self._queries["changes"])}
+
     def _settle(self, tx: Transaction) -> None:
         tx.run(self._queries["settle"])
         self._run_each(tx, self._queries_of_keys, "find_clashes")

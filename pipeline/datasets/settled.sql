@@ -170,6 +170,19 @@ FROM outcomes
 JOIN pending USING (source_id)
 GROUP BY source_id, position;
 
+-- name: changes
+-- Returns how many rows of each pending source would be inserted, updated and left unchanged, as the table is now. (The
+-- outcomes of a load that is loaded again count from its beginning.)
+SELECT
+    settled.source_id,
+    count(*) FILTER (WHERE held.source_id IS NULL),
+    count(*) FILTER (WHERE held.source_id IS NOT NULL AND ROW({held_values}) IS DISTINCT FROM ROW({settled_values})),
+    count(*) FILTER (WHERE held.source_id IS NOT NULL AND ROW({held_values}) IS NOT DISTINCT FROM ROW({settled_values}))
+FROM {settled} AS settled
+LEFT JOIN {table} AS held ON {held_is_same_row} AND {is_replaceable}
+WHERE NOT _is_kept
+GROUP BY settled.source_id;
+
 -- name: gone
 -- Returns how many rows of each pending source go, and how many are kept for others.
 SELECT

@@ -119,6 +119,7 @@ WHERE sources.id = ANY (%(source_ids)s);
 SELECT
     current_loads.id,
     sources.name,
+    sources.dataset,
     current_loads.row_count,
     chunks.committed_rows,
     chunks.inserted,
@@ -127,7 +128,9 @@ SELECT
     chunks.rejected,
     chunks.deleted,
     chunks.committed = current_loads.chunk_count AS complete,
-    chunks.seconds
+    chunks.seconds,
+    current_loads.keeps_rows,
+    current_loads.sealed_at
 FROM current_loads
 JOIN sources ON sources.id = current_loads.source_id
 CROSS JOIN LATERAL (

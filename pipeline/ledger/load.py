@@ -1,6 +1,7 @@
 """A load, one version of a source: its plan, how far it is, and what became of its rows."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from pipeline.ledger.chunk import ChunkPlan
 from pipeline.wording import counted
@@ -50,6 +51,7 @@ class LoadProgress:
 
     load: int
     source: str
+    dataset: str
     row_count: int
     committed_rows: int
     inserted: int
@@ -59,6 +61,8 @@ class LoadProgress:
     deleted: int
     complete: bool
     seconds: float | None = None  # from sealing to the last commit; None: nothing had to be loaded
+    keeps_rows: bool = False  # that it does not list, since rows of others name them
+    sealed_at: datetime | None = None  # one moment for all loads of a run; None: of several
 
     def __str__(self) -> str:
         """Such as: people.csv: 2 rows = 1 inserted + 0 updated + 0 unchanged + 1 rejected; 3 deleted."""

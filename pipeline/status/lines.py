@@ -10,6 +10,8 @@ def lines(status: Status) -> Iterator[str]:
     """A line for the whole, then one for each load, worker, failed chunk, rule with rejected rows, and server."""
     yield headline(status)
     yield from map(load_line, shown_loads(status))
+    if (more := len(status.loads) - NAMED_AT_MOST) > 0:
+        yield f"and {counted(more, 'more file')}; --json lists them"
     yield f"queue: {queue_line(status)}"
     yield from (
         f"worker {worker.name}: {worker.job or worker.state};"

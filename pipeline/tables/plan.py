@@ -1,6 +1,7 @@
 """The plan of `pipeline schema`: which statements give datasets their tables, and record what was made."""
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol
@@ -8,14 +9,14 @@ from typing import Protocol
 from pipeline import remedies
 from pipeline.descriptions.description import Dataset
 from pipeline.descriptions.own_sql import Section
-from pipeline.errors import SettingsError
+from pipeline.errors import RefusedTablesError, SettingsError
 from pipeline.postgres.database import quote_identifier, quote_literal
 from pipeline.postgres.schema import TABLE_ROLES
 from pipeline.tables import ddl
 from pipeline.tables.evolution import Change, Refusal, changes, with_retired
 from pipeline.tables.table import OwnTable, Table
 from pipeline.tables.tables import ColumnTypeOf, Home, columns_by_field, tables_of
-from pipeline.wording import counted
+from pipeline.wording import NAMED_AT_MOST, counted
 
 MADE_BY_SCHEMA_SQL = frozenset({"places", "people"})  # datasets of the project's own description
 
@@ -62,6 +63,8 @@ class Known:
 class Tables(Protocol):
     """The tables that are there, for a plan to be carried out while it is made."""
 
+    are_changed: bool  # False: `run` runs nothing, so that planning can go on after a refusal
+
     def run(self, statement: str) -> None: ...
 
     def make_own(self, table: OwnTable, section: Section) -> None: ...
@@ -70,6 +73,9 @@ class Tables(Protocol):
 
     def are_empty(self, tables: Sequence[Table | OwnTable]) -> bool:
         """If so, they stay so until the plan is carried out."""
+
+    def sources(self, dataset: str) -> list[str]:
+        """The first sources of a dataset, by name: one more than a message names."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,8 @@ class Wanted:
 def plan(wanted: Wanted, known: Known, tables: Tables) -> list[str]:
     """The statements for all datasets, in their order. Each is run as it is planned: later ones depend on it.
 
-    Raises SettingsError, naming dataset, difference and remedy, if a change is refused; then all is to be undone.
+    Raises SettingsError, naming dataset, difference and remedy, if a change is refused; then all is to be undone. Where
+    nothing is changed yet, it names all datasets that are refused.
     """
     return _Planning(wanted, known, tables).plan()
 
@@ -107,8 +114,16 @@ class _Planning:
         self._statements: list[str] = []
 
     def plan(self) -> list[str]:
+        refused: list[str] = []
         for dataset in self._wanted.datasets:
-            self._plan_dataset(dataset)
+            try:
+                self._plan_dataset(dataset)
+            except RefusedTablesError as error:
+                if self._present.are_changed:  # others may depend on what is not changed now
+                    raise
+                refused += error.lines
+        if refused:
+            raise RefusedTablesError(*refused)
         for name, recorded in self._recorded.items():
             if recorded != self._known.recorded.get(name):
                 self._run(self._record(name, recorded))
@@ -200,13 +215,23 @@ class _Planning:
             return tables
         refused = refused or list(self._apply(steps))
         if refused:
-            raise SettingsError(
-                f"dataset '{dataset.name}': {'; '.join(refused)}; forget its sources (`pipeline forget NAME...`) and"
+            self._recorded[dataset.name] = replace(
+                recorded, schema=tables[-1].schema, table=dataset.table, tables=tables
+            )
+            raise RefusedTablesError(
+                f"dataset '{dataset.name}': {'; '.join(refused)}; forget its sources ({self._forgetting(dataset)}) and"
                 f" {remedies.current.make_tables}, or give the resource another name"
             )
         if steps or any((table.schema, table.name) in self._known.without_rights for table in tables):
             self._grant(tables)
         return with_retired(recorded.tables, tables)
+
+    def _forgetting(self, dataset: Dataset) -> str:
+        """Such as: `pipeline forget orders.csv 'order lines.csv'`."""
+        names = self._present.sources(dataset.name)
+        shown = [shlex.quote(name) for name in names[:NAMED_AT_MOST]]
+        more = "" if 0 < len(names) <= NAMED_AT_MOST else "..."
+        return f"`pipeline forget {' '.join(shown) or 'NAME'}{more}`"
 
     def _apply(self, steps: Sequence[Change | Refusal]) -> Iterator[str]:
         """Runs the statements that no row stands against; returns what rows stand against the others."""

@@ -14,6 +14,7 @@ from pipeline.tables.evolution import Refusal, changes
 from pipeline.tables.plan import Known, Recorded, Wanted, plan
 from pipeline.tables.table import OwnTable, Table
 from pipeline.tables.tables import ColumnTypeOf, tables_of
+from pipeline.wording import NAMED_AT_MOST
 
 QUERIES = Queries(Path(__file__).with_suffix(".sql"))
 
@@ -85,6 +86,8 @@ def _with_sql(sha256: str | None) -> str:
 class _Present:
     """The tables of a database, while they are changed."""
 
+    are_changed = True
+
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
 
@@ -109,9 +112,14 @@ class _Present:
             self._tx.run_literally(f"LOCK TABLE {table.quoted} IN ACCESS EXCLUSIVE MODE")
         return _are_empty(self._tx, tables)
 
+    def sources(self, dataset: str) -> list[str]:
+        return _sources(self._tx, dataset)
+
 
 class _Unchanged:
     """The tables of a database, for a plan that is not carried out."""
+
+    are_changed = False
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
@@ -127,6 +135,13 @@ class _Unchanged:
 
     def are_empty(self, tables: Sequence[Table | OwnTable]) -> bool:
         return _are_empty(self._tx, tables)
+
+    def sources(self, dataset: str) -> list[str]:
+        return _sources(self._tx, dataset)
+
+
+def _sources(tx: Transaction, dataset: str) -> list[str]:
+    return [name for (name,) in tx.rows(QUERIES["first_sources"], dataset=dataset, limit=NAMED_AT_MOST + 1)]
 
 
 def _are_empty(tx: Transaction, tables: Sequence[Table | OwnTable]) -> bool:

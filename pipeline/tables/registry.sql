@@ -41,3 +41,7 @@ JOIN pg_class ON relnamespace = pg_namespace.oid AND relname = made ->> 'name'
 JOIN pg_roles ON rolname = ANY (%(roles)s)
 WHERE NOT has_table_privilege(pg_roles.oid, pg_class.oid, 'SELECT')
    OR NOT has_schema_privilege(pg_roles.oid, pg_namespace.oid, 'USAGE');
+
+-- name: first_sources
+-- Returns the first sources of a dataset, by name.
+SELECT name FROM sources WHERE dataset = %(dataset)s ORDER BY name COLLATE "C" LIMIT %(limit)s;

@@ -83,6 +83,7 @@ def test_check_warns_of_files_that_the_description_names_and_the_folder_lacks(tm
     (tmp_path / "orders.csv").rename(tmp_path / "order.csv")
     checked = pipeline("check", tmp_path)
     assert (checked.returncode, checked.stdout) == (0, f"{tmp_path / 'sales.csv'}: 2 rows, no problems\n")
+    assert " WARNING not loaded, since no dataset has such a name: order.csv (call it orders.csv);" in checked.stderr
     assert checked.stderr.endswith(
         " WARNING datapackage.json names files that are not in the folder: orders.csv; add them, or correct the paths\n"
     )

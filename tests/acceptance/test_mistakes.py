@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.descriptions.package import OWN_PACKAGE
 from tests.acceptance.embedded_runs import forget, run, start
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, start_process
 
@@ -227,6 +228,39 @@ def test_people_without_places_say_that_no_place_is_loaded(commands: Commands, p
     assert hint not in commands.run("pipeline", "run", **files(pipeline)).stdout
 
 
+def test_rows_of_a_file_that_the_description_names_no_more_count_as_loaded(
+    commands: Commands, pipeline: Pipeline
+) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE + "Ann,Bell,1900-01-01,Atlantis\n")
+    description = json.loads(OWN_PACKAGE.read_text())
+    description["resources"][0]["path"] = "towns.csv"
+    (pipeline.data / "datapackage.json").write_text(json.dumps(description))
+    for command in (["producer", "--dry-run"], ["pipeline", "run"]):
+        ended = commands.run(*command, **files(pipeline))
+        assert "places.csv (call it towns.csv)" in ended.stderr
+        assert "; to load another, describe it in datapackage.json" in ended.stderr
+        assert "place_of_birth is not a known city" in ended.stdout
+        assert "no row of places is loaded" not in ended.stdout
+
+
+def test_rows_that_stay_for_rows_that_name_them_are_told(commands: Commands, pipeline: Pipeline) -> None:
+    code = {"fields": [{"name": "code"}]}
+    names_goods = {"foreignKeys": [{"fields": "code", "reference": {"resource": "goods", "fields": "code"}}]}
+    goods = {"name": "goods", "path": "goods.csv", "schema": {**code, "primaryKey": "code"}}
+    sales = {"name": "sales", "path": "sales.csv", "schema": {**code, **names_goods}}
+    (pipeline.data / "datapackage.json").write_text(json.dumps({"resources": [goods, sales]}))
+    hint = (
+        "goods.csv: rows that it no longer lists are still there, since rows of sales named them;"
+        " once none does, the next run removes them"
+    )
+    said = []
+    for goods_rows, sales_rows in (("a\nb\n", "a\nb\n"), ("a\n", "a\nb\n"), ("a\n", "a\n"), ("a\n", "a\n")):
+        pipeline.write(goods="code\n" + goods_rows, sales="code\n" + sales_rows)
+        said.append(hint in commands.run("pipeline", "run", **files(pipeline)).stdout.splitlines())
+    assert said == [False, True, True, False]
+    assert pipeline.rows("SELECT code FROM goods") == [("a",)]
+
+
 def test_remedies_are_commands_of_the_one_that_was_run(commands: Commands, pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
     (pipeline.data / "people.csv").unlink()
@@ -249,7 +283,7 @@ def test_tables_that_cannot_follow_a_description_are_refused_with_the_command_th
     for command, again in ((run, "run it again"), (("pipeline", "schema", *run[2:]), "run `pipeline schema` again")):
         refused = commands.run(*command)
         assert refused.returncode == 2
-        assert f"forget its sources (`pipeline forget NAME...`) and {again}, or give the" in refused.stderr
+        assert f"forget its sources (`pipeline forget goods.csv`) and {again}, or give the" in refused.stderr
 
 
 def test_each_fault_of_a_description_is_a_line(commands: Commands, pipeline: Pipeline) -> None:

@@ -39,6 +39,21 @@ def test_json_is_one_object(commands: Commands, pipeline: Pipeline) -> None:
     }
 
 
+def test_plain_lines_say_how_many_files_they_leave_out(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.write(places=PLACES, **{f"people-{number}": PEOPLE for number in range(10)})
+    pipeline.produce()
+    assert "and 1 more file; --json lists them" in commands.run("pipeline", "status").stdout.splitlines()
+
+
+def test_an_option_of_psql_without_dashes_before_it_says_where_it_stands(commands: Commands) -> None:
+    wrong = commands.run("pipeline", "psql", "-c", "SELECT 1")
+    assert wrong.returncode == 2
+    assert wrong.stderr == (
+        "error: No such option '-c'. Options of psql stand after --, as in: pipeline psql -- -c 'SELECT 1'.\n"
+    )
+    assert "psql stand" not in commands.run("pipeline", "psql", "--stat", "x").stderr
+
+
 def test_a_watch_ends_with_ctrl_c(commands: Commands) -> None:
     watch = commands.start("pipeline", "status", "--watch", "--json")
     assert watch.stdout is not None

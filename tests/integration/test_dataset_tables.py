@@ -8,7 +8,7 @@ import pytest
 from psycopg2.errors import CheckViolation, ForeignKeyViolation
 
 from pipeline.descriptions.description import Constraints, Dataset, Field, Reference
-from pipeline.errors import SettingsError, TransientError
+from pipeline.errors import RefusedTablesError, SettingsError, TransientError
 from pipeline.postgres.database import Database, Transaction
 from pipeline.postgres.schema import apply_schema
 from pipeline.tables.plan import Recorded, Wanted
@@ -145,6 +145,25 @@ def test_a_new_rule_is_applied_if_all_rows_keep_it_and_else_refused_with_their_n
         "dataset 'goods': 1 row would break the rule for field 'price', which is to be CHECK (\"price\" >= bigint '6')"
         " and was CHECK (\"price\" >= bigint '5'); forget its sources (`pipeline forget NAME...`) and run"
         " `pipeline schema` again, or give the resource another name"
+    )
+    assert differences(catalog(pipeline.database), before) == set()
+
+
+def test_all_datasets_that_are_refused_are_named_with_the_sources_to_forget(pipeline: Pipeline) -> None:
+    by_position = replace(GOODS, primary_key=())
+    make(pipeline, by_position, replace(SALES, references=()))
+    run(pipeline, "INSERT INTO goods VALUES (1, 1, 'a', 5)")
+    run(pipeline, INSERT_SALES)
+    run(pipeline, "INSERT INTO sources (name, dataset) VALUES ('goods.csv', 'goods'), ('sales 1.csv', 'sales')")
+    before = catalog(pipeline.database)
+    with pytest.raises(RefusedTablesError) as refused:
+        make(pipeline, GOODS, replace(SALES, fields=(replace(SALES.fields[0], type="string"), SALES.fields[1])))
+    remedy = "and run `pipeline schema` again, or give the resource another name"
+    assert refused.value.lines == (
+        "dataset 'goods': its rows were known by their position and are to be known by the key (code);"
+        f" forget its sources (`pipeline forget goods.csv`) {remedy}",
+        "dataset 'sales': field 'day' was date and is to be text;"
+        f" forget its sources (`pipeline forget 'sales 1.csv'`) {remedy}",
     )
     assert differences(catalog(pipeline.database), before) == set()
 

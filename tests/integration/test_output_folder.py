@@ -13,8 +13,8 @@ import pytest
 
 from exporter import output as module
 from exporter.output import temporary_folder
-from producer.__main__ import report_names
 from producer.sources import left_over
+from producer.unnamed import report_names
 from tests.conftest import PLACES, Pipeline, wait_until
 from tests.integration.conftest import start_exporter, write_reports
 

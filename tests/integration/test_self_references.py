@@ -45,6 +45,15 @@ def test_a_row_may_name_one_that_stands_anywhere(pipeline: Pipeline, resource: d
 
 
 @BOTH
+def test_a_dry_run_counts_rows_that_are_loaded_as_unchanged(pipeline: Pipeline, resource: dict) -> None:
+    described(pipeline, resource)
+    pipeline.load(**{"parts-1": HEADER + "1,\n2,1\n3,9\n"})
+    assert foreseen(pipeline) == {"parts-1.csv": (0, 0, 2, 1, 0)}
+    pipeline.write(**{"parts-2": HEADER + "9,\n"})
+    assert foreseen(pipeline) == {"parts-1.csv": (1, 0, 2, 0, 0), "parts-2.csv": (1, 0, 0, 0, 0)}
+
+
+@BOTH
 def test_a_chain_is_loaded_at_once_when_its_last_row_arrives(pipeline: Pipeline, resource: dict) -> None:
     described(pipeline, resource)
     chain = "".join(f"{number},{number + 1}\n" for number in range(1, 10))

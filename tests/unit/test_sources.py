@@ -86,6 +86,31 @@ def test_files_that_are_not_loaded_are_named_with_the_nearest_name_that_is_free(
     assert "People.txt (call it people.csv)" in left_over(tmp_path)
 
 
+def test_a_file_next_to_a_description_that_is_not_read_is_told_the_flag(tmp_path: Path) -> None:
+    (tmp_path / "my exports").mkdir()
+    (tmp_path / "data").mkdir()
+    file = tmp_path / "my exports" / "customers.csv"
+    file.touch()
+    resource = {"name": "customers", "path": "customers.csv", "schema": {"fields": [{"name": "id"}]}}
+    (file.parent / "datapackage.json").write_text(json.dumps({"resources": [resource]}))
+    with pytest.raises(InputError) as refused:
+        find_sources(tmp_path / "data", (file,))
+    assert str(refused.value).endswith(f"/datapackage.json says, add --data '{file.parent}'")
+    assert [source.name for source in find_sources(file.parent, (file,))] == ["customers.csv"]
+    with pytest.raises(InputError, match=r"'pets.csv' matches no dataset; call it one of places.csv"):
+        find_sources(tmp_path / "data", (file,), "pets.csv")
+
+
+def test_a_hint_names_only_a_file_that_would_be_loaded(tmp_path: Path) -> None:
+    resource = {"name": "customers", "path": "customers.csv", "schema": {"fields": [{"name": "id"}]}}
+    for name in ("customers.csv", "customers_old.csv"):
+        (tmp_path / name).touch()
+    (tmp_path / "datapackage.json").write_text(json.dumps({"resources": [resource]}))
+    assert left_over(tmp_path) == ["customers_old.csv"]
+    (tmp_path / "datapackage.json").write_text(json.dumps({"resources": [resource | {"path": "clients.csv"}]}))
+    assert left_over(tmp_path) == ["customers.csv (call it clients.csv)", "customers_old.csv"]
+
+
 @pytest.mark.parametrize(
     ("paths", "absent"),
     [

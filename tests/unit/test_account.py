@@ -1,0 +1,46 @@
+"""The account of all rows at the end of a run."""
+
+from datetime import UTC, datetime, timedelta
+
+from pipeline.cli.account import account
+from pipeline.ledger.load import LoadProgress
+
+FIRST_RUN = datetime(2026, 1, 1, tzinfo=UTC)
+SECOND_RUN = FIRST_RUN + timedelta(hours=1)
+
+
+def load(number: int, sealed_at: datetime, rejected: int = 0) -> LoadProgress:
+    """A load of two rows of the file NUMBER.csv."""
+    counts = {"inserted": 2 - rejected, "updated": 0, "unchanged": 0, "rejected": rejected, "deleted": 0}
+    return LoadProgress(
+        load=number,
+        source=f"{number:02d}.csv",
+        dataset="things",
+        row_count=2,
+        committed_rows=2,
+        complete=True,
+        sealed_at=sealed_at,
+        **counts,
+    )
+
+
+def named(loads: list[LoadProgress]) -> list[str]:
+    """What each line of the account begins with."""
+    return [line.split(":")[0] for line in account(loads)]
+
+
+def test_of_many_files_those_of_the_last_run_are_named_first() -> None:
+    loads = [load(number, FIRST_RUN, rejected=number == 3) for number in range(12)]
+    assert named(loads) == ["03.csv", "12 files"]
+    loads[7] = load(7, SECOND_RUN)
+    loads[9] = load(9, SECOND_RUN, rejected=1)
+    assert named(loads) == ["07.csv", "09.csv", "03.csv", "12 files"]
+
+
+def test_files_of_the_last_run_take_no_place_from_those_with_rejected_rows_that_are_left_out() -> None:
+    loads = [load(number, SECOND_RUN if number < 2 else FIRST_RUN, rejected=number >= 2) for number in range(13)]
+    assert named(loads)[-2:] == ["and 3 more files with rejected or deleted rows", "13 files"]
+
+
+def test_few_files_are_all_named() -> None:
+    assert named([load(1, FIRST_RUN), load(2, SECOND_RUN)]) == ["01.csv", "02.csv"]
