@@ -20,7 +20,7 @@ test: $(BIN)/pytest ## run every test that needs neither Docker nor a browser, b
 	@$(BIN)/pytest -n 4 tests --ignore tests/compose --ignore tests/faults --ignore tests/browser
 
 faults: $(BIN)/pytest ## kill, stop, cut off and forge whatever there is (FAULTS_SEED=... draws the same faults again)
-	@$(BIN)/pytest tests/faults
+	@$(BIN)/pytest -n 2 tests/faults
 
 test-browser: $(BIN)/pytest ## look at the pages in a headless Chromium (screenshots go to build/screenshots)
 	@$(BIN)/pytest tests/browser

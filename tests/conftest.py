@@ -120,13 +120,20 @@ class Pipeline:
     data: Path
     database: Database = field(init=False)
     queue: ChunkQueue = field(init=False)
+    worker_database: Database = field(init=False)
     loader: ChunkLoader = field(init=False)
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         self.database = Database(self.services.database_url, "tests")
         self.queue = queue_of(self.services)
-        self.loader = ChunkLoader(Database(self.services.database_url, "tests"))
+        self.worker_database = Database(self.services.database_url, "tests")
+        self.loader = ChunkLoader(self.worker_database)
+
+    def close(self) -> None:
+        """Ends the connections to the database, which PostgreSQL waits for when it is dropped."""
+        self.database.close()
+        self.worker_database.close()
 
     def write(self, **files: str) -> None:
         """write(people="...") makes data/people.csv."""
@@ -191,11 +198,13 @@ class Pipeline:
 
 
 @pytest.fixture
-def pipeline(services: Services, tmp_path: Path) -> Pipeline:
+def pipeline(services: Services, tmp_path: Path) -> Iterator[Pipeline]:
     """A pipeline over an empty folder, an empty database and an empty queue."""
     data = tmp_path / "data"
     data.mkdir()
-    return Pipeline(services, data)
+    pipeline = Pipeline(services, data)
+    yield pipeline
+    pipeline.close()
 
 
 def hear_sigint() -> None:
