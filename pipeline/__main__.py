@@ -84,7 +84,7 @@ def run(
 ) -> int:
     """Load the CSV files of the data folder and write the reports.
 
-    Starts PostgreSQL and Valkey for the run, unless URLs name servers that are there. Their state stays, so
+    Starts PostgreSQL and Valkey for the run, unless DATABASE_URL and REDIS_URL name servers. Their state stays, so
     a second run loads only what changed.
     """
     from pipeline.cli import run as whole  # reads what no other command needs
