@@ -147,6 +147,7 @@ def test_the_pipeline_command_alone_prints_its_help(commands: Commands) -> None:
     assert (ended.returncode, ended.stderr) == (2, "")
     assert ended.stdout.startswith("Usage: pipeline [OPTIONS] [COMMAND]")
     assert "  run " in ended.stdout
+    assert "..." not in ended.stdout.partition("Commands:")[2], "each command's line is whole, also on 80 columns"
 
 
 @pytest.mark.parametrize("command", ["producer", "worker", "exporter", "pipeline run"])
