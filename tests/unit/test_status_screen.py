@@ -48,7 +48,7 @@ EVERYTHING = replace(PEOPLE, inserted=100_000, updated=99_000, unchanged=99_699,
 CHANGING = replace(EVERYTHING, state="loading", seconds_left=5.4)
 
 
-def drawn(load: LoadStatus, width: int) -> list[str]:
+def drawn(load: LoadStatus, width: int, *, producing: bool = False) -> list[str]:
     places = replace(
         PEOPLE,
         load=1,
@@ -61,13 +61,13 @@ def drawn(load: LoadStatus, width: int) -> list[str]:
     )
     status = Status(
         at=NOW,
-        state="running" if load.state == "loading" else "idle",
+        state="running" if producing or load.state == "loading" else "idle",
         rows_per_second=0,
         seconds_left=load.seconds_left,
         loads=[load, places],
         history=[],
         workers=[],
-        queue=QueueStatus(0, 32, 0, 0, False, None),
+        queue=QueueStatus(0, 32, 0, 0, producing, None),
         failed_chunks=[],
         lost_chunks=0,
         rejected_rules=[],
@@ -104,3 +104,8 @@ def test_a_wide_terminal_has_all_columns() -> None:
 
 def test_a_narrow_terminal_leaves_out_what_is_empty_first() -> None:
     assert drawn(PEOPLE, 64)[1].split() == ["file", "rows", "rows/s", "inserted", "rejected"]
+
+
+def test_a_producer_that_still_reads_is_named_where_all_planned_rows_are_committed() -> None:
+    assert drawn(PEOPLE, 120, producing=True)[0] == "running: a producer is at work; 2 files loaded, 300,113 rows"
+    assert drawn(LOADING, 120, producing=True)[0] == "running: 195,113 of 300,113 rows, 5.4 s left"
