@@ -16,10 +16,10 @@ help: ## show this list
 run: $(BIN)/pipeline ## load data/*.csv and write the reports, with servers started for the run
 	@$(BIN)/pipeline run
 
-test: $(BIN)/pytest ## run every test that needs neither Docker nor a browser, but for the faults
+test: $(BIN)/pytest ## run the tests that need neither Docker nor a browser, without the faults
 	@$(BIN)/pytest -n 4 tests --ignore tests/compose --ignore tests/faults --ignore tests/browser
 
-faults: $(BIN)/pytest ## kill, stop, cut off and forge whatever there is (FAULTS_SEED=... draws the same faults again)
+faults: $(BIN)/pytest ## run the fault tests: killed workers, lost servers, forged jobs (FAULTS_SEED=... repeats the random ones)
 	@$(BIN)/pytest -n 2 tests/faults
 
 test-browser: $(BIN)/pytest ## look at the pages in a headless Chromium (screenshots go to build/screenshots)
@@ -38,7 +38,7 @@ lint: $(BIN)/pytest ## check style and types
 
 # Not part of `make lint`: it asks the package index, whose answer can change from one day to the next. --strict, since
 # without it a version that the index does not know counts as one without a vulnerability.
-audit: $(BIN)/pytest ## look for weaknesses in the code, and for known vulnerabilities of the pinned versions
+audit: $(BIN)/pytest ## search for weaknesses in the code, and for known vulnerabilities of the pinned versions
 	@$(BIN)/ruff check --select S pipeline producer worker exporter
 	@$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --no-deps --disable-pip --progress-spinner off \
 		-r requirements.txt -r requirements-dev.txt \
@@ -50,14 +50,14 @@ bench: $(BIN)/pytest ## measure the pipeline next to COPY and other tools (OPTIO
 bench-peers: $(BIN)/pytest ## install pgloader, csvkit and dlt for the benchmark
 	@$(BIN)/python -m bench.peers
 
-format: $(BIN)/pytest ## put code into the house's format
+format: $(BIN)/pytest ## format the code
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-data: ## make the shipped data anew, always the same
+data: ## generate the shipped data again: always the same bytes
 	@$(PYTHON) data/generate.py
 
-lock: $(BIN)/pytest ## renew the pinned versions of all dependencies
+lock: $(BIN)/pytest ## update the pinned versions of all dependencies
 	@$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-header pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-header --all-extras -c requirements.txt pyproject.toml -o requirements-dev.txt
 

@@ -37,7 +37,7 @@ logger = logging.getLogger("monitor")
 @settings.setting(
     "--port",
     "MONITOR_PORT",
-    type=click.IntRange(0, 65535),
+    type=settings.Port(),
     default=8080,
     metavar="PORT",
     help="Port; 0 takes a free one.",

@@ -19,7 +19,7 @@ logger = logging.getLogger("monitor")
 @click.option("--host", default="127.0.0.1", metavar="ADDRESS", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=settings.Port(),
     default=9181,
     metavar="PORT",
     show_default=True,

@@ -84,7 +84,7 @@ def run(
 ) -> int:
     """Load the CSV files of the data folder and write the reports.
 
-    Starts PostgreSQL and Valkey for the run, unless URLs name servers that are there. Their state stays, so
+    Starts PostgreSQL and Valkey for the run, unless DATABASE_URL and REDIS_URL name servers. Their state stays, so
     a second run loads only what changed.
     """
     from pipeline.cli import run as whole  # reads what no other command needs
@@ -123,7 +123,10 @@ def run(
 def forget(
     sources: tuple[str, ...], database_url: str | None, redis_url: str | None, queue_name: str, state: Path | None
 ) -> None:
-    """Remove all rows and loads of sources, such as people.csv, also with the embedded servers."""
+    """Remove all rows of files that were loaded.
+
+    NAME is a file's name in the data folder, such as people.csv.
+    """
     from pipeline.cli.run import with_servers
     from pipeline.forgetting import forget as forget_sources  # these two read what no other command needs
 
@@ -140,7 +143,7 @@ def forget(
 @settings.state
 @settings.logging_options
 def reset(state: Path | None) -> None:
-    """Forget the embedded state: database, queue and all that was loaded."""
+    """Remove the embedded database and queue, with all rows."""
     from pipeline.embedded import default_folder, servers
 
     folder = state or default_folder.path()
@@ -168,10 +171,11 @@ def reset(state: Path | None) -> None:
 )
 @settings.logging_options
 def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path, encoding: tuple[str, ...]) -> int:
-    """Check CSV FILEs, or all of the data folder, as a load would, without servers.
+    """Show which rows a load would reject.
 
-    Prints for each file its rows and its problems by rule, with the first examples. Exits 3 if there are problems.
-    References are looked up in the files of the folder alone.
+    Checks the CSV FILEs, or all files of the data folder, and needs no servers. Prints for each file its rows and
+    its problems by rule, with the first examples. Exits 3 if there are problems. References are looked up only in
+    the files of the folder.
     """
     from inspection.check import check as checked_files  # needs the producer, which not each container's image holds
     from inspection.reports import check_lines, row_line
@@ -202,9 +206,10 @@ def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path
 @settings.encoding
 @settings.logging_options
 def describe(files: tuple[Path, ...], data: Path, output: Path | None, force: bool, encoding: tuple[str, ...]) -> None:
-    """Write a first datapackage.json from CSV FILEs of the data folder, read whole.
+    """Describe CSV files in a datapackage.json.
 
-    Says of each column what was decided, and why. Where values can be read in two ways, the column is a string.
+    Reads each FILE of the data folder to its end. Says for each column what was decided, and why. A column whose
+    values can be read in two ways is a string.
     """
     from inspection.describe import file_kinds  # needs the producer, which not each container's image holds
     from inspection.first_package import check_output, resources, write_package
@@ -233,11 +238,11 @@ def describe(files: tuple[Path, ...], data: Path, output: Path | None, force: bo
 @settings.start_timeout
 @settings.logging_options
 def schema(data: Path, table_schema: str | None, only_print: bool, database_url: str) -> None:
-    """Create the tables and roles of schema.sql and the tables of the data folder's datasets, or bring them up to date.
+    """Create tables and roles, or update them.
 
-    The datasets are those that datapackage.json in the data folder describes, or else the project's own. A change
-    that would lose or reinterpret data is refused. Safe to run again at any time; a database that is up to date stays
-    as it is.
+    These are the tables and roles of schema.sql, and the tables of the data folder's datasets: those that its
+    datapackage.json describes, or else the project's own. A change that would lose or reinterpret data is refused.
+    Safe to run again at any time; a database that is up to date stays as it is.
 
     If the environment variable STAGE_PASSWORD is set, or else STAGE_PASSWORD_FILE names a file, the roles
     pipeline_producer, pipeline_worker, pipeline_exporter and pipeline_monitor may log in with the password that it

@@ -34,8 +34,8 @@ def missing_sources(database: Database, found: set[str]) -> list[tuple[str, int]
 def warn_of_missing(missing: Sequence[tuple[str, int]]) -> None:
     """Names what `missing_sources` returned."""
     logger.warning(
-        "loaded before, but not in the folder any more: %s; of a renamed file the rows count twice;"
-        " %s removes them, --forget-missing those of all these files",
+        "loaded before, but not in this folder: %s; their rows stay; if one was renamed, its rows are there twice:"
+        " %s removes the old ones, --forget-missing those of all these files",
         listed([f"{source} ({counted(rows, 'row')})" for source, rows in missing]),
         remedies.current.forget,
     )

@@ -115,7 +115,10 @@ def _sources_in(folder: Path, package: Package) -> list[Source]:
         ) from error
     sources = [Source(name, path, dataset) for path, name in names.items() if (dataset := dataset_of(package, name))]
     if not sources:
-        hint = "; not loaded: " + "; ".join(left_over(folder)[:3]) if left_over(folder) else ""
+        unknown = left_over(folder)
+        hint = f"; not loaded: {'; '.join(unknown[:3])}" if unknown else ""
+        if unknown and find_package(folder) == OWN_PACKAGE:
+            hint += f"; `pipeline describe --data {shlex.quote(str(folder))} FILE.csv` makes other CSV files loadable"
         raise SettingsError(f"DATA_DIR: folder '{folder}' holds none of {expected_names(package)}{hint}")
     return sources
 

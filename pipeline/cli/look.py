@@ -65,7 +65,10 @@ def status(
     queue_limit: int,
     state: Path | None,
 ) -> int:
-    """Show loads, workers, queue, failed chunks and rejected rows, also while nothing runs."""
+    """Show loads, workers, queue and rejected rows.
+
+    Works during a run and after it, and shows failed chunks too.
+    """
     from pipeline.status.status import StatusReader  # reads the modules of Redis and RQ, which few commands need
 
     with with_servers(_urls(database_url, redis_url), state, must_exist=True) as environment:
@@ -101,7 +104,10 @@ class _Psql(click.Command):
 @settings.state
 @settings.logging_options
 def psql(arguments: tuple[str, ...], names_url: bool, database_url: str | None, state: Path | None) -> int:
-    """Open the database in psql: that of the embedded servers, also when no run is going on, or DATABASE_URL."""
+    """Open the database in psql.
+
+    It is the one that DATABASE_URL names, or else the embedded one, during a run and after it.
+    """
     if database_url:
         return _psql(database_url, arguments, names_url=names_url)
     with with_servers({}, state, must_exist=True) as environment:

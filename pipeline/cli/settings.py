@@ -47,6 +47,19 @@ class Seconds(click.FloatRange):
             self.fail(f"'{value}' is not a number from 0 to {LONGEST_WAIT:,}.", param, ctx)
 
 
+class Port(click.IntRange):
+    """A port to listen on, refused in plain words too; 0 takes a free one."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 65535)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"'{value}' is not a port from 0 to 65535.", param, ctx)
+
+
 def setting(flag: str, variable: str, **attributes: Any) -> Callable[[F], F]:
     """A setting: from its flag, else from its environment variable, else its default; all shown by --help."""
     attributes.setdefault("show_default", attributes.get("default") is not None)
@@ -68,7 +81,9 @@ def _url(
 ) -> Callable[[F], F]:
     """A server's URL; where flag and variable are not set, from the file that VARIABLE_FILE names."""
 
-    def find(context: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
+    password = f"{variable.removesuffix('_URL')}_PASSWORD"
+
+    def find(context: click.Context, parameter: click.Parameter, url: str | None) -> str | None:  # noqa: ARG001
         is_empty = url == "" or os.environ.get(variable) == ""
         url = url or credentials.from_file(variable)
         if url:
@@ -79,7 +94,10 @@ def _url(
                 f"{variable}: it is empty; unset it for the embedded server, or give a URL like {example}"
             )
         elif required:
-            raise click.MissingParameter(ctx=context, param=parameter)
+            raise SettingsError(
+                f"{variable}: not set; give it, or {flag}, a URL like {example};"
+                " if you have no server, `pipeline run` starts its own"
+            )
         return url
 
     return setting(
@@ -88,7 +106,7 @@ def _url(
         callback=find,
         metavar="URL",
         help=f"{server}, such as {example}; else read from the file that {variable}_FILE names. Its password may"
-        f" stand by itself in {variable.removesuffix('_URL')}_PASSWORD, or in the file which that with _FILE names."
+        f" stand by itself in {password}, or in the file that {password}_FILE names."
         + ("  [required]" if required else "  [default: embedded]"),
     )
 
@@ -199,7 +217,7 @@ def _limit_start(context: click.Context, parameter: click.Parameter, seconds: fl
 start_timeout = setting(
     "--start-timeout",
     "START_TIMEOUT",
-    type=click.FloatRange(min=0, max=LONGEST_WAIT),
+    type=Seconds(),
     default=START_TIMEOUT,
     show_default=True,
     callback=_limit_start,

@@ -28,6 +28,7 @@ from pipeline.ledger.chunk import Claim
 from pipeline.postgres.database import Transaction, quote_identifier
 from pipeline.postgres.queries import Queries
 from pipeline.tables.plan import Recorded
+from pipeline.wording import counted
 
 HERE = Path(__file__).parent
 
@@ -160,8 +161,9 @@ class DatasetLoader:
             )
         condition = self._table.is_removed_with_source
         if in_use := rows_that_refer(tx, self._names["table"], condition, source_id=source_id, together=list(together)):
-            named = ", ".join(f"{count:,} rows of {source}" for source, count in in_use)
-            raise InUseError(f"{named} name its {self.dataset.name}; forget those sources with it, or first")
+            named = ", ".join(f"{counted(count, 'row')} of {source}" for source, count in in_use)
+            sources = ", ".join(source for source, _ in in_use)
+            raise InUseError(f"{named} name its {self.dataset.name}; forget {sources} before it or together with it")
         return self._table.forget(tx, source_id)
 
     def end_forgetting(self, tx: Transaction) -> None:

@@ -60,7 +60,7 @@ def connected(url: str) -> "Redis":
         parts = urlsplit(url)
         cause = error.__cause__ or error.__context__
         raise CannotConnectError(
-            f"cannot use Redis at {parts.hostname}:{parts.port or 6379}: {error}",
+            f"cannot use Redis at {parts.hostname}:{parts.port or 6379}: {str(error).rstrip('.')}",
             is_permanent=isinstance(error, redis.AuthenticationError)
             or not isinstance(error, TRANSIENT)
             or isinstance(cause, ssl.SSLError)

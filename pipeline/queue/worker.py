@@ -210,7 +210,11 @@ class ChunkWorker(SimpleWorker):
         try:
             super().register_death()
         except redis.RedisError as error:
-            logger.warning("cannot sign off: %s; the entry ends by itself in %d s", error, HEARTBEAT_TTL)
+            logger.warning(
+                "cannot remove this worker from Redis: %s; its entry there expires in %d s",
+                str(error).rstrip("."),
+                HEARTBEAT_TTL,
+            )
 
     # What it does without ---------------------------------------------------------------------------
 

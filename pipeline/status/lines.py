@@ -41,8 +41,11 @@ def headline(status: Status) -> str:
         return f"unreachable: {' and '.join(filter(None, (status.postgresql.error, status.redis.error)))}"
     if not status.loads:
         return f"{status.state}: nothing is loaded yet"
+    loaded = f"{counted(len(status.loads), 'file')} loaded, {counted(rows, 'row')}"
     if status.state == "idle":
-        return f"idle: {counted(len(status.loads), 'file')} loaded, {counted(rows, 'row')}"
+        return f"idle: {loaded}"
+    if status.state == "running" and done == rows:
+        return f"running: a producer is at work; {loaded}"
     parts = [f"{done:,} of {counted(rows, 'row')}"]
     if status.rows_per_second:
         parts.append(f"{status.rows_per_second:,.0f} rows/s")

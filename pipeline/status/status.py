@@ -148,7 +148,8 @@ class StatusReader:
         view, redis = _read_queue(self._queue)  # first: a chunk that it shows nowhere is committed since, or lost
         ledger, postgresql = self._read_ledger()
         failed = _failed_chunks(view, ledger.missing) if view else []
-        loads = load_statuses(ledger, {chunk.source for chunk in failed})
+        has_workers = bool(view and view.workers)
+        loads = load_statuses(ledger, {chunk.source for chunk in failed}, has_workers=has_workers)
         lost = _lost_chunks(self._queue, view, ledger.missing) if view else 0
         if postgresql.error or redis.error:
             state = "unreachable"
@@ -196,10 +197,10 @@ def _queue(view: QueueView, now: datetime, limit: int) -> QueueStatus:
     return QueueStatus(view.waiting, limit, view.running, len(view.failed_jobs), view.producing, wait)
 
 
-def load_statuses(ledger: LedgerView, failed: Collection[str] = ()) -> list[LoadStatus]:
+def load_statuses(ledger: LedgerView, failed: Collection[str] = (), *, has_workers: bool = True) -> list[LoadStatus]:
     """Loads, newest first. Workers take chunks in the order of the loads, so one ends when all before it are done.
 
-    Of the sources with `failed` chunks the time left is not known.
+    The time left is not known of the sources with `failed` chunks, and of all while no worker runs.
     """
     loads, rows_left = [], 0
     rate = ledger.recent_rows / RATE_WINDOW
@@ -207,7 +208,7 @@ def load_statuses(ledger: LedgerView, failed: Collection[str] = ()) -> list[Load
         load = _load(sealed, ledger.chunks[sealed.load])
         if load.state == "loading":
             rows_left += load.rows - load.committed_rows
-            is_foreseeable = rate and load.source not in failed
+            is_foreseeable = rate and has_workers and load.source not in failed
             load = replace(load, seconds_left=rows_left / rate if is_foreseeable else None)
         loads.append(load)
     return loads[::-1]

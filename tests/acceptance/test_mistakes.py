@@ -138,7 +138,10 @@ def test_a_renamed_file_is_warned_about_and_its_rows_can_be_removed(commands: Co
     pipeline.load(places=PLACES, people=PEOPLE)
     (pipeline.data / "people.csv").rename(pipeline.data / "people-new.csv")
     warned = commands.run("producer", **files(pipeline))
-    assert "not in the folder any more: people.csv (4 rows)" in warned.stderr
+    assert (
+        "loaded before, but not in this folder: people.csv (4 rows); their rows stay; if one was renamed, its rows are"
+        " there twice: --forget NAME removes the old ones, --forget-missing those of all these files\n"
+    ) in warned.stderr
     removed = commands.run("producer", "--forget-missing", **files(pipeline))
     assert "people.csv: forgotten, 4 rows of people removed\n" in removed.stdout
     assert [name for (name,) in pipeline.rows("SELECT name FROM sources ORDER BY name")] == [
@@ -206,13 +209,16 @@ def test_a_dry_run_says_what_it_would_forget(commands: Commands, pipeline: Pipel
         ended = commands.run(*command, "--dry-run", "--forget-missing", **files(pipeline))
         assert ended.returncode == 0, ended.stderr
         assert ended.stdout.splitlines()[0] == "people.csv: a run would forget it, and remove 4 rows of people"
-        assert "not in the folder" not in ended.stderr
+        assert "not in this folder" not in ended.stderr
     assert len(pipeline.people()) == 4
     (pipeline.data / "people.csv").write_text(PEOPLE)
     (pipeline.data / "places.csv").unlink()
     refused = commands.run("producer", "--dry-run", "--forget-missing", **files(pipeline))
     assert refused.returncode == 1
-    assert "places.csv cannot be forgotten: 4 rows of people.csv name its places" in refused.stderr
+    assert (
+        "places.csv cannot be forgotten: 4 rows of people.csv name its places;"
+        " forget people.csv before it or together with it"
+    ) in refused.stderr
     assert pipeline.rows("SELECT count(*) FROM places") == [(3,)]
 
 
@@ -264,7 +270,10 @@ def test_rows_that_stay_for_rows_that_name_them_are_told(commands: Commands, pip
 def test_remedies_are_commands_of_the_one_that_was_run(commands: Commands, pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
     (pipeline.data / "people.csv").unlink()
-    for command, remedy in (("producer", "; --forget NAME removes"), ("pipeline", "; `pipeline forget NAME` removes")):
+    for command, remedy in (
+        ("producer", "twice: --forget NAME removes"),
+        ("pipeline", "twice: `pipeline forget NAME` removes"),
+    ):
         warned = commands.run(command, *(["run"] if command == "pipeline" else []), **files(pipeline))
         assert remedy in warned.stderr
 

@@ -84,7 +84,8 @@ def test_make_run_ends_with_the_table_and_the_path_of_the_summary(services: Serv
 def test_an_unknown_csv_is_loaded_by_three_commands(pipeline: Pipeline, tmp_path: Path) -> None:
     exports = tmp_path / "exports"
     exports.mkdir()
-    (exports / "orders.csv").write_text("Order No;Date;Zip\n1;01/11/2026;01067\n2;25/11/2026;10115\n3;;\n")
+    [orders] = re.findall(r"```csv\n(.*?)```", README, re.DOTALL)
+    (exports / "orders.csv").write_text(orders)
     [three] = [block for block in BLOCKS if "pipeline describe" in block]
     ended = shell(three.replace("exports", str(exports)), **pipeline.services.environment)
     assert ended.returncode == 0, ended.stderr

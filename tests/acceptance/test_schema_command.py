@@ -105,7 +105,7 @@ def test_a_producer_warns_once_of_each_file_that_the_description_names_and_the_f
     assert (loaded.returncode, "not in the folder" in loaded.stderr) == (0, False)
     (pipeline.data / "goods-2.csv").unlink()
     again = commands.run("producer", "--data", str(pipeline.data))
-    assert "loaded before, but not in the folder any more: goods-2.csv" in again.stderr
+    assert "loaded before, but not in this folder: goods-2.csv" in again.stderr
     assert absent not in again.stderr
     assert commands.run("producer", "--data", str(pipeline.data), "--forget", "goods-2.csv").returncode == 0
     assert absent in commands.run("producer", "--data", str(pipeline.data)).stderr

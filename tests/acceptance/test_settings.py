@@ -33,7 +33,6 @@ WRONG_PASSWORD = re.compile(r"//(.*):.*@")
             ["DATABASE_URL", "host.invalid:1", "correct"],
         ),
         ("worker", {"DATABASE_URL": "mysql://u:secret@127.0.0.1/x"}, 2, ["DATABASE_URL", "postgresql://"]),
-        ("worker", {"DATABASE_URL": ""}, 2, ["DATABASE_URL"]),
         (
             "worker",
             {"DATABASE_URL": "wrong password"},
@@ -49,6 +48,13 @@ WRONG_PASSWORD = re.compile(r"//(.*):.*@")
             ["REDIS_URL", "unknown parameter"],
         ),
         ("worker", {"REDIS_URL": "wrong password"}, 2, ["REDIS_URL", "correct the setting"]),
+        ("worker", {"START_TIMEOUT": "soon"}, 2, ["START_TIMEOUT", "'soon' is not a number from 0 to 1,000,000,000"]),
+        ("monitor", {"MONITOR_PORT": "22x"}, 2, ["MONITOR_PORT", "'22x' is not a port from 0 to 65535"]),
+        *(
+            (stage, {variable: ""}, 2, [f"{variable}: not set", "://", "`pipeline run` starts its own"])
+            for stage in STAGES
+            for variable in ("DATABASE_URL", "REDIS_URL")
+        ),
         *((stage, {"QUEUE_NAME": "a:b"}, 2, ["QUEUE_NAME", "'a:b'", "letters"]) for stage in STAGES),
     ],
 )
@@ -141,6 +147,7 @@ def test_the_pipeline_command_alone_prints_its_help(commands: Commands) -> None:
     assert (ended.returncode, ended.stderr) == (2, "")
     assert ended.stdout.startswith("Usage: pipeline [OPTIONS] [COMMAND]")
     assert "  run " in ended.stdout
+    assert "..." not in ended.stdout.partition("Commands:")[2], "each command's line is whole, also on 80 columns"
 
 
 @pytest.mark.parametrize("command", ["producer", "worker", "exporter", "pipeline run"])

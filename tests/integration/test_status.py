@@ -71,6 +71,16 @@ def test_a_load_under_way_is_running_and_shows_the_queue(pipeline: Pipeline) -> 
     assert shown.rows_per_second > 0
 
 
+def test_the_time_left_is_not_known_while_no_worker_runs(pipeline: Pipeline) -> None:
+    """Also right after a load, when the speed of the last seconds is known."""
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE)
+    pipeline.produce(chunk_rows=2)
+    shown = status(pipeline)
+    assert (shown.rows_per_second > 0, shown.workers) == (True, [])
+    assert (shown.seconds_left, shown.loads[0].seconds_left) == (None, None)
+
+
 def test_an_earlier_version_is_history(pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
     pipeline.load(people=PEOPLE.replace("Tadhg", "Eve"))

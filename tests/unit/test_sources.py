@@ -35,6 +35,23 @@ def test_a_folder_without_sources_is_a_wrong_setting(tmp_path: Path) -> None:
         find_sources(tmp_path, ())
 
 
+def test_a_folder_of_unknown_files_is_refused_with_the_command_that_describes_them(tmp_path: Path) -> None:
+    folder = tmp_path / "my exports"
+    folder.mkdir()
+    (folder / "orders.csv").touch()
+    with pytest.raises(SettingsError) as refused:
+        find_sources(folder, ())
+    assert str(refused.value).endswith(
+        f"; not loaded: orders.csv; `pipeline describe --data '{folder}' FILE.csv` makes other CSV files loadable"
+    )
+    (folder / "datapackage.json").write_text(
+        '{"resources": [{"name": "pets", "path": "pets.csv", "schema": "x.json"}]}'
+    )
+    (folder / "x.json").write_text('{"fields": [{"name": "name", "type": "string"}]}')
+    with pytest.raises(SettingsError, match=r"holds none of pets.csv .*; not loaded: orders.csv$"):
+        find_sources(folder, ())
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"people\.csv: no such file"):
         find_sources(tmp_path, (tmp_path / "people.csv",))
