@@ -163,7 +163,9 @@ class DatasetLoader:
         if in_use := rows_that_refer(tx, self._names["table"], condition, source_id=source_id, together=list(together)):
             named = ", ".join(f"{counted(count, 'row')} of {source}" for source, count in in_use)
             sources = ", ".join(source for source, _ in in_use)
-            raise InUseError(f"{named} name its {self.dataset.name}; forget {sources} before it or together with it")
+            raise InUseError(
+                f"its {self.dataset.name} are named by {named}; forget {sources} before it or together with it"
+            )
         return self._table.forget(tx, source_id)
 
     def end_forgetting(self, tx: Transaction) -> None:

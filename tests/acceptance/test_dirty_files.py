@@ -130,7 +130,7 @@ def test_check_takes_folders_and_finds_two_files_of_one_name_that_differ(tmp_pat
 def test_the_help_of_check_promises_no_more_than_it_does() -> None:
     command = [sys.executable, "-m", "pipeline", "check", "--help"]
     said = " ".join(subprocess.run(command, cwd=PROJECT, capture_output=True, text=True).stdout.split())
-    assert "References are looked up in the files of the folder alone." in said
+    assert "References are looked up only in the files of the folder." in said
     assert "kept for later runs" not in said
     assert "given in an earlier run" not in said
 

@@ -216,7 +216,7 @@ def test_a_dry_run_says_what_it_would_forget(commands: Commands, pipeline: Pipel
     refused = commands.run("producer", "--dry-run", "--forget-missing", **files(pipeline))
     assert refused.returncode == 1
     assert (
-        "places.csv cannot be forgotten: 4 rows of people.csv name its places;"
+        "places.csv cannot be forgotten: its places are named by 4 rows of people.csv;"
         " forget people.csv before it or together with it"
     ) in refused.stderr
     assert pipeline.rows("SELECT count(*) FROM places") == [(3,)]

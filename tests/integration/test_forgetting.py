@@ -81,7 +81,9 @@ def test_forgotten_places_go_with_their_counties_but_for_those_that_another_file
 def test_places_that_people_name_are_not_forgotten_without_them(pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
     before = everywhere(pipeline)
-    with pytest.raises(InUseError, match=r"places.csv cannot be forgotten: 4 rows of people.csv name its places"):
+    with pytest.raises(
+        InUseError, match=r"places.csv cannot be forgotten: its places are named by 4 rows of people.csv"
+    ):
         forget(pipeline.database, pipeline.queue, ["places.csv"])
     assert everywhere(pipeline) == before
     forget(pipeline.database, pipeline.queue, ["places.csv", "people.csv"])

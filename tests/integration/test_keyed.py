@@ -215,7 +215,7 @@ def test_a_row_goes_when_the_source_that_refers_to_it_is_forgotten(pipeline: Pip
 def test_what_a_shared_dataset_refers_to_cannot_be_forgotten(pipeline: Pipeline) -> None:
     described(pipeline, GROUPS, MEMBERS | {"pipeline:sharedKeys": True})
     pipeline.load(groups=NAMES + "a\nb\n", members=OF_GROUP + "1,a\n")
-    with pytest.raises(InUseError, match=r"1 rows of members\.csv name its groups"):
+    with pytest.raises(InUseError, match=r"its groups are named by 1 row of members\.csv;"):
         forget(pipeline.database, pipeline.queue, ["groups.csv"])
     forget(pipeline.database, pipeline.queue, ["groups.csv", "members.csv"])
     assert pipeline.rows("SELECT name FROM groups") == []

@@ -96,7 +96,7 @@ def test_a_row_that_is_named_stays_and_a_whole_tree_goes(pipeline: Pipeline, res
 def test_sources_whose_rows_name_each_other_are_forgotten_together(pipeline: Pipeline, resource: dict) -> None:
     described(pipeline, resource)
     pipeline.load(**{"parts-1": HEADER + "1,2\n", "parts-2": HEADER + "2,1\n"})
-    with pytest.raises(InUseError, match=r"1 rows of parts-2\.csv name its parts"):
+    with pytest.raises(InUseError, match=r"its parts are named by 1 row of parts-2\.csv;"):
         forget(pipeline.database, pipeline.queue, ["parts-1.csv"])
     forget(pipeline.database, pipeline.queue, ["parts-1.csv", "parts-2.csv"])
     assert table(pipeline) == []

@@ -101,5 +101,5 @@ def test_a_value_that_is_named_keeps_its_row_from_another_value(pipeline: Pipeli
 def test_a_source_whose_values_are_named_cannot_be_forgotten(pipeline: Pipeline, resource: dict) -> None:
     described(pipeline, resource, USES)
     pipeline.load(things=HEADER + "1,a\n", uses="code\na\n")
-    with pytest.raises(InUseError, match=r"1 rows of uses\.csv name its things"):
+    with pytest.raises(InUseError, match=r"its things are named by 1 row of uses\.csv;"):
         forget(pipeline.database, pipeline.queue, ["things.csv"])
