@@ -1,4 +1,4 @@
-"""A worker killed at any moment: another takes its chunk up within 30 s, and the outcome is the same."""
+"""A worker killed at any moment: another reclaims its chunk within 30 s, and the outcome is the same."""
 
 import signal
 import time
@@ -94,7 +94,7 @@ def test_the_chunks_of_killed_workers_are_reclaimed_within_30_seconds(
     run.start_workers(KILLED + 1)
     killed, jobs = moment(run)
     assert KILLED - 1 <= len(jobs) <= KILLED + 1
-    assert jobs <= run.pipeline.queue.state().under_way
+    assert len(jobs - run.pipeline.queue.state().under_way) <= 1, "more is done than the living worker can have"
     exporter = run.export()
     wait_until(lambda: not jobs & run.pipeline.queue.state().under_way, timeout=RECOVERY_TIMEOUT)
     recovery = time.time() - killed
