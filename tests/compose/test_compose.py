@@ -27,8 +27,9 @@ def test_the_foreground_shows_progress_from_the_start_and_at_the_end_the_summary
     shown = stack.up_log.read_text()
     texts = (
         f"people.csv: {PEOPLE:,} of {PEOPLE:,} rows queued",
-        "summary_output.json",
+        "reports into /data; /data/report.html shows them on one page",
         "; 0 deleted",
+        "/data/summary_output.json",
         "Ctrl-C stops them",
     )
     places = [shown.index(text) for text in texts]
