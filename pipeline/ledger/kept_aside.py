@@ -54,7 +54,7 @@ def chunks_kept_aside(tx: Transaction, dataset: str, named: Sequence[str]) -> li
     """The chunks of current loads whose rows are kept aside, in order. Their loads stay current for this transaction.
 
     `named` are the other datasets that its rows name.
-    Raises TransientError if one of them is sealed anew or forgotten at this moment.
+    Raises TransientError if one of them is sealed again or forgotten at this moment.
     """
     if not tx.value(SQL["share_sources_kept_aside"], dataset=dataset):
         raise TransientError(f"a source of {dataset} is sealed or forgotten at this moment")

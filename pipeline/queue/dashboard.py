@@ -1,4 +1,4 @@
-"""rq-dashboard with this project's queue and jobs: by itself it would unpickle what somebody put into Redis."""
+"""rq-dashboard with this project's queue and jobs: by itself it would unpickle the data of each job."""
 
 from typing import Any
 

@@ -147,7 +147,7 @@ class RqChunkQueue(Queue):
         job.retries_left = RETRIES
         try:
             self.failed_job_registry.requeue(job)
-        except InvalidJobOperation:  # somebody else did so just now
+        except InvalidJobOperation:  # another process did so just now
             return False
         return True
 

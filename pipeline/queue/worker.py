@@ -172,7 +172,7 @@ class ChunkWorker(SimpleWorker):
     def run_maintenance_tasks(self) -> None:
         """Registers again, should Redis have forgotten, and reclaims abandoned jobs.
 
-        One task that fails, whatever somebody has put into Redis, keeps none of the others from being done.
+        A task that fails, for example on a forged key, keeps none of the others from being done.
         """
         self.last_cleaned_at = now()  # type: ignore[assignment]
         self.connection.hset(self.key, mapping=self.serialize())

@@ -1,4 +1,4 @@
-"""LOG_FORMAT=json: each line on standard error is one JSON object, whatever process or library it comes from."""
+"""LOG_FORMAT=json: each line on standard error is one JSON object, from every process and library."""
 
 import json
 import signal
