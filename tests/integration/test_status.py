@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 
 import psycopg2
 import pytest
@@ -11,6 +12,7 @@ from pipeline import PROJECT
 from pipeline.ledger import ledger
 from pipeline.postgres.database import Database
 from pipeline.status.as_json import to_json
+from pipeline.status.ledger_view import LedgerView, read_ledger
 from pipeline.status.lines import lines
 from pipeline.status.status import (
     FailedChunk,
@@ -22,6 +24,7 @@ from pipeline.status.status import (
     StatusReader,
     TableStatus,
     WorkerStatus,
+    load_statuses,
 )
 from tests.conftest import PEOPLE, PLACES, Pipeline
 
@@ -142,6 +145,17 @@ def test_the_documentation_names_every_field_of_the_json() -> None:
     shapes = (Status, LoadStatus, WorkerStatus, QueueStatus, FailedChunk, RejectedRule, TableStatus, ServerStatus)
     names = {field.name for shape in shapes for field in fields(shape)}
     assert {name for name in names if not re.search(rf"`{name}(\[\])?`", text)} == set()
+
+
+def test_the_time_left_of_a_file_with_a_failed_chunk_is_not_known(pipeline: Pipeline) -> None:
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE)
+    pipeline.produce()
+    with pipeline.database.transaction(snapshot=True) as tx:
+        view = read_ledger(tx, LedgerView(datetime.now(UTC)))
+    foreseen = {load.source: load.seconds_left is not None for load in load_statuses(view)}
+    assert foreseen == {"people.csv": True, "places.csv": False}
+    assert [load.seconds_left for load in load_statuses(view, {"people.csv"})] == [None, None]
 
 
 def test_a_table_that_is_locked_exclusively_holds_nothing_up(pipeline: Pipeline) -> None:
