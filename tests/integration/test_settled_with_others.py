@@ -191,6 +191,23 @@ def test_a_missing_chunk_is_named_with_the_files_that_wait_for_it(
 
 
 @BOTH
+def test_rows_of_a_version_that_is_replaced_wait_no_more(
+    pipeline: Pipeline, resource: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.status.chunks_view.RATE_WINDOW", 0)  # else each chunk is read again for a while
+    described(pipeline, resource)
+    pipeline.write(**{"things-1": HEADER + "1,a\n", "things-2": HEADER + "2,b\n3,c\n"})
+    pipeline.produce()
+    pipeline.loader.load_chunk(*sorted(chunks(pipeline))[1])
+    reader = StatusReader(pipeline.database, pipeline.queue, 32)
+    assert sorted(load.waiting_rows for load in reader.read().loads) == [0, 2]
+    pipeline.write(**{"things-2": HEADER + "2,b\n4,d\n"})
+    pipeline.produce()
+    shown = reader.read()
+    assert [load.waiting_rows for load in (*shown.loads, *shown.history)] == [0, 0, 0]
+
+
+@BOTH
 def test_rows_that_wait_are_not_lost_when_the_description_loses_its_unique_values(
     pipeline: Pipeline, resource: dict
 ) -> None:
