@@ -4,15 +4,17 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from exporter.drain import drain
-from exporter.export import Exported, export, table
+from exporter.export import Exported, export
 from exporter.output import check_writable
 from exporter.report import PAGE, Report, check_sources, find_reports, of_present_datasets
+from exporter.summary import summary_table
 from pipeline.cli import command, settings
 from pipeline.cli.account import account, kept_rows, log_account, ranked, unloaded_references
 from pipeline.cli.terminal import echo
@@ -44,6 +46,7 @@ logger = logging.getLogger("exporter")
 @settings.reports_dir
 @settings.drain_timeout
 @settings.max_rejects
+@settings.rewrite_reports
 @settings.database_url()
 @settings.redis_url()
 @settings.queue_name
@@ -56,6 +59,7 @@ def main(
     reports: Path | None,
     drain_timeout: float,
     max_rejects: RowLimit | None,
+    rewrite_reports: bool,
     database_url: str,
     redis_url: str,
     queue_name: str,
@@ -63,8 +67,8 @@ def main(
     """Wait until all loads are complete, then write every report, and report.html, which shows them.
 
     Reports are the files of exporter/reports and of REPORTS_DIR, without those about datasets that are not there.
-    Each is replaced whole or not at all. If no load has changed since they were written, they stay; remove one of them
-    to have all written again. No report may be called what the producer would read from the data folder.
+    Each is replaced whole or not at all. If no load has changed since they were written, they stay. No report may be
+    called what the producer would read from the data folder.
     """
     check_writable(output)
     package = read_package(find_package(data))
@@ -76,7 +80,8 @@ def main(
     while exported is None:  # a new load may be sealed between the drain and the snapshot of the reports
         drain(database, queue, drain_timeout)
         with Deadline(max(drain_timeout, REPORTS_TIMEOUT)) as deadline, _showing_reasons(package):
-            exported = retry_transient(lambda: export(database, found, output, max_rejects), deadline=deadline)
+            attempt = partial(export, database, found, output, max_rejects, rewrite=rewrite_reports)
+            exported = retry_transient(attempt, deadline=deadline)
     queue.rewrite_log()
     _tell(exported, package, max_rejects, output / SUMMARY)
     for failure in exported.failures:
@@ -121,7 +126,7 @@ def _tell(exported: Exported, package: Package, limit: RowLimit | None, summary:
         written = f"{exported.up_to_date_since:%Y-%m-%d %H:%M:%S} UTC"
         echo(
             f"reports are up to date: no load has changed since they were written ({written});"
-            " remove one to have all written again"
+            " --rewrite-reports writes them again"
         )
     elif files := exported.files:
         page = summary.with_name(PAGE)
@@ -138,7 +143,7 @@ def _tell(exported: Exported, package: Package, limit: RowLimit | None, summary:
         if not limit:
             logger.warning("no limit is set on rejected rows; --max-rejects N or N% sets one")
     if summary in exported.files:
-        echo("", *table(summary).split("\n"), str(summary))
+        echo("", *summary_table(summary).split("\n"), str(summary))
 
 
 def run(name: str = "exporter") -> NoReturn:

@@ -18,7 +18,8 @@ from pipeline.descriptions.table_schema import MOST_FIELDS
 from pipeline.errors import InputError, SettingsError
 from producer.content import Contents
 from producer.encodings import Encoding, Encodings
-from producer.scan import DELIMITERS, Header, read_header, scan
+from producer.header import DELIMITERS, Header, read_header
+from producer.scan import scan
 from producer.sources import Source
 
 UNDECODED = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as PEP 383 has them

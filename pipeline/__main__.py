@@ -56,6 +56,7 @@ def cli(context: click.Context) -> None:
 @settings.allow_empty
 @settings.forget_missing
 @settings.dry_run
+@settings.rewrite_reports
 @settings.database_url(required=False)
 @settings.redis_url(required=False)
 @settings.queue_name
@@ -77,6 +78,7 @@ def run(
     allow_empty: bool,
     forget_missing: bool,
     dry_run: bool,
+    rewrite_reports: bool,
     database_url: str | None,
     redis_url: str | None,
     queue_name: str,
@@ -103,6 +105,7 @@ def run(
         "ALLOW_EMPTY": allow_empty,
         "FORGET_MISSING": forget_missing,
         "DRY_RUN": dry_run,
+        "REWRITE_REPORTS": rewrite_reports,
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "QUEUE_NAME": queue_name,

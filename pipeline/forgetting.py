@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 from pipeline import remedies
+from pipeline.datasets.keyed import KeyedTable
 from pipeline.datasets.loader import DatasetLoader
 from pipeline.datasets.loaders import DatasetLoaders
+from pipeline.datasets.referrers import rows_that_refer
 from pipeline.descriptions.description import others_referred_to
+from pipeline.descriptions.own_sql import difference_of_sql
 from pipeline.errors import ForgottenError, InUseError, SettingsError
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import MissingChunk
@@ -88,13 +91,30 @@ def forgotten_meanwhile(sources: Iterable[str]) -> ForgottenError:
 
 
 def _forget(tx: Transaction, name: str, source_id: int, loader: DatasetLoader, together: list[int]) -> Forgotten:
-    try:
-        rows = loader.forget(tx, source_id, together)
-    except InUseError as error:
-        raise InUseError(f"{name} cannot be forgotten: {error}") from error
+    """Forgets one source; `together` are the ids of all sources that are being forgotten.
+
+    Raises InUseError, naming the sources that refer to its rows, and SettingsError if its tables were made with other
+    SQL of the dataset's own than there is here.
+    """
+    dataset, table = loader.dataset, loader.table
+    if difference := difference_of_sql(dataset, loader.made_with_sql, loader.own_sql):
+        raise SettingsError(
+            f"dataset '{dataset.name}': its tables were made {difference};"
+            " name the same DATASETS_DIR as for `pipeline schema`, or run that with this one first"
+        )
+    condition = table.is_removed_with_source
+    if in_use := rows_that_refer(tx, loader.names["table"], condition, source_id=source_id, together=together):
+        named = ", ".join(f"{counted(count, 'row')} of {source}" for source, count in in_use)
+        sources = ", ".join(source for source, _ in in_use)
+        raise InUseError(
+            f"{name} cannot be forgotten: its {dataset.name} are named by {named}; forget {sources} before it or"
+            " together with it"
+        )
+    rows = table.forget(tx, source_id)
     ledger.forget(tx, source_id)
-    loader.end_forgetting(tx)
-    return Forgotten(name, loader.dataset.name, rows)
+    if isinstance(table, KeyedTable):
+        table.end_forgetting(tx)
+    return Forgotten(name, dataset.name, rows)
 
 
 def _description(name: str, known: KnownSource) -> str:

@@ -20,10 +20,11 @@ from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
 from pipeline.rejects import check_rejects
 from pipeline.wording import NAMED_AT_MOST, counted
+from producer.dry_run import Foreseen, preview
 from producer.encodings import Encodings
 from producer.left_out import missing_sources, warn_of_missing, warn_of_rejected
 from producer.outlook import Limits, RefusedVersionError
-from producer.produce import Foreseen, Produced, preview, produce
+from producer.produce import Produced, produce
 from producer.sources import Source, find_sources, paths_without_file, warn_of_absent
 from producer.unnamed import warn_of_left_over
 

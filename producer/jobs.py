@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pipeline.ledger.chunk import MissingChunk
 from pipeline.ledger.sealing import Load
+from producer.chunk_limits import CHUNK_BYTES, SMALLEST_CHUNK
 from producer.content import Contents
-from producer.scan import CHUNK_BYTES, SMALLEST_CHUNK
 from producer.scanned import Scanned, text_of
 
 GROUP_CHUNKS = 100  # that share one job at most, each of fewer than SMALLEST_CHUNK rows

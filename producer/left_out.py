@@ -23,7 +23,7 @@ def missing_sources(database: Database, found: set[str]) -> list[tuple[str, int]
         with database.transaction() as tx:
             known = ledger.known_sources(tx)
             return [
-                (name, loaders.of(tx, digest).loaded_rows(tx, known[name].id))
+                (name, loaders.of(tx, digest).table.loaded_rows(tx, known[name].id))
                 for name in sorted(known.keys() - found)
                 if (digest := known[name].description_sha256)
             ]

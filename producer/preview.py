@@ -1,6 +1,7 @@
 """What a run would do with the tables, found out before anything is sealed, by the code that would do it."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.loader import DatasetLoader
@@ -13,10 +14,13 @@ from pipeline.ledger.chunk import ChunkPlan, Claim
 from pipeline.ledger.load import KnownSource
 from pipeline.ledger.row_places import RowPlaces
 from pipeline.postgres.database import Transaction
+from pipeline.postgres.queries import Queries
 from pipeline.tables.registry import recorded_tables
 from producer.content import Contents
 from producer.outlook import Limits, Outlook, broken_limit, could_break
 from producer.scanned import Scanned, bytes_of
+
+PREVIEWED = Path(__file__).with_name("previewed.sql")  # what previews tell each other
 
 
 class Preview:
@@ -39,7 +43,8 @@ class Preview:
         self._loaders = {version.description_sha256: self._loader(version) for version in versions}
         self._settled: dict[str, Outlook] = {}  # by source, of datasets whose rows are settled together
         for loader in self._loaders.values():
-            loader.prepare_preview(tx)
+            queries = Queries(PREVIEWED, loader.names)
+            tx.run(queries["prepare_keyed" if loader.dataset.primary_key else "prepare_positional"])
 
     def exact(self) -> Iterator[Outlook]:
         """What a run would do with each version."""
@@ -73,7 +78,7 @@ class Preview:
 
     def _loaded_rows(self, version: Scanned) -> int:
         known = self._known.get(version.name)
-        return self._loaders[version.description_sha256].loaded_rows(self._tx, known.id) if known else 0
+        return self._loaders[version.description_sha256].table.loaded_rows(self._tx, known.id) if known else 0
 
     def _has_gone(self, version: Scanned) -> bool:
         """Whether the run would load the last chunk again, since rows may go that were kept for others."""
@@ -83,9 +88,10 @@ class Preview:
     def _outlook(self, version: Scanned, limits: Limits | None) -> Outlook:
         """Exact without limits; with limits it ends as soon as none of them can be broken any more."""
         loader = self._loaders[version.description_sha256]
-        if loader.settled_table:
+        table = loader.table
+        if isinstance(table, SettledTable):
             if version.name not in self._settled:
-                self._settled |= self._settled_outlooks(loader, loader.settled_table)
+                self._settled |= self._settled_outlooks(loader, table)
             return self._settled[version.name]
         outlook = Outlook(version.name, version.dataset.name, version.row_count, self._loaded_rows(version))
         claims = list(self._open_chunks(version))
@@ -100,7 +106,7 @@ class Preview:
                 resolved = loader.resolve(self._tx, claim, rows)
                 rows_left -= claim.row_count
                 if is_compared:
-                    outlook.add(loader.compare(self._tx, claim, resolved, rows))
+                    outlook.add(table.compare(self._tx, claim, resolved, rows))
                 else:
                     outlook.reject(resolved.rejected)
                 if limits and not is_referred_to and not could_break(outlook, rows_left, limits):

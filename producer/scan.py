@@ -1,34 +1,18 @@
-"""First pass over a file: its fingerprint, its header, and the plan of its chunks. Reads each byte once."""
+"""The scan of a file: its fingerprint, its header, and the plan of its chunks. Reads each byte once."""
 
-import csv
 import hashlib
-import io
-import logging
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import IO, NamedTuple
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import IO
 
 from pipeline.csv_text.dialect import Dialect
-from pipeline.csv_text.records import LONGEST_RECORD, BrokenRecordError, Record, physical_lines, records, row_test
-from pipeline.descriptions.header import field_positions
+from pipeline.csv_text.records import BrokenRecordError, Record, physical_lines, records, row_test
 from pipeline.errors import InputError
 from pipeline.ledger.chunk import ChunkPlan
 from pipeline.ledger.load import LoadPlan
+from producer.chunk_limits import SMALLEST_CHUNK, ChunkLimits, chunk_limits
+from producer.header import Header, source_header
 from producer.sources import Source
-
-CHUNK_ROWS = 20_000  # default, for large files
-CHUNK_BYTES = 1 << 20  # a chunk ends with the row that reaches this, whatever CHUNK_ROWS says
-SMALL_FILE_CHUNKS = 8  # a small file makes about this many chunks, so that workers have something to share
-SMALLEST_CHUNK = 500  # rows; fewer are not worth a chunk of their own
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-DELIMITERS = ",;\t|"  # that a header may show
-# Excel's first line `sep=;`: any ASCII character but a letter, a digit, a quote, a line end, and NUL, which PostgreSQL
-# cannot store.
-DELIMITER_LINE = re.compile(rb'("?)sep=((?![a-z0-9"\r\n])[\x01-\x7f])\1[\r\n]*', re.IGNORECASE)
-
-logger = logging.getLogger(__name__)
 
 
 def scan(source: Source, file: IO[bytes], chunk_rows: int | None) -> LoadPlan:
@@ -39,14 +23,14 @@ def scan(source: Source, file: IO[bytes], chunk_rows: int | None) -> LoadPlan:
     """
     file.seek(0)
     dialect = source.dataset.dialect
-    header = _header(source, file, dialect)
+    header = source_header(source, file, dialect)
     dialect = replace(dialect, delimiter=header.delimiter)
     fingerprint = hashlib.sha256(header.content)
     chunks = []
     try:
         lines, width = physical_lines(file), len(header.columns)
         body = records(lines, dialect, width, first_line=header.line_count + 1)
-        for content, chunk in _chunks(body, header, dialect, _limits(file, chunk_rows)):
+        for content, chunk in _chunks(body, header, dialect, chunk_limits(file, chunk_rows)):
             fingerprint.update(content)
             chunks.append(chunk)
     except BrokenRecordError as error:
@@ -56,133 +40,8 @@ def scan(source: Source, file: IO[bytes], chunk_rows: int | None) -> LoadPlan:
     )
 
 
-@dataclass(frozen=True)
-class Header:
-    """What stands before the first row: the names of the columns, and the preamble above them."""
-
-    content: bytes
-    line_count: int
-    delimiter: str
-    columns: tuple[str, ...]
-    fault: BrokenRecordError | None = None
-    names: tuple[str, ...] = ()  # of the columns, as the header has them
-
-
-@dataclass(frozen=True)
-class Preamble:
-    """What stands above the header, or above the first row: a byte-order mark, a line `sep=;`, blank lines, comments.
-
-    Without a header, blank lines and comments belong to the first chunk, and may stand before `next_line`.
-    """
-
-    content: bytes
-    line_count: int
-    delimiter: str | None  # as the line `sep=;` names it
-    next_line: bytes  # on which the header or the first row begins; empty at the end of the file
-
-
-def read_header(path: Path, file: IO[bytes], dialect: Dialect) -> Header:
-    """The header of a file, whatever its columns are; leaves the file where the first record after it begins.
-
-    Its delimiter is the one that a line `sep=;` names, else the dialect's, else the one that makes the most columns.
-    Raises InputError if the file has no header that can be read.
-    """
-    preamble, headers = _possible_headers(path, file, dialect)
-    if not preamble.next_line:
-        raise InputError(f"{path}: the file is empty; its first line must name the columns")
-    header = max(headers, key=lambda header: len(header.columns))
-    if header.fault:
-        raise InputError(f"{path} line {header.fault.line}: {header.fault.fault}; correct the header")
-    file.seek(len(header.content))
-    return header
-
-
-def _header(source: Source, file: IO[bytes], dialect: Dialect) -> Header:
-    """The header of a source, or what stands for it in a file without one; leaves the file after it."""
-    if dialect.header:
-        header = read_header(source.path, file, dialect)
-        _check_columns(source, header.columns, header.line_count)
-    else:
-        names = tuple(field.name for field in source.dataset.fields)
-        header = _no_header(names, *_possible_headers(source.path, file, dialect))
-        file.seek(len(header.content))
-    return header
-
-
-def _possible_headers(path: Path, file: IO[bytes], dialect: Dialect) -> tuple[Preamble, list[Header]]:
-    """What stands above the header, and the header by each delimiter that it may have."""
-    preamble = _preamble(file, dialect)
-    if preamble.next_line.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InputError(f"{path} line 1: the file is UTF-16, not UTF-8; name it with --encoding utf-16")
-    delimiters = preamble.delimiter or dialect.delimiter or _unused(DELIMITERS, dialect)
-    return preamble, [_header_with(delimiter, dialect, preamble, file) for delimiter in delimiters]
-
-
-def _no_header(columns: tuple[str, ...], preamble: Preamble, first_rows: Sequence[Header]) -> Header:
-    """These columns, with the delimiter that makes as many fields of the first row, or else the most."""
-    best = max(first_rows, key=lambda row: (len(row.columns) == len(columns), len(row.columns)))
-    return Header(preamble.content, preamble.line_count, best.delimiter, columns)
-
-
-def _preamble(file: IO[bytes], dialect: Dialect) -> Preamble:
-    start = file.read(len(BYTE_ORDER_MARK))
-    content = bytearray(BYTE_ORDER_MARK if start == BYTE_ORDER_MARK else b"")
-    file.seek(len(content))
-    is_row = row_test(Dialect(comment_char=dialect.comment_char))
-    delimiter = None
-    line_count = 0
-    for number, line in enumerate(physical_lines(file)):
-        named = DELIMITER_LINE.fullmatch(line) if number == 0 else None
-        if named and _unused(named[2].decode(), dialect):
-            delimiter = named[2].decode()
-        elif is_row(line.decode("latin-1")):
-            return Preamble(bytes(content), line_count, delimiter, line)
-        elif not dialect.header:
-            continue
-        content += line
-        line_count += 1
-    return Preamble(bytes(content), line_count, delimiter, b"")
-
-
-def _unused(delimiters: str, dialect: Dialect) -> str:
-    """Those that have no other meaning in the dialect."""
-    others = (dialect.quote_char, dialect.escape_char, dialect.comment_char)
-    return "".join(delimiter for delimiter in delimiters if delimiter not in others)
-
-
-def _header_with(delimiter: str, dialect: Dialect, preamble: Preamble, file: IO[bytes]) -> Header:
-    """The header, if this is the delimiter; if a record with it cannot be read, of the columns on its first line.
-
-    The first row has the place of the header in a file without one.
-    """
-    dialect = replace(dialect, delimiter=delimiter)
-    is_row = row_test(dialect)
-    file.seek(len(preamble.content))
-    fault = None
-    try:
-        body = records(physical_lines(file), dialect, None, preamble.line_count + 1)
-        record, line_count = next((found for found in body if is_row(found[0].decode("latin-1"))), (b"", 0))
-    except BrokenRecordError as error:
-        record, line_count, fault = preamble.next_line[:LONGEST_RECORD], 1, error
-    text = record.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
-    names = tuple(map(str.strip, next(csv.reader(io.StringIO(text, newline=""), **dialect.csv_parameters), [])))
-    columns = tuple(map(str.lower, names))
-    return Header(preamble.content + record, preamble.line_count + line_count, delimiter, columns, fault, names)
-
-
-def _check_columns(source: Source, columns: tuple[str, ...], line: int) -> None:
-    """Raises InputError if the header does not match the dataset's fields."""
-    positions = field_positions(source.dataset, columns, f"{source.path} line {line}")
-    if ignored := [
-        repr(column) if column else f"column {number}, which has no name"
-        for number, column in enumerate(columns, 1)
-        if number - 1 not in positions
-    ]:
-        logger.info("%s: columns that are ignored: %s", source.name, ", ".join(ignored))
-
-
 def _chunks(
-    body: Iterable[Record], header: Header, dialect: Dialect, limits: "Limits"
+    body: Iterable[Record], header: Header, dialect: Dialect, limits: ChunkLimits
 ) -> Iterator[tuple[bytes, ChunkPlan]]:
     """Cuts the records after the header into chunks: at least one, even without a row."""
     number, first_row, first_line, byte_offset = 1, 1, 1 + header.line_count, len(header.content)
@@ -214,20 +73,3 @@ def _chunks(
             row_count = byte_count = line_count = row_lines = 0
     if contents or number == 1:
         yield chunk()
-
-
-class Limits(NamedTuple):
-    """A chunk ends with the row that reaches one of them."""
-
-    rows: int
-    size: int  # bytes
-    small_size: int  # bytes, from SMALLEST_CHUNK rows on
-
-
-def _limits(file: IO[bytes], chunk_rows: int | None) -> Limits:
-    if chunk_rows is not None:
-        return Limits(chunk_rows, CHUNK_BYTES, CHUNK_BYTES)
-    position = file.tell()
-    size = file.seek(0, 2)
-    file.seek(position)
-    return Limits(CHUNK_ROWS, CHUNK_BYTES, min(CHUNK_BYTES, size // SMALL_FILE_CHUNKS))

@@ -8,14 +8,13 @@ from itertools import count
 
 from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.datasets.rejecting import replace_rejected
-from pipeline.errors import RefusedJobError, RequeueError, TransientError, UnknownChunkError
+from pipeline.errors import RequeueError, TransientError, UnknownChunkError
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import Counts
-from pipeline.postgres.database import Database, ForeignKeyError, Transaction
+from pipeline.postgres.database import Database, ForeignKeyError
 from pipeline.waiting import retry_transient
 from pipeline.wording import counted
-
-PAUSE_STEP = 0.1  # seconds within which a pause ends when the worker is told to stop
+from worker.installation import Installation
 
 logger = logging.getLogger(__name__)
 
@@ -27,98 +26,62 @@ class ChunkLoader:
         """When `stop` is set, a chunk that cannot be loaded at once is requeued."""
         self._database = database
         self._stop = stop or threading.Event()
+        self._installation = Installation(database)
         self._loaders = DatasetLoaders()
-        self._installation: str | None = None  # the id of the database, once it was asked for
         self._forgotten: int | None = None  # the load that was last found to be forgotten
 
     def load_chunk(self, load: int, number: int, text: str, installation: str | None = None, requeued: int = 0) -> None:
         """Loads a chunk exactly once, however often, late or concurrently it is delivered.
 
         `installation` is the id of the database that the chunk belongs to, unless the job does not say; `requeued` is
-        how often the job was put back on the queue after a transient error, or after its worker was killed.
+        how often the job was requeued after a transient error, or after its worker was killed.
         Raises TransientError when the same transient error came at every attempt, OutOfOrderError when the
         chunk has to wait for another, RequeueError when the worker is told to stop, RefusedJobError when the
         chunk was never in this database, and PipelineError when this text can never be loaded. A chunk whose load was
         forgotten since has no effect.
         """
         retries = count(requeued)
-        retry_transient(
-            lambda: self._attempt(load, number, text, installation, next(retries)),
-            sleep=self._pause,
-        )
+        retry_transient(lambda: self._load(load, number, text, installation, next(retries)), sleep=self._pause)
 
-    def _pause(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if self._stop.is_set():
-                raise RequeueError("the worker is told to stop")
-            time.sleep(min(left, PAUSE_STEP))
-
-    def _attempt(self, load: int, number: int, text: str, installation: str | None, retries: int) -> None:
+    def _load(self, load: int, number: int, text: str, installation: str | None, retries: int) -> None:
+        start, place = time.monotonic(), {"load": load, "chunk": number}
         try:
-            self._load(load, number, text, installation, retries)
+            with self._database.transaction() as tx:
+                self._installation.check(tx, installation)
+                claimed = ledger.claim(tx, load, number)
+                if claimed is None:
+                    logger.debug("load %d chunk %d is committed already or superseded", load, number, extra=place)
+                    return
+                loader = self._loaders.of(tx, claimed.description_sha256)
+                loader.check_may_load(tx, claimed)
+                rows = loader.rows(claimed, _content(text))
+                stored = loader.table.store(tx, claimed, loader.resolve(tx, claimed, rows), rows)
+                replace_rejected(tx, claimed, stored.rejected)
+                deleted = stored.deleted + loader.table.finish(tx, claimed)
+                counts = Counts(stored.inserted, stored.updated, stored.unchanged, len(stored.rejected), deleted)
+                ledger.record(tx, claimed, counts, retries)
+                loader.settle(tx)
+        except UnknownChunkError:
+            if installation is None:  # any job can say so; the producer's name this database
+                raise
+            self._log_forgotten(load)
+            return
         except ForeignKeyError as error:
             self._loaders = DatasetLoaders()
             raise TransientError(f"what rows refer to is not what it was when looked up: {error}") from error
-
-    def _load(self, load: int, number: int, text: str, installation: str | None, retries: int) -> None:
-        start = time.monotonic()
-        with self._database.transaction() as tx:
-            self._check_installation(tx, installation)
-            try:
-                claimed = ledger.claim(tx, load, number)
-            except UnknownChunkError:
-                if installation is None:  # any job can say so; the producer's name this database
-                    raise
-                self._drop_forgotten(load)
-                return
-            if claimed is None:
-                logger.debug(
-                    "load %d chunk %d: committed already or superseded; nothing to do",
-                    load,
-                    number,
-                    extra={"load": load, "chunk": number},
-                )
-                return
-            loader = self._loaders.of(tx, claimed.description_sha256)
-            stored = loader.store(tx, claimed, _content(text))
-            replace_rejected(tx, claimed, stored.rejected)
-            deleted = stored.deleted + loader.finish(tx, claimed)
-            counts = Counts(stored.inserted, stored.updated, stored.unchanged, len(stored.rejected), deleted)
-            ledger.record(tx, claimed, counts, retries)
-            loader.settle(tx)
         seconds = time.monotonic() - start
-        logger.debug(
-            "%s chunk %d committed: %s in %.2f s",
-            claimed.source,
-            number,
-            counted(claimed.row_count, "row"),
-            seconds,
-            extra={
-                "source": claimed.source,
-                "load": load,
-                "chunk": number,
-                "rows": claimed.row_count,
-                "seconds": seconds,
-                **asdict(counts),
-            },
-        )
+        rows_read = counted(claimed.row_count, "row")
+        extra = {**place, "source": claimed.source, "rows": claimed.row_count, "seconds": seconds, **asdict(counts)}
+        logger.debug("%s chunk %d committed: %s in %.2f s", claimed.source, number, rows_read, seconds, extra=extra)
 
-    def _drop_forgotten(self, load: int) -> None:
+    def _pause(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise RequeueError("the worker is told to stop")
+
+    def _log_forgotten(self, load: int) -> None:
         if load != self._forgotten:
             logger.info("load %d was forgotten; its chunks are dropped", load, extra={"load": load})
         self._forgotten = load
-
-    def _check_installation(self, tx: Transaction, installation: str | None) -> None:
-        if installation in (None, self._installation):
-            return
-        own = self._installation = ledger.installation(tx)
-        if installation != own:
-            raise RefusedJobError(
-                f"the chunk belongs to the database with id {installation}, and this worker loads into"
-                f" {self._database.address}, which has id {own}; give each database a queue of its own with"
-                " QUEUE_NAME, then run the producer again"
-            )
 
 
 def _content(text: str) -> bytes:

@@ -256,6 +256,12 @@ allow_empty = setting(
 dry_run = setting(
     "--dry-run", "DRY_RUN", is_flag=True, help="Say what a run would insert, update, delete and reject; change nothing."
 )
+rewrite_reports = setting(
+    "--rewrite-reports",
+    "REWRITE_REPORTS",
+    is_flag=True,
+    help="Write reports that are up to date too.",
+)
 forget_missing = setting(
     "--forget-missing",
     "FORGET_MISSING",

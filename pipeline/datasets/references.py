@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.columns.column import NULL
+from pipeline.columns.column import NULL, Column
 from pipeline.datasets.checking import Key, keys_in
 from pipeline.datasets.names import gone_name, previewed_name
-from pipeline.descriptions.description import Reference
+from pipeline.descriptions.description import Dataset, Reference
 from pipeline.postgres.database import ForeignKeyError, Transaction, quote_identifier, uncopied
 from pipeline.postgres.queries import Queries
+from pipeline.tables.plan import Recorded
 
 SQL = Path(__file__).with_suffix(".sql")
 KNOWN_KEYS = 100_000  # keys of one reference that are remembered
@@ -121,3 +122,22 @@ class KnownKeys:
 
 def _length(key: Key) -> int:
     return len(key) if isinstance(key, str) else sum(map(len, key))
+
+
+def known_keys(
+    dataset: Dataset, columns: Sequence[Column], reference: Reference, target: Recorded, is_previewed: bool
+) -> KnownKeys:
+    """The keys that rows of a dataset may name by a reference; `target` is what it refers to.
+
+    In a preview, `is_previewed` says whether the same run would load that before.
+    """
+    names = [field.name for field in dataset.fields]
+    positions = [names.index(name) for name in reference.fields]
+    return KnownKeys(
+        reference,
+        positions,
+        [columns[position].postgresql_type for position in positions],
+        quote_identifier(target.schema, target.table),
+        [quote_identifier(target.home.columns[key]) for key in reference.keys],
+        Previewed.of(target.table) if is_previewed else None,
+    )

@@ -79,6 +79,18 @@ def installed_sql(name: str) -> OwnSql | None:
     return _installed.get(name) or _project().get(name, (None, None))[1]
 
 
+def difference_of_sql(dataset: Dataset, sha256: str | None, installed: OwnSql | None) -> str | None:
+    """How the SQL that a dataset was used with (None: none) differs from the installed one; None if it does not.
+
+    Such as: with a marriages.sql of SHA-256 1f3c5a7b9d0e..., and there is none here.
+    """
+    if sha256 == (installed.sha256 if installed else None):
+        return None
+    before = f"a {dataset.name}.sql of SHA-256 {sha256[:12]}..." if sha256 else "no SQL of its own"
+    here = f"one of SHA-256 {installed.sha256[:12]}... is" if installed else "there is none"
+    return f"with {before}, and {here} here"
+
+
 def read_package_of(data_folder: Path) -> Package:
     """The description that holds for a data folder, with the digests of SQL of its datasets' own.
 

@@ -1,14 +1,14 @@
 """Sealing: the plan of a load is entered into the ledger whole, before any row of it is queued."""
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from itertools import groupby, starmap
 from pathlib import Path
 
 from pipeline.errors import TransientError
 from pipeline.ledger import ledger
-from pipeline.ledger.chunk import MissingChunk
+from pipeline.ledger.chunk import ChunkPlan, MissingChunk
 from pipeline.ledger.load import LoadPlan
 from pipeline.postgres.database import Transaction
 from pipeline.postgres.queries import Queries
@@ -20,7 +20,7 @@ SQL = Queries(Path(__file__).with_suffix(".sql"))
 class Version:
     """One version of a source's content, to become its current load."""
 
-    source: str
+    name: str  # of the source
     dataset: str
     description_sha256: str  # of the dataset's description, which the ledger has
     refers_to: tuple[str, ...]  # datasets that its rows name
@@ -52,8 +52,8 @@ def seal(tx: Transaction, versions: Sequence[Version]) -> dict[str, Load]:
     missing again if a dataset that their rows refer to was loaded since.
     Raises TransientError if one of the sources is being forgotten.
     """
-    tx.run(SQL["versions"], versions=json.dumps([_row(position, each) for position, each in enumerate(versions)]))
-    tx.copy("sealing_chunks", CHUNK_COLUMNS, _chunk_lines(versions))
+    tx.run(SQL["versions"], versions=json.dumps(list(starmap(_as_json, enumerate(versions)))))
+    tx.copy("sealing_chunks", ("position", *CHUNK_COLUMNS), _chunk_lines(versions))
     sealed = tx.rows(SQL["seal"])
     for source, load, _ in sealed:
         if load is None:
@@ -63,33 +63,14 @@ def seal(tx: Transaction, versions: Sequence[Version]) -> dict[str, Load]:
     return {source: Load(load, row_count, by_load.get(load, [])) for source, load, row_count in sealed}
 
 
-CHUNK_COLUMNS = (
-    "position",
-    "number",
-    "first_row",
-    "row_count",
-    "first_line",
-    "byte_offset",
-    "byte_count",
-    "sha256",
-    "line_count",
-)
+CHUNK_COLUMNS = tuple(field.name for field in fields(ChunkPlan))
 
 
-def _row(position: int, version: Version) -> dict[str, object]:
+def _as_json(position: int, version: Version) -> dict[str, object]:
+    """What sealing.sql reads of a version; columns, delimiter and counts are null if it was not scanned."""
     plan = version.plan
-    return {
+    return {name: value for name, value in vars(version).items() if name != "plan"} | {
         "position": position,
-        "name": version.source,
-        "dataset": version.dataset,
-        "description_sha256": version.description_sha256,
-        "refers_to": version.refers_to,
-        "carries_over": version.carries_over,
-        "is_settled": version.is_settled,
-        "has_gone": version.has_gone,
-        "sha256": version.sha256,
-        "encoding": version.encoding,
-        "given_encoding": version.given_encoding,
         "columns": plan and plan.columns,
         "delimiter": plan and plan.delimiter,
         "row_count": plan and plan.row_count,
@@ -97,10 +78,7 @@ def _row(position: int, version: Version) -> dict[str, object]:
     }
 
 
-def _chunk_lines(versions: Iterable[Version]) -> Iterable[str]:
+def _chunk_lines(versions: Sequence[Version]) -> Iterator[str]:
     for position, version in enumerate(versions):
-        for c in version.plan.chunks if version.plan else ():
-            yield (
-                f"{position}\t{c.number}\t{c.first_row}\t{c.row_count}\t{c.first_line}"
-                f"\t{c.byte_offset}\t{c.byte_count}\t{c.sha256}\t{c.line_count}"
-            )
+        for chunk in version.plan.chunks if version.plan else ():
+            yield "\t".join(map(str, (position, *vars(chunk).values())))

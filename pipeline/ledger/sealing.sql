@@ -42,8 +42,9 @@ SELECT
     position, name, dataset, description_sha256, refers_to, carries_over, is_settled, has_gone, sha256, encoding,
     given_encoding, columns, delimiter, row_count, chunk_count
 FROM json_to_recordset(%(versions)s) AS version (
-    position integer, name text, dataset text, description_sha256 text, refers_to text[], carries_over boolean, is_settled boolean,
-    has_gone boolean,     sha256 text, encoding text, given_encoding text, columns text[], delimiter text, row_count bigint, chunk_count integer
+    position integer, name text, dataset text, description_sha256 text, refers_to text[], carries_over boolean,
+    is_settled boolean, has_gone boolean, sha256 text, encoding text, given_encoding text, columns text[],
+    delimiter text, row_count bigint, chunk_count integer
 );
 
 -- name: seal
@@ -137,11 +138,13 @@ FROM carried_over
 WHERE load_chunks.load_id = carried_over.load_id
   AND load_chunks.number = carried_over.number;
 
--- Of a load that is current already, chunks with rejected rows are made missing again if they are older than a load of
--- the datasets that their rows refer to, or than the last time that a key of their own dataset became free: what could not
--- be loaded then may be now. So are those whose rows refer to a dataset of which chunks become missing here. Where rows are known by their keys, the chunks after it follow: a row that is good now may
--- have a key that one of theirs has taken. So is the last chunk, which then removes rows that the load does not list, if
--- some were kept for rows that referred to them, and nothing refers to them any more.
+-- In a load that is current already, some committed chunks become missing again:
+-- * Chunks with rejected rows, if what they refer to was loaded since, or a key of their own dataset became free since.
+--   What could not be loaded then may be good now. So also if they refer to a dataset whose chunks become missing here.
+-- * Where rows are known by keys, the chunks after such a chunk: a row that is good now may have a key that a row of
+--   theirs has taken.
+-- * The last chunk, if rows were kept because others referred to them, and no row refers to some of them any more. That
+--   chunk removes what its load does not list.
 WITH RECURSIVE resolvable AS (
     SELECT load_chunks.load_id, load_chunks.number, sealing.carries_over, sealing.dataset
     FROM sealing

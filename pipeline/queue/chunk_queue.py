@@ -1,76 +1,32 @@
-"""The queue of chunks: put by the producer, loaded by workers, looked at by the exporter."""
+"""The queue of chunks: the producer puts them, workers load them, the exporter looks at them."""
 
 import logging
-import re
 import signal
-import threading
 import time
-import zlib
-from base64 import b64decode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from itertools import chain
-from typing import Any
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import redis
-from redis import Redis
 from rq import Retry
-from rq.defaults import RQ_KEY_PREFIX
 from rq.exceptions import DuplicateJobError, StopRequested
-from rq.job import Job
-from rq.results import Result
-from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from pipeline import signals
-from pipeline.errors import TransientError
 from pipeline.ledger.chunk import MissingChunk
-from pipeline.queue.job import CHUNK_TIMEOUT, INSTALLATION, RETRIES, LoadChunk, call
-from pipeline.queue.rq_queue import RqChunkQueue
-from pipeline.queue.server import address, connected, memory_shortage, translating, warn_about_eviction
-from pipeline.queue.view import QueueView, failed_jobs, oldest_enqueued_at, worker_views
+from pipeline.queue.chunk_jobs import ChunkJobs
+from pipeline.queue.job import CHUNK_TIMEOUT, RETRIES, LoadChunk, call
+from pipeline.queue.producing import sign_of_producing
+from pipeline.queue.server import connected, translating, warn_about_eviction
 from pipeline.queue.worker import ChunkWorker
 from pipeline.waiting import Seldom
 
-PRODUCING_TTL = 10  # seconds after which a producer that says nothing is gone
-PRODUCING_INTERVAL = 2.0  # seconds between its saying so
-LONGEST_WIP = 3600  # seconds ahead of now; an execution that ends later is not a worker's
-LONGEST_REASON = 1 << 16  # bytes of a failure's traceback
-SEPARATOR = "_"  # between the keys of chunks in a job's id
-LONGEST_SHOWN = 500  # characters of its last line
-OWN_ERROR = re.compile(r"^pipeline\.errors\.\w+: ")
-DISCARD_POLL = 0.1  # seconds
 RESTART_PAUSE = 1.0  # seconds until a worker starts again after Redis was lost; twice as long each time
 LONGEST_RESTART_PAUSE = 16.0  # seconds; from then on there is a warning a minute
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class QueueState:
-    """What Redis knew at one moment."""
-
-    under_way: frozenset[str]  # keys of chunks that are queued, dequeued but not started, or being loaded
-    failed: Mapping[str, str]  # keys of chunks whose jobs are in the FailedJobRegistry -> ids of these jobs
-    producing: bool  # whether a producer is still queueing, as far as Redis knows
-    workers: int
-
-
-class ChunkQueue:
-    """The queue of a database's chunks. One queue only: a worker on two queues can lose a job between them.
-
-    The id of a job is the id of the database, which keeps databases that share a Redis apart, and the keys of all
-    chunks in it: what is under way can be told from the ids alone, however chunks were put together.
-    Jobs of earlier versions have the chunk's key alone; they count as this database's.
-    All methods raise TransientError if Redis does not serve now.
-    """
-
-    def __init__(self, connection: "Redis", name: str, installation: str) -> None:
-        """`installation` is the id of the database."""
-        self.connection = connection
-        self._chunks = RqChunkQueue(name, connection=connection)
-        self._prefix = f"{installation}-"
-        self._producing_key = f"{RQ_KEY_PREFIX}:producing:{name}"
+class ChunkQueue(ChunkJobs):
+    """The queue of a database's chunks. One queue only: a worker on two queues can lose a job between them."""
 
     @classmethod
     def at(cls, url: str, name: str, installation: str) -> "ChunkQueue":
@@ -89,148 +45,13 @@ class ChunkQueue:
         Harmless if another producer has just queued them. What an earlier attempt left of the job is replaced.
         """
         keys = {chunk.key for chunk, _ in members}
-        job_id = self._prefix + SEPARATOR.join(chunk.key for chunk, _ in members)
-        if not self._enqueue(job_id, members) and not keys & self.state().under_way:
-            self._discard(job_id)
-            self._enqueue(job_id, members)
+        if not self._enqueue(members) and not keys & self.state().under_way:
+            self._discard(self._job_id(chunk for chunk, _ in members))
+            self._enqueue(members)
 
-    @translating()
-    def drop_failures(self, chunks: Iterable[MissingChunk]) -> None:
-        """Removes the failed jobs that hold one of these chunks, which are about to be queued again."""
-        failed = self.state().failed
-        for job_id in {failed[chunk.key] for chunk in chunks if chunk.key in failed}:
-            self._discard(job_id)
-
-    @contextmanager
-    def producing(self) -> Iterator[None]:
+    def producing(self) -> AbstractContextManager[None]:
         """Tells exporters, for the length of the block, that missing chunks may still be queued."""
-        ended = threading.Event()
-
-        def say_so() -> None:
-            while not ended.is_set():
-                with suppress(redis.RedisError):  # Redis is away; what is put there waits as well
-                    self.connection.set(self._producing_key, 1, ex=PRODUCING_TTL)
-                ended.wait(PRODUCING_INTERVAL)
-            with suppress(redis.RedisError):
-                self.connection.delete(self._producing_key)  # another producer that is alive says so again
-
-        thread = threading.Thread(target=say_so, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join(PRODUCING_INTERVAL)  # no longer: a frozen Redis would hold up the end
-
-    @translating()
-    def length(self) -> int:
-        """Chunks that wait for a worker."""
-        return int(self.connection.llen(self._chunks.key))
-
-    @translating()
-    def state(self) -> QueueState:
-        """One consistent look at all places where a chunk can be. Changes nothing, unlike RQ's own counts.
-
-        Only what this project's jobs can be in counts: no job here is scheduled or deferred.
-        """
-        queue = self._chunks
-        with self.connection.pipeline(transaction=True) as pipe:
-            pipe.lrange(queue.key, 0, -1)
-            pipe.lrange(queue.intermediate_queue_key, 0, -1)
-            pipe.zrangebyscore(queue.started_job_registry.key, "-inf", time.time() + LONGEST_WIP)
-            pipe.zrange(queue.failed_job_registry.key, 0, -1)
-            pipe.pttl(self._producing_key)  # negative: no such key, or one without an end
-            pipe.smembers(WORKERS_BY_QUEUE_KEY % queue.name)
-            *under_way, failed, producing, worker_keys = pipe.execute()
-        return QueueState(
-            under_way=frozenset(key for job_id in _job_ids(chain(*under_way)) for key in self._keys(job_id)),
-            failed={key: job_id for job_id in _job_ids(failed) for key in self._keys(job_id)},
-            producing=producing > 0,
-            workers=int(self.connection.exists(*worker_keys)) if worker_keys else 0,
-        )
-
-    @translating()
-    def view(self) -> QueueView:
-        """The queue and its workers, for people to look at. Changes nothing; not one moment, unlike `state`."""
-        queue, state = self._chunks, self.state()
-        return QueueView(
-            waiting=self.length(),
-            running=int(self.connection.zcard(queue.started_job_registry.key)),
-            producing=state.producing,
-            oldest_enqueued_at=oldest_enqueued_at(queue),
-            workers=worker_views(queue),
-            failed_jobs=failed_jobs(
-                self.connection, {job_id: self.failure(job_id) for job_id in state.failed.values()}
-            ),
-            failed_chunks=state.failed,
-            under_way=state.under_way,
-        )
-
-    @property
-    def address(self) -> str:
-        """Host, port and database number of the server, without its password."""
-        return address(self.connection)
-
-    @translating()
-    def server_version(self) -> str:
-        """The version of the server, with its name if that is not Redis."""
-        server: Any = self.connection.info("server")
-        name = server.get("server_name", "redis")
-        return f"{name} {server.get('valkey_version') or server['redis_version']}"
-
-    @translating()
-    def shortage(self) -> str | None:
-        """Why workers cannot register although they run, with the remedy; None if Redis has memory left."""
-        return memory_shortage(self.connection)
-
-    @translating()
-    def bring_forward(self, chunk: MissingChunk) -> bool:
-        """Makes a chunk that waits on the queue the next one to be taken; returns whether it waits there."""
-        return any(map(self._chunks.bring_forward, self._waiting_jobs({chunk.key})))
-
-    @translating()
-    def failure(self, job_id: str) -> str:
-        """The last line of what a failed job reported, without the class of an error of the pipeline's own."""
-        connection: Any = self.connection
-        try:  # not RQ's way, which would unpickle: who can forge a job can forge its result
-            [(_, fields)] = connection.xrevrange(Result.get_key(job_id), count=1)
-            reason = zlib.decompressobj().decompress(b64decode(fields[b"exc_string"]), LONGEST_REASON)
-            last = reason.decode(errors="replace").strip().splitlines()[-1]
-            return OWN_ERROR.sub("", last)[:LONGEST_SHOWN]
-        except (redis.ResponseError, ValueError, KeyError, IndexError, zlib.error):
-            return "no reason recorded"
-
-    @translating()
-    def retry(self, job_ids: Iterable[str]) -> int:
-        """Requeues failed jobs, with all their retries; returns how many of them there were."""
-        return sum(map(self._chunks.retry, set(job_ids) & set(self.state().failed.values())))
-
-    def discard(self, chunks: Iterable[MissingChunk]) -> None:
-        """Removes the jobs of chunks that the ledger does not have any more, with their rows, wherever they are.
-
-        Waits for those that a worker has in hand: it refuses them, which leaves them among the failed ones.
-        """
-        keys = {chunk.key for chunk in chunks}
-        while keys and self._remove(keys):
-            time.sleep(DISCARD_POLL)
-
-    @translating()
-    def _remove(self, keys: set[str]) -> bool:
-        """Removes the jobs of chunks that no worker has in hand; returns whether one has."""
-        for job_id in self._waiting_jobs(keys):
-            if self.connection.lrem(self._chunks.key, 0, job_id):
-                self._discard(job_id)
-        state = self.state()
-        for job_id in {state.failed[key] for key in keys & state.failed.keys()}:
-            self._discard(job_id)
-        return bool(keys & state.under_way)
-
-    def rewrite_log(self) -> None:
-        """Has Redis rewrite its append-only file, which still holds the rows of chunks that are gone, if it may."""
-        with suppress(redis.RedisError):
-            persistence: Any = self.connection.info("persistence")
-            if persistence["aof_enabled"]:
-                self.connection.bgrewriteaof()
+        return sign_of_producing(self.connection, self._chunks.name)
 
     def work(self, load_chunk: LoadChunk, *, burst: bool = False) -> None:
         """Loads chunks with `load_chunk` until told to stop by SIGTERM; finishes the one in hand.
@@ -249,8 +70,7 @@ class ChunkQueue:
                 pass  # told so while it was signing off
             except redis.RedisError as error:
                 if pause < LONGEST_RESTART_PAUSE or warnings.is_due():
-                    reason = self._shortage_seen() or f"Redis does not serve: {error}"
-                    logger.warning("%s; trying again in %g s", reason, pause)
+                    logger.warning("%s; trying again in %g s", self.outage_reason(error), pause)
             finally:
                 for number, handler in handlers.items():
                     signal.signal(number, handler)
@@ -263,18 +83,14 @@ class ChunkQueue:
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_RESTART_PAUSE)
 
-    def _shortage_seen(self) -> str | None:
-        with suppress(TransientError):
-            return self.shortage()
-        return None
-
-    def _enqueue(self, job_id: str, members: Sequence[tuple[MissingChunk, str]]) -> bool:
+    def _enqueue(self, members: Sequence[tuple[MissingChunk, str]]) -> bool:
+        """Returns whether the job was not there yet."""
         first, more = members[0][0], f" and {len(members) - 1} more" if len(members) > 1 else ""
         task, arguments = call((chunk.load, chunk.plan.number, text) for chunk, text in members)
         job = self._chunks.create_job(
             task,
             kwargs=arguments,
-            job_id=job_id,
+            job_id=self._job_id(chunk for chunk, _ in members),
             description=f"{first}{more}",
             timeout=CHUNK_TIMEOUT,
             result_ttl=0,
@@ -285,25 +101,3 @@ class ChunkQueue:
         except DuplicateJobError:
             return False
         return True
-
-    def _discard(self, job_id: str) -> None:
-        with self.connection.pipeline(transaction=True) as pipe:
-            pipe.delete(Job.key_for(job_id), Result.get_key(job_id))
-            pipe.zrem(self._chunks.failed_job_registry.key, job_id)
-            pipe.execute()
-
-    def _waiting_jobs(self, keys: set[str]) -> list[str]:
-        """The ids of the jobs on the queue that hold one of these chunks."""
-        connection: Any = self.connection
-        waiting = _job_ids(connection.lrange(self._chunks.key, 0, -1))
-        return [job_id for job_id in waiting if not keys.isdisjoint(self._keys(job_id))]
-
-    def _keys(self, job_id: str) -> list[str]:
-        """The keys of the chunks that a job holds; none if it is another database's."""
-        keys = job_id.removeprefix(self._prefix)
-        return [] if INSTALLATION.match(keys) else keys.split(SEPARATOR)
-
-
-def _job_ids(entries: Iterable[bytes]) -> Iterator[str]:
-    """The ids of jobs; entries of the StartedJobRegistry are job id and execution id with a colon between them."""
-    return (entry.decode(errors="replace").partition(":")[0] for entry in entries)

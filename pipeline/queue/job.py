@@ -12,7 +12,7 @@ from rq.exceptions import NoSuchJobError, StopRequested
 from rq.executions import Execution, ExecutionRegistry
 from rq.job import Job
 
-from pipeline.errors import BlockedError, PipelineError, RefusedJobError, RequeueError, TransientError
+from pipeline.errors import PipelineError, RefusedJobError, RequeueError, TransientError
 
 TASK = "load_chunk"  # what a job of one chunk names
 GROUP_TASK = "load_chunks"  # what a job of several small chunks names
@@ -28,7 +28,6 @@ NAME = re.compile(rb"[A-Za-z0-9_-]{1,64}")  # of a queue
 RETRIES = 5  # of a chunk, by RQ, before it is put into the FailedJobRegistry
 CHUNK_TIMEOUT = 300  # seconds that one attempt at a chunk may take
 FAILURE_TTL = 7 * 24 * 3600  # seconds that a failed job is kept
-BLOCKED_TTL = 24 * 3600  # seconds that a job is kept that failed only because another chunk failed
 LONGEST_SHOWN = 200  # characters of a job's id, which names each of its chunks
 LONGEST_DATA = 16 << 20  # bytes; the text of a chunk is at most 2 MiB, and JSON can make six bytes of one
 
@@ -64,7 +63,7 @@ class ChunkJob(Job):
     records each failure.
     """
 
-    task: LoadChunk  # what the worker that has the job runs
+    load_chunk: LoadChunk  # as the worker that has the job was given it
     fault: str | None = None  # why this is no job of the producer's
 
     def arguments(self) -> list[ChunkText]:
@@ -88,22 +87,11 @@ class ChunkJob(Job):
         return RETRIES - (self.retries_left or 0)
 
     def _execute(self) -> None:
-        try:
-            self._load_all()
-        except RefusedJobError:
-            self.retries_left = 0
-            raise
-        except BlockedError:
-            self.retries_left = 0
-            self.failure_ttl = BLOCKED_TTL
-            raise
-
-    def _load_all(self) -> None:
-        """Loads the chunks one after the other. One that can never be loaded keeps no other from being loaded."""
+        """Loads its chunks one after the other. One that can never be loaded keeps no other from being loaded."""
         failures = []
         for chunk in self.arguments():
             try:
-                self.task(*chunk, self.installation, self.requeued)
+                self.load_chunk(*chunk, self.installation, self.requeued)
             except (TransientError, RequeueError):
                 raise
             except PipelineError as error:

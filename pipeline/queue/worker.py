@@ -30,6 +30,7 @@ HEARTBEAT_INTERVAL = 4  # seconds, while a chunk is being loaded
 HEARTBEAT_TTL = 12  # seconds without a heartbeat after which a chunk counts as abandoned, and a worker as gone
 MAINTENANCE_INTERVAL = 4  # seconds between looks for abandoned chunks
 WORKER_TTL = 19  # seconds; RQ lets an idle worker look up from the queue 15 s before it ends
+BLOCKED_TTL = 24 * 3600  # seconds that a job is kept that failed only because another chunk failed
 DEQUEUED_TIMEOUT = 6  # seconds in the intermediate list, which a job leaves within milliseconds when it is started
 
 CHUNK_KEY = re.compile(r"load-(\d{1,18})-chunk-(\d{1,9})-")  # in the id of a job, see MissingChunk.key
@@ -40,6 +41,8 @@ logger = logging.getLogger(__name__)
 class ChunkWorker(SimpleWorker):
     """Loads chunks in its own process, so that connection and looked-up places last from one to the next.
 
+    The way of a chunk: `work`, RQ's loop, dequeues a job and calls `execute_job`. RQ's `perform_job` then calls
+    `ChunkJob._execute`, which calls `load_chunk` for each chunk of the job, and `_finalize_failure` if that raises.
     A heartbeat runs while a chunk is loaded; where it stops, another worker reclaims the chunk.
     """
 
@@ -76,7 +79,7 @@ class ChunkWorker(SimpleWorker):
         _logging_errors(self._execute_job, job, queue)
 
     def _execute_job(self, job: Job, queue: Queue) -> None:
-        cast(ChunkJob, job).task = self._load_chunk
+        cast(ChunkJob, job).load_chunk = self._load_chunk
         execution = self._prepared(job)
         done = threading.Event()
         heartbeat = threading.Thread(target=self._send_heartbeats, args=(job, execution, done), daemon=True)
@@ -98,25 +101,37 @@ class ChunkWorker(SimpleWorker):
             raise
 
     def _finalize_failure(self, job: Job, queue: Queue, execution: Execution, exc_info: Any) -> None:
-        """Records a failure. A job that is requeued, or that is gone from Redis meanwhile, is none."""
+        """Decides what becomes of a job that was not loaded; nothing else does.
+
+        RequeueError: requeued, with all its retries. RefusedJobError, BlockedError: failed, without a retry. Any other
+        error: RQ requeues it while it has retries left, then it is failed. A job that is gone from Redis stays gone.
+        """
         error = exc_info[1]
         # A late heartbeat writes a field of a job that is gone again. A forged job may never have had data.
-        is_gone = not isinstance(error, RefusedJobError) and not self.connection.hexists(job.key, "data")
-        if not is_gone and not isinstance(error, RequeueError):
+        if not isinstance(error, RefusedJobError) and not self.connection.hexists(job.key, "data"):
+            self._drop_gone(job, execution)
+        elif isinstance(error, RequeueError):
+            logger.debug("%s is requeued: %s", job.description, error, extra=_place(job))
+            with self.connection.pipeline() as pipeline:
+                self.cleanup_execution(job, pipeline, execution)
+                self._queue.requeue(job, pipeline)
+                pipeline.execute()
+        else:
+            if isinstance(error, RefusedJobError | BlockedError):
+                job.retries_left = 0
+            if isinstance(error, BlockedError):
+                job.failure_ttl = BLOCKED_TTL
             super()._finalize_failure(job, queue, execution, exc_info)
-            return
+
+    def _drop_gone(self, job: Job, execution: Execution) -> None:
+        logger.info(
+            "%s: its job is gone from Redis; another worker has ended it, or Redis was emptied",
+            job.description,
+            extra=_place(job),
+        )
         with self.connection.pipeline() as pipeline:
             self.cleanup_execution(job, pipeline, execution)
-            if is_gone:
-                logger.info(
-                    "%s: its job is gone from Redis; another worker has ended it, or Redis was emptied",
-                    job.description,
-                    extra=_place(job),
-                )
-                pipeline.delete(job.key)
-            else:
-                logger.debug("%s is requeued: %s", job.description, error, extra=_place(job))
-                self._queue.requeue(job, pipeline)
+            pipeline.delete(job.key)
             pipeline.execute()
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:

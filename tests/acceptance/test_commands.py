@@ -36,7 +36,7 @@ def test_a_run_loads_the_shipped_data_and_a_second_one_changes_nothing(
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.*")} == reports
     assert re.search(
         r"\nreports are up to date: no load has changed since they were written"
-        r" \(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\); remove one to have all written again\n",
+        r" \(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\); --rewrite-reports writes them again\n",
         second.stdout,
     )
     assert "wrote" not in second.stdout
@@ -45,8 +45,8 @@ def test_a_run_loads_the_shipped_data_and_a_second_one_changes_nothing(
         == first.stdout.split("\npeople.csv: 10,000 rows = ")[-1]
     )
 
-    (tmp_path / "loads.csv").unlink()
-    third = commands.run("exporter", "--output", str(tmp_path))
+    third = commands.run("exporter", "--output", str(tmp_path), "--rewrite-reports")
+    assert "--rewrite-reports" not in third.stdout
     assert (
         f"wrote {len(reports) - 1} reports into {tmp_path}; {tmp_path}/report.html shows them on one page\n"
         in third.stdout

@@ -112,7 +112,7 @@ def test_every_setting_of_the_readme_is_a_setting_of_its_commands(services: Serv
         return " ".join(shell(f".venv/bin/{command} --help", **services.environment).stdout.split())
 
     table = re.findall(r"^\| `(\w+)` \| (?:`(--[\w-]+)`)? *\| ([\w, ]+) \|", README, re.MULTILINE)
-    assert len(table) == 23
+    assert len(table) == 24
     all_commands = "producer, worker, exporter, monitor, run, status"
     for variable, flag, commands in table:
         for name in (all_commands if commands == "all" else commands).split(", "):

@@ -59,7 +59,7 @@ def test_the_drain_waits_for_a_commit_that_comes_after_the_queue_is_empty(sealed
 def test_missing_chunks_that_are_nowhere_are_an_error_that_names_the_remedy(
     sealed: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MISSING_GRACE", 0.2)
+    monkeypatch.setattr("exporter.stuck.MISSING_GRACE", 0.2)
     sealed.queue.connection.flushdb()
     with pytest.raises(PipelineError) as lost:
         drain(sealed.database, sealed.queue, timeout=30)
@@ -74,7 +74,7 @@ def test_missing_chunks_that_are_nowhere_are_an_error_that_names_the_remedy(
 def test_a_lost_chunk_is_named_even_while_others_are_under_way(
     sealed: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MISSING_GRACE", 0.2)
+    monkeypatch.setattr("exporter.stuck.MISSING_GRACE", 0.2)
     sealed.queue.connection.lpop(JOBS)
     with pytest.raises(PipelineError, match=r"^people.csv chunk 1 \(rows 1 to 2\) is neither committed nor"):
         drain(sealed.database, sealed.queue, timeout=30)
@@ -83,7 +83,7 @@ def test_a_lost_chunk_is_named_even_while_others_are_under_way(
 def test_a_chunk_that_a_producer_has_yet_to_queue_is_not_lost(
     sealed: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MISSING_GRACE", 0.1)
+    monkeypatch.setattr("exporter.stuck.MISSING_GRACE", 0.1)
     sealed.queue.connection.lpop(JOBS)
     with sealed.queue.producing(), pytest.raises(DrainTimeoutError):
         drain(sealed.database, sealed.queue, timeout=1)
@@ -92,7 +92,7 @@ def test_a_chunk_that_a_producer_has_yet_to_queue_is_not_lost(
 def test_a_chunk_that_fails_every_time_is_an_error_that_names_chunk_and_reason(
     sealed: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MISSING_GRACE", 0.2)
+    monkeypatch.setattr("exporter.stuck.MISSING_GRACE", 0.2)
     with sealed.database.transaction() as tx:
         tx.run("ALTER TABLE people ADD CONSTRAINT nobody_of_1923 CHECK (date_of_birth < '1923-01-01')")
     sealed.work()
@@ -174,7 +174,7 @@ def test_a_chunk_that_redis_has_no_memory_for_is_put_later_and_the_remedy_is_nam
 
 
 def test_a_remedy_is_not_said_twice(sealed: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MISSING_GRACE", 0.2)
+    monkeypatch.setattr("exporter.stuck.MISSING_GRACE", 0.2)
 
     def refuse(*_: object) -> None:
         raise RefusedJobError("it is another's; correct that, then run the producer again")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from exporter import export as module
-from exporter.export import table
+from exporter import write as module
+from exporter.summary import summary_table
 from pipeline.errors import PipelineError, TransientError
 from pipeline.postgres.database import Database
 from tests.conftest import PEOPLE, PLACES, Pipeline, expected_people, generate, wait_until
@@ -233,12 +233,12 @@ def test_a_folder_that_vanished_is_an_error(pipeline: Pipeline, output: Path) ->
 def test_the_table_shows_each_country_with_its_count(tmp_path: Path) -> None:
     summary = tmp_path / "summary_output.json"
     summary.write_text('{"Scotland":8048,"Northern Ireland":1952}')
-    assert table(summary) == "Scotland                 8,048\nNorthern Ireland         1,952\n"
+    assert summary_table(summary) == "Scotland                 8,048\nNorthern Ireland         1,952\n"
 
 
 def test_of_many_countries_the_first_are_shown(tmp_path: Path) -> None:
     summary = tmp_path / "summary_output.json"
     summary.write_text(json.dumps({f"Country {number}": 300 - number for number in range(200)}))
-    lines = table(summary).splitlines()
+    lines = summary_table(summary).splitlines()
     assert len(lines) == 11
     assert lines[-2:] == ["Country 9           291", "and 190 more"]

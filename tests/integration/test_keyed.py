@@ -16,7 +16,7 @@ from pipeline.queue.job import ChunkJob, ChunkText
 from pipeline.queue.rq_queue import RqChunkQueue
 from pipeline.tables.plan import Wanted
 from pipeline.tables.registry import make_tables
-from producer.produce import preview
+from producer.dry_run import preview
 from producer.sources import find_sources
 from tests.conftest import Commands, Pipeline, at_once
 from worker.load import ChunkLoader

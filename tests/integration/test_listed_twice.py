@@ -7,7 +7,7 @@ import pytest
 from pipeline.errors import OutOfOrderError
 from pipeline.queue.job import ChunkJob
 from pipeline.queue.rq_queue import RqChunkQueue
-from producer.produce import preview
+from producer.dry_run import preview
 from producer.sources import find_sources
 from tests.conftest import Pipeline
 

@@ -12,7 +12,7 @@ from pipeline.ledger import ledger
 from pipeline.ledger.sealing import Version
 from pipeline.queue import ChunkQueue
 from pipeline.queue.job import ChunkJob
-from producer import produce as produce_module
+from producer import seal_all as sealing
 from producer.produce import produce
 from producer.sources import find_sources
 from tests.conftest import PEOPLE, PLACES, Pipeline
@@ -108,13 +108,13 @@ def test_a_new_version_of_one_file_leaves_the_rest_of_its_group_alone(many: Pipe
 
 def test_loads_are_sealed_many_at_a_time(many: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     sealed: list[int] = []
-    seal = produce_module.seal
+    seal = sealing.seal
 
     def counting(tx: object, versions: list[Version]) -> object:
         sealed.append(len(versions))
         return seal(tx, versions)
 
-    monkeypatch.setattr(produce_module, "seal", counting)
+    monkeypatch.setattr(sealing, "seal", counting)
     many.produce()
     assert sealed == [100, 100, 51]
 

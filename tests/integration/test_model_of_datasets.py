@@ -24,7 +24,7 @@ from pipeline.queue.job import ChunkJob
 from pipeline.queue.rq_queue import RqChunkQueue
 from pipeline.tables.plan import Wanted
 from pipeline.tables.registry import make_tables
-from producer.produce import preview
+from producer.dry_run import preview
 from producer.sources import find_sources
 from tests.conftest import ANY_VERSION, Pipeline, at_once
 from worker.load import ChunkLoader

@@ -4,8 +4,8 @@ import pytest
 
 from pipeline.limits import RowLimit
 from producer import preview as preview_module
+from producer.dry_run import preview
 from producer.outlook import Limits, RefusedVersionError
-from producer.produce import preview
 from producer.sources import find_sources
 from tests.conftest import ANY_VERSION, PEOPLE, PLACES, Pipeline, named
 

@@ -3,7 +3,6 @@
 import pytest
 from rq import Worker
 
-from exporter import drain as exporter_drain
 from exporter.drain import drain
 from pipeline.errors import PipelineError
 from tests.conftest import PEOPLE, PLACES, Pipeline, expected_people, generate, held
@@ -39,7 +38,7 @@ def attempts(log: str, chunk: str) -> int:
 def test_chunks_that_wait_for_a_failed_one_fail_once_and_name_it(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(exporter_drain, "MISSING_GRACE", 0.2)
+    monkeypatch.setattr("exporter.stuck.MISSING_GRACE", 0.2)
     forbid(pipeline, "false")
     pipeline.write(places=PLACES, people=PEOPLE)
     pipeline.produce(chunk_rows=2)

@@ -178,7 +178,7 @@ def test_a_missing_chunk_is_named_with_the_files_that_wait_for_it(
     shown = StatusReader(pipeline.database, pipeline.queue, 32).read()
     assert {load.source: load.waiting_rows for load in shown.loads} == {"things-1.csv": 0, "things-2.csv": 3}
     assert any(line.endswith("; 3 rows wait for missing chunks of things") for line in lines(shown))
-    monkeypatch.setattr("exporter.drain.MISSING_GRACE", 0)
+    monkeypatch.setattr("exporter.stuck.MISSING_GRACE", 0)
     with pytest.raises(PipelineError) as stuck:
         drain(pipeline.database, pipeline.queue, timeout=5)
     message, _, waiting = str(stuck.value).rpartition("; ")

@@ -9,6 +9,8 @@ import psycopg2
 import pytest
 
 from exporter import manifest, report
+from exporter.export import export
+from exporter.report import find_reports
 from pipeline.forgetting import forget_rows
 from tests.conftest import PEOPLE, PLACES, Pipeline
 from tests.integration.conftest import write_reports
@@ -53,6 +55,16 @@ def up_to_date_since(pipeline: Pipeline, output: Path) -> datetime | None:
 def held(folder: Path) -> dict[str, tuple[int, bytes]]:
     """What each file holds, and its inode, which is another after each replacement."""
     return {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder.iterdir() if path.is_file()}
+
+
+def test_reports_that_are_up_to_date_are_written_again_on_request(pipeline: Pipeline, output: Path) -> None:
+    before = held(output)
+    exported = export(pipeline.database, find_reports(output), output, rewrite=True)
+    assert exported is not None
+    assert exported.up_to_date_since is None
+    after = held(output)
+    assert after.keys() == before.keys()
+    assert all(after[name][0] != before[name][0] for name in before)
 
 
 def test_no_query_of_a_report_is_run_if_nothing_has_changed(pipeline: Pipeline, output: Path) -> None:

@@ -120,7 +120,7 @@ def test_all_keys_begin_with_the_prefix_of_rq(queue: ChunkQueue) -> None:
 @pytest.mark.parametrize("name", ["os.system", "load_chunk.__globals__", "builtins.eval"])
 def test_a_job_can_name_no_other_function(queue: ChunkQueue, name: str) -> None:
     job = ChunkJob.create(name, args=("true",), connection=queue.connection, serializer=JSONSerializer)
-    job.task = print
+    job.load_chunk = print
     with pytest.raises(RefusedJobError, match="it is not a call of load_chunk"):
         job.perform()
 

@@ -12,7 +12,7 @@ from pipeline.csv_text.dialect import Dialect
 from pipeline.csv_text.records import LineFields
 from pipeline.errors import InputError
 from pipeline.ledger.load import LoadPlan
-from producer import scan as module
+from producer import chunk_limits as module
 from producer.sources import Source
 from tests.unit.reading import PEOPLE
 

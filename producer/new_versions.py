@@ -1,0 +1,46 @@
+"""New versions of loaded files: refused if they would replace loaded rows against the limits."""
+
+import logging
+from collections.abc import Sequence
+
+from pipeline.ledger.load import KnownSource
+from pipeline.postgres.database import Database
+from pipeline.waiting import retry_transient
+from producer.content import Contents
+from producer.outlook import Limits, Outlook, RefusedVersionError
+from producer.preview import Preview
+from producer.scanned import Scanned
+
+logger = logging.getLogger(__name__)
+
+
+def check_new_versions(
+    versions: Sequence[Scanned],
+    known: dict[str, KnownSource],
+    contents: Contents,
+    database: Database,
+    limits: Limits,
+) -> None:
+    """Raises RefusedVersionError if new versions of loaded sources break the limits.
+
+    Warns of those that lose most of the loaded rows, if no limit is set on that.
+    """
+    if not any(version.plan and version.name in known for version in versions):
+        return
+
+    def attempt() -> list[tuple[Outlook, str | None]]:
+        with database.transaction() as tx:
+            return list(Preview(tx, contents, known, versions).judged(limits))
+
+    judged = retry_transient(attempt)
+    if refused := [(outlook, reason) for outlook, reason in judged if reason]:
+        named = "; ".join(f"{outlook.source} is refused: {reason}" for outlook, reason in refused)
+        raise RefusedVersionError(f"{named}; nothing was changed", [outlook for outlook, _ in refused])
+    for outlook, _ in judged:
+        if limits.max_shrink is None and outlook.good < outlook.loaded_rows / 2:
+            logger.warning(
+                "%s: the new version has %s good rows where %s are loaded, so %s are removed;"
+                " --max-shrink N or N%% refuses such a version",
+                outlook.source,
+                *(f"{rows:,}" for rows in (outlook.good, outlook.loaded_rows, outlook.loaded_rows - outlook.good)),
+            )
