@@ -343,7 +343,7 @@ CREATE TABLE IF NOT EXISTS places_listings (
 );
 
 -- What each source says of a city was kept in place_listings, and in version 0.1.0 nowhere: it knew of each place the
--- load that listed it last. The rows are numbered anew, since neither had the numbers.
+-- load that listed it last. The rows are numbered again, since neither had the numbers.
 DO $$
 BEGIN
     IF to_regclass('places_listings_source_id_idx') IS NULL THEN

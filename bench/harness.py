@@ -124,7 +124,7 @@ class Harness:
         return urlunsplit(parts._replace(netloc=f"{PLAIN_USER}:{password}@{parts.netloc.rpartition('@')[2]}"))
 
     def measure(self, *commands: Command) -> Measured:
-        """What commands cost; what was written before is on disk by then, so that nobody pays for another."""
+        """What commands cost; earlier writes are on disk by then, so that no case pays for another."""
         self._administer("CHECKPOINT")
         os.sync()
         return measure(commands, self._pids, self._timeout)

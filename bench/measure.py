@@ -178,7 +178,7 @@ class Sampler:
         self._thread = ThreadPoolExecutor(1)
 
     def __enter__(self) -> "Sampler":
-        self._looking = self._thread.submit(self._look)
+        self._looking = self._thread.submit(self._sample)
         return self
 
     def __exit__(
@@ -196,7 +196,7 @@ class Sampler:
                 cpu[self._kinds[pid]] = cpu.get(self._kinds[pid], 0.0) + seconds
         return cpu
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         memory_due = 0.0
         while not self._done.wait(CPU_INTERVAL):
             processes = [pid for command in self._commands for pid in descendants(command)]

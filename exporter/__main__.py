@@ -83,7 +83,7 @@ def main(
             attempt = partial(export, database, found, output, max_rejects, rewrite=rewrite_reports)
             exported = retry_transient(attempt, deadline=deadline)
     queue.rewrite_log()
-    _tell(exported, package, max_rejects, output / SUMMARY)
+    _print_outcome(exported, package, max_rejects, output / SUMMARY)
     for failure in exported.failures:
         logger.error("%s; %s", failure, _state_of(output / failure.name))
     if failed := len(exported.failures):
@@ -121,7 +121,7 @@ def _state_of(file: Path) -> str:
     return f"{file} is the one written before" if file.exists() else f"there is no {file}"
 
 
-def _tell(exported: Exported, package: Package, limit: RowLimit | None, summary: Path) -> None:
+def _print_outcome(exported: Exported, package: Package, limit: RowLimit | None, summary: Path) -> None:
     if exported.up_to_date_since:
         written = f"{exported.up_to_date_since:%Y-%m-%d %H:%M:%S} UTC"
         echo(

@@ -12,7 +12,7 @@ from pipeline.ledger.chunk import MissingChunk
 from pipeline.ledger.load import LoadProgress
 from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
-from pipeline.waiting import Deadline, WorkerWatch, retry_transient
+from pipeline.waiting import Deadline, WorkerWatcher, retry_transient
 
 POLL_INTERVAL = 0.1  # seconds between looks at ledger and queue
 
@@ -29,14 +29,14 @@ def drain(database: Database, queue: ChunkQueue, timeout: float) -> None:
 
 
 def _drain(database: Database, queue: ChunkQueue, deadline: Deadline) -> None:
-    stuck, workers = StuckChunks(), WorkerWatch(partial(retry_transient, queue.shortage, deadline=deadline))
+    stuck, workers = StuckChunks(), WorkerWatcher(partial(retry_transient, queue.shortage, deadline=deadline))
     loads, missing = _read_ledger(database, deadline)
     with Progress("loading", sum(load.row_count for load in loads), _committed_rows(loads)) as bar:
         while missing or not loads:
             state = retry_transient(queue.state, deadline=deadline)
             if chunks := stuck.find(missing, state):
                 raise PipelineError(stuck_reason(database, queue, chunks, state, deadline))
-            workers.look(state.workers)
+            workers.check(state.workers)
             if not deadline.left:
                 raise DrainTimeoutError(timeout_reason(deadline.seconds, loads, missing, state, queue.shortage()))
             time.sleep(POLL_INTERVAL)

@@ -28,7 +28,7 @@ def input_digest(tx: Transaction, reports: Iterable[Report]) -> str:
     """A digest of all that reports are made from: what the ledger says of the tables, the queries, and the code.
 
     Each load, reopened chunk or forgotten source makes it another, and each database has its own, since the
-    ledger knows every commit to the microsecond. Of tables that somebody changes by hand it knows nothing.
+    ledger knows every commit to the microsecond. It does not notice tables changed by hand.
     """
     files = [(path.name, _digest(path)) for path in CODE]
     queries = [(report.path.name, report.query) for report in reports]

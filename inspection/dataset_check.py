@@ -162,7 +162,7 @@ class DatasetChecker:
 
     def _refused(self, source: int, good: "_GoodRows") -> dict[int, BrokenKey]:
         """The rows whose keys other rows hold, by row number; a row that is refused holds no key."""
-        refused = self._refused_singly(source, good) if len(self.held) > 1 else {}
+        refused = self._refused_row_by_row(source, good) if len(self.held) > 1 else {}
         for key in self.held:
             held = good.held(key, refused)
             for number, holder in key.table.enter(source, held, good.contents).items():
@@ -170,7 +170,7 @@ class DatasetChecker:
                     refused[number] = fault
         return refused
 
-    def _refused_singly(self, source: int, good: "_GoodRows") -> dict[int, BrokenKey]:
+    def _refused_row_by_row(self, source: int, good: "_GoodRows") -> dict[int, BrokenKey]:
         """Decides row by row where another row holds a key of a row, which then holds none of its other keys."""
         doubtful: dict[int, dict[int, str]] = {}  # by row number: keys, by their positions among those of the dataset
         for position, key in enumerate(self.held):

@@ -42,7 +42,7 @@ def _decided_type(profile: ColumnProfile) -> Decision:
             ways = f"as {reading.properties['format']} and as {reading.rival}"
             return _string(f"{profile.first.text!r} can be read in two ways, {ways}, and no value decides")
         return _typed(profile, reading)
-    return _string(_why_text(profile))
+    return _string(_reason_text(profile))
 
 
 def _possible_numbers(profile: ColumnProfile) -> list[Reading]:
@@ -85,7 +85,7 @@ def _string(reason: str) -> Decision:
     return Decision(dict(STRING), "string", reason)
 
 
-def _why_text(profile: ColumnProfile) -> str:
+def _reason_text(profile: ColumnProfile) -> str:
     """The reading that held the most values, and the value that ended it."""
     if not profile.ended:
         return "text"

@@ -11,8 +11,8 @@ from pipeline.cli import command, look, settings
 from pipeline.cli.terminal import echo
 from pipeline.limits import RowLimit
 from pipeline.postgres.database import Database
-from pipeline.postgres.schema import apply_schema, let_stages_log_in
-from pipeline.waiting import at_start, retry_transient, start_limit
+from pipeline.postgres.schema import apply_schema, enable_stage_logins
+from pipeline.waiting import retry_at_start, retry_transient, start_limit
 
 EXAMPLES = """\b
 Examples:
@@ -255,14 +255,14 @@ def schema(data: Path, table_schema: str | None, only_print: bool, database_url:
     from pipeline.tables import described  # reads what no other command needs
 
     database = Database(database_url, "schema")
-    at_start(database.connect, "DATABASE_URL")
+    retry_at_start(database.connect, "DATABASE_URL")
     wanted = described.wanted_tables(data, table_schema)
     if only_print:
         echo(*described.script(database, wanted).splitlines())
         return
     changed = described.bring_up_to_date(database, wanted)
     if password:
-        let_stages_log_in(database, password)
+        enable_stage_logins(database, password)
     names = ", ".join(dataset.name for dataset in wanted.datasets)
     state = "has the tables of schema.sql and of" if changed else "is up to date with schema.sql and"
     logging.getLogger("pipeline").info("%s %s %s", database.address, state, names)

@@ -20,7 +20,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 CALL_GRACE = 4.0  # seconds that a call in progress has to end by itself
 CUT_INTERVAL = 1.0  # seconds
 CALLBACK_TIME = 0.01  # seconds that are enough for a callback to end
-AT_LATEST = 8.0  # seconds after which the process ends as if killed, which harms nothing; docker kills after 10
+HARD_DEADLINE = 8.0  # seconds after which the process ends as if killed, which harms nothing; docker kills after 10
 
 requested = threading.Event()  # set when one of the signals has arrived
 _is_heard = False  # whether one has raised, and others are to do nothing
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 class Stopped(BaseException):
     """A signal told this process to stop.
 
-    Not a KeyboardInterrupt: if one met `exec`, which makes a dataclass, Python ends by SIGINT, whoever caught it.
+    Not a KeyboardInterrupt: if one met `exec`, which makes a dataclass, Python ends by SIGINT even if it is caught.
     """
 
     def __init__(self, number: int) -> None:
@@ -56,7 +56,7 @@ def listen(cut: Callable[[], None], exit_codes: dict[int, int] | None, report: R
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     with held():  # by the thread for ever, so that the main thread can hold them up by itself
-        threading.Thread(target=_hear, args=(reader, cut, exit_codes), daemon=True).start()
+        threading.Thread(target=_deliver, args=(reader, cut, exit_codes), daemon=True).start()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # a stage of a run begins with it blocked
 
 
@@ -101,7 +101,7 @@ def _send_later(thread: int, number: int) -> None:
     signal.pthread_kill(thread, number)
 
 
-def _hear(reader: int, cut: Callable[[], None], exit_codes: dict[int, int] | None) -> None:
+def _deliver(reader: int, cut: Callable[[], None], exit_codes: dict[int, int] | None) -> None:
     while number := os.read(reader, 1):
         if number[0] == signal.SIGALRM:
             with suppress(Exception):
@@ -114,7 +114,7 @@ def _hear(reader: int, cut: Callable[[], None], exit_codes: dict[int, int] | Non
 def _end(number: int, cut: Callable[[], None], exit_codes: dict[int, int] | None) -> None:
     start = time.monotonic()
     time.sleep(CALL_GRACE)
-    while exit_codes is None or time.monotonic() < start + AT_LATEST:
+    while exit_codes is None or time.monotonic() < start + HARD_DEADLINE:
         with suppress(Exception):
             cut()
         time.sleep(CUT_INTERVAL)

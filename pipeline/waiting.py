@@ -15,7 +15,7 @@ from pipeline.postgres.database import cut_connections
 from pipeline.watcher import Watcher
 
 PAUSES = (0.1, 0.3, 1.0, 2.0, 4.0)  # seconds, growing, between attempts; the last one again and again
-PATIENCE = 60.0  # seconds for which an operation is retried while a server is away
+RETRY_TIMEOUT = 60.0  # seconds for which an operation is retried while a server is away
 START_TIMEOUT = 10.0  # seconds for which a stage that starts waits for a server that does not serve, by default
 CUT_GRACE = 2.0  # seconds after a deadline for waits that watch the clock; their messages say more
 CUT_INTERVAL = 1.0  # seconds
@@ -41,13 +41,13 @@ def longest_wait() -> float:
 
 
 def limit_start(seconds: float) -> None:
-    """From now on `at_start` waits so long: START_TIMEOUT."""
+    """From now on `retry_at_start` waits so long: START_TIMEOUT."""
     global _start_limit
     _start_limit = seconds
 
 
 def start_limit() -> float:
-    """Seconds that `at_start` waits."""
+    """Seconds that `retry_at_start` waits."""
     return _start_limit
 
 
@@ -92,7 +92,7 @@ _watcher = Watcher(Deadline.cut_if_over, CUT_INTERVAL)
 def retry_transient(
     attempt: Callable[[], T],
     *,
-    seconds: float = PATIENCE,
+    seconds: float = RETRY_TIMEOUT,
     sleep: Callable[[float], None] | None = None,
     deadline: Deadline | None = None,
     level: int = logging.WARNING,
@@ -120,7 +120,7 @@ def retry_transient(
     raise AssertionError("the pauses have no end")
 
 
-def at_start(attempt: Callable[[], T], setting: str) -> T:
+def retry_at_start(attempt: Callable[[], T], setting: str) -> T:
     """What `attempt` returns, retried for START_TIMEOUT: the server may be starting. Each reason is logged once.
 
     Raises SettingsError, naming the setting, if waiting cannot help; DrainTimeoutError if the server does not serve in
@@ -160,7 +160,7 @@ class Stopwatch:
         return now - (self._since or now)
 
 
-class Seldom:
+class Throttle:
     """Whether a line that would come again and again is to be logged now: at once, and then once a minute."""
 
     def __init__(self) -> None:
@@ -181,16 +181,16 @@ def no_worker(shortage: str | None) -> str:
     return f"no worker is running; {remedies.current.start_worker}"
 
 
-class WorkerWatch:
+class WorkerWatcher:
     """Logs a warning when no worker has been running for a few seconds, and again each minute."""
 
     def __init__(self, shortage: Callable[[], str | None]) -> None:
         """`shortage` returns what keeps workers that run from registering, if anything."""
         self._shortage = shortage
         self._without = Stopwatch()
-        self._warnings = Seldom()
+        self._warnings = Throttle()
 
-    def look(self, workers: int) -> None:
+    def check(self, workers: int) -> None:
         seconds = self._without.seconds(not workers)
         if seconds >= NO_WORKER_WARNING and self._warnings.is_due():
             logger.warning("waiting for %.0f s: %s", seconds, no_worker(self._shortage()))

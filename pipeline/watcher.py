@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 
 class Watcher(Generic[T]):
-    """Calls `look` again and again, with each object that is registered, in a thread that starts with the first."""
+    """Calls `check` again and again, with each object that is registered, in a thread that starts with the first."""
 
-    def __init__(self, look: Callable[[T], None], interval: float) -> None:
+    def __init__(self, check: Callable[[T], None], interval: float) -> None:
         """`interval` is in seconds."""
-        self._look = look
+        self._check = check
         self._interval = interval
         self._watched: set[T] = set()
         self._starting = threading.Lock()
@@ -36,4 +36,4 @@ class Watcher(Generic[T]):
         while True:
             time.sleep(self._interval)
             for watched in self._watched.copy():
-                self._look(watched)
+                self._check(watched)

@@ -20,10 +20,10 @@ from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
 from pipeline.rejects import check_rejects
 from pipeline.wording import NAMED_AT_MOST, counted
-from producer.dry_run import Foreseen, preview
+from producer.dry_run import DryRun, preview
 from producer.encodings import Encodings
+from producer.forecast import Limits, RefusedVersionError
 from producer.left_out import missing_sources, warn_of_missing, warn_of_rejected
-from producer.outlook import Limits, RefusedVersionError
 from producer.produce import Produced, produce
 from producer.sources import Source, find_sources, paths_without_file, warn_of_absent
 from producer.unnamed import warn_of_left_over
@@ -104,7 +104,7 @@ def main(
             foreseen = preview(
                 sources, database, forget=to_forget, chunk_rows=chunk_rows, encodings=encodings, limits=limits
             )
-            _tell(foreseen, data)
+            _print_dry_run(foreseen, data)
             if max_rejects:
                 check_rejects(foreseen.rejected, foreseen.row_count, max_rejects, "nothing was changed")
             return
@@ -132,8 +132,8 @@ def _showing_reasons() -> Iterator[None]:
     try:
         yield
     except RefusedVersionError as error:
-        for outlook in error.outlooks:
-            echo(*outlook.commonest_reasons())
+        for forecast in error.forecasts:
+            echo(*forecast.commonest_reasons())
         raise
 
 
@@ -176,12 +176,12 @@ def _total(results: list[Produced]) -> str:
     return f"{counted(len(results), 'file')}: {rows} queued in {chunks}; {counted(unchanged, 'file')} unchanged"
 
 
-def _tell(foreseen: Foreseen, data: Path) -> None:
+def _print_dry_run(foreseen: DryRun, data: Path) -> None:
     """Prints what a run would do."""
     echo(*(forgotten.foreseen for forgotten in foreseen.forgotten))
-    for outlook in foreseen.outlooks:
-        echo(str(outlook), *outlook.commonest_reasons())
-    if any(outlook.rejected for outlook in foreseen.outlooks):
+    for forecast in foreseen.forecasts:
+        echo(str(forecast), *forecast.commonest_reasons())
+    if any(forecast.rejected for forecast in foreseen.forecasts):
         echo(*unloaded_references(foreseen.good_rows, read_package(find_package(data))))
 
 

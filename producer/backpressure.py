@@ -6,7 +6,7 @@ from functools import partial
 from pipeline import remedies
 from pipeline.errors import DrainTimeoutError
 from pipeline.queue import ChunkQueue
-from pipeline.waiting import Deadline, Stopwatch, WorkerWatch, no_worker, retry_transient
+from pipeline.waiting import Deadline, Stopwatch, WorkerWatcher, no_worker, retry_transient
 from pipeline.wording import counted
 
 ROOM_POLL = 0.05  # seconds between looks at a full queue
@@ -24,7 +24,7 @@ class Backpressure:
         self._queue = queue
         self._limit = limit
         self._timeout = timeout
-        self._workers = WorkerWatch(partial(retry_transient, queue.shortage))
+        self._workers = WorkerWatcher(partial(retry_transient, queue.shortage))
 
     def wait(self, *, is_waited_for: bool) -> None:
         """Returns when there is room for a chunk; raises DrainTimeoutError if there is none in time."""
@@ -37,7 +37,7 @@ class Backpressure:
                     continue
                 if looked.seconds(True) >= WORKERS_POLL:
                     looked = Stopwatch()
-                    self._workers.look(self._running_workers(deadline))
+                    self._workers.check(self._running_workers(deadline))
                 if not deadline.left:
                     raise DrainTimeoutError(self._timed_out(self._running_workers(deadline)))
                 time.sleep(ROOM_POLL)

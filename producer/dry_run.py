@@ -12,19 +12,19 @@ from pipeline.waiting import retry_transient
 from producer.content import Contents
 from producer.encodings import Encodings
 from producer.first_pass import scan_all
+from producer.forecast import Forecast, Limits
 from producer.known_sources import known_sources
 from producer.new_versions import check_new_versions
-from producer.outlook import Limits, Outlook
 from producer.preview import Preview
 from producer.sources import Source
 
 
 @dataclass(frozen=True)
-class Foreseen:
+class DryRun:
     """What a run would do."""
 
     forgotten: list[Forgotten]
-    outlooks: list[Outlook]
+    forecasts: list[Forecast]
     others: list[LoadProgress]  # loads of sources that it would leave as they are
 
     @property
@@ -33,19 +33,19 @@ class Foreseen:
         rows: Counter[str] = Counter()
         for load in self.others:
             rows[load.dataset] += load.row_count - load.rejected
-        for outlook in self.outlooks:
-            rows[outlook.dataset] += outlook.good
+        for forecast in self.forecasts:
+            rows[forecast.dataset] += forecast.good
         return rows
 
     @property
     def rejected(self) -> int:
         """Rows of all sources, as the exporter counts them at the end of a run."""
-        return sum(outlook.rejected for outlook in self.outlooks) + sum(load.rejected for load in self.others)
+        return sum(forecast.rejected for forecast in self.forecasts) + sum(load.rejected for load in self.others)
 
     @property
     def row_count(self) -> int:
         """Rows of all sources, as the exporter counts them at the end of a run."""
-        return sum(outlook.row_count for outlook in self.outlooks) + sum(load.row_count for load in self.others)
+        return sum(forecast.row_count for forecast in self.forecasts) + sum(load.row_count for load in self.others)
 
 
 def preview(
@@ -56,7 +56,7 @@ def preview(
     chunk_rows: int | None,
     encodings: Encodings = Encodings(),  # noqa: B008 (frozen)
     limits: Limits = Limits(),  # noqa: B008 (frozen)
-) -> Foreseen:
+) -> DryRun:
     """What forgetting some sources, then `produce`, and workers after it, would do with the tables; changes nothing.
 
     Raises what they would.
@@ -65,13 +65,13 @@ def preview(
         known = known_sources(sources, database)
         versions = scan_all(sources, known, contents, encodings, chunk_rows)
 
-        def attempt() -> Foreseen:
+        def attempt() -> DryRun:
             with database.transaction(keep=False) as tx:
                 forgotten, _ = forget_rows(tx, set(forget))
-                outlooks = list(Preview(tx, contents, known, versions).exact())
-                previewed = {outlook.source for outlook in outlooks}
+                forecasts = list(Preview(tx, contents, known, versions).exact())
+                previewed = {forecast.source for forecast in forecasts}
                 others = [load for load in ledger.progress(tx) if load.source not in previewed]
-                return Foreseen(forgotten, outlooks, others)
+                return DryRun(forgotten, forecasts, others)
 
         check_new_versions(versions, known, contents, database, limits)
         return retry_transient(attempt)

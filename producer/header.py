@@ -50,7 +50,7 @@ class Preamble:
 
 
 def read_header(path: Path, file: IO[bytes], dialect: Dialect) -> Header:
-    """The header of a file, whatever its columns are; leaves the file where the first record after it begins.
+    """The header of a file with any columns; leaves the file where the first record after it begins.
 
     Its delimiter is the one that a line `sep=;` names, else the dialect's, else the one that makes the most columns.
     Raises InputError if the file has no header that can be read.

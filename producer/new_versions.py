@@ -7,7 +7,7 @@ from pipeline.ledger.load import KnownSource
 from pipeline.postgres.database import Database
 from pipeline.waiting import retry_transient
 from producer.content import Contents
-from producer.outlook import Limits, Outlook, RefusedVersionError
+from producer.forecast import Forecast, Limits, RefusedVersionError
 from producer.preview import Preview
 from producer.scanned import Scanned
 
@@ -28,19 +28,19 @@ def check_new_versions(
     if not any(version.plan and version.name in known for version in versions):
         return
 
-    def attempt() -> list[tuple[Outlook, str | None]]:
+    def attempt() -> list[tuple[Forecast, str | None]]:
         with database.transaction() as tx:
             return list(Preview(tx, contents, known, versions).judged(limits))
 
     judged = retry_transient(attempt)
-    if refused := [(outlook, reason) for outlook, reason in judged if reason]:
-        named = "; ".join(f"{outlook.source} is refused: {reason}" for outlook, reason in refused)
-        raise RefusedVersionError(f"{named}; nothing was changed", [outlook for outlook, _ in refused])
-    for outlook, _ in judged:
-        if limits.max_shrink is None and outlook.good < outlook.loaded_rows / 2:
+    if refused := [(forecast, reason) for forecast, reason in judged if reason]:
+        named = "; ".join(f"{forecast.source} is refused: {reason}" for forecast, reason in refused)
+        raise RefusedVersionError(f"{named}; nothing was changed", [forecast for forecast, _ in refused])
+    for forecast, _ in judged:
+        if limits.max_shrink is None and forecast.good < forecast.loaded_rows / 2:
             logger.warning(
                 "%s: the new version has %s good rows where %s are loaded, so %s are removed;"
                 " --max-shrink N or N%% refuses such a version",
-                outlook.source,
-                *(f"{rows:,}" for rows in (outlook.good, outlook.loaded_rows, outlook.loaded_rows - outlook.good)),
+                forecast.source,
+                *(f"{rows:,}" for rows in (forecast.good, forecast.loaded_rows, forecast.loaded_rows - forecast.good)),
             )

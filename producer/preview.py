@@ -17,7 +17,7 @@ from pipeline.postgres.database import Transaction
 from pipeline.postgres.queries import Queries
 from pipeline.tables.registry import recorded_tables
 from producer.content import Contents
-from producer.outlook import Limits, Outlook, broken_limit, could_break
+from producer.forecast import Forecast, Limits, broken_limit, could_break
 from producer.scanned import Scanned, bytes_of
 
 PREVIEWED = Path(__file__).with_name("previewed.sql")  # what previews tell each other
@@ -41,17 +41,17 @@ class Preview:
         self._recorded = recorded_tables(tx)
         self._datasets = {version.dataset.name for version in versions}
         self._loaders = {version.description_sha256: self._loader(version) for version in versions}
-        self._settled: dict[str, Outlook] = {}  # by source, of datasets whose rows are settled together
+        self._settled: dict[str, Forecast] = {}  # by source, of datasets whose rows are settled together
         for loader in self._loaders.values():
             queries = Queries(PREVIEWED, loader.names)
             tx.run(queries["prepare_keyed" if loader.dataset.primary_key else "prepare_positional"])
 
-    def exact(self) -> Iterator[Outlook]:
+    def exact(self) -> Iterator[Forecast]:
         """What a run would do with each version."""
         for version in self._versions:
-            yield self._outlook(version, limits=None)
+            yield self._forecast(version, limits=None)
 
-    def judged(self, limits: Limits) -> Iterator[tuple[Outlook, str | None]]:
+    def judged(self, limits: Limits) -> Iterator[tuple[Forecast, str | None]]:
         """Versions, each with the limit that it breaks, if any; no more is read than it takes to decide.
 
         Only what would replace loaded rows is checked, and first what its rows refer to.
@@ -60,10 +60,10 @@ class Preview:
         referred = {name for version in replacing.values() for name in others_referred_to(version.dataset)}
         for version in self._versions:
             if version.name in replacing:
-                outlook = self._outlook(version, limits)
-                yield outlook, broken_limit(outlook, limits)
+                forecast = self._forecast(version, limits)
+                yield forecast, broken_limit(forecast, limits)
             elif version.dataset.name in referred:
-                self._outlook(version, limits=None)
+                self._forecast(version, limits=None)
 
     def _loader(self, version: Scanned) -> DatasetLoader:
         """It takes unknown references for good if others are loading what they may name."""
@@ -80,23 +80,23 @@ class Preview:
         known = self._known.get(version.name)
         return self._loaders[version.description_sha256].table.loaded_rows(self._tx, known.id) if known else 0
 
-    def _has_gone(self, version: Scanned) -> bool:
+    def _has_removable_rows(self, version: Scanned) -> bool:
         """Whether the run would load the last chunk again, since rows may go that were kept for others."""
         known = self._known[version.name]
-        return self._loaders[version.description_sha256].has_gone(self._tx, known.id, known.load)
+        return self._loaders[version.description_sha256].has_removable_rows(self._tx, known.id, known.load)
 
-    def _outlook(self, version: Scanned, limits: Limits | None) -> Outlook:
+    def _forecast(self, version: Scanned, limits: Limits | None) -> Forecast:
         """Exact without limits; with limits it ends as soon as none of them can be broken any more."""
         loader = self._loaders[version.description_sha256]
         table = loader.table
         if isinstance(table, SettledTable):
             if version.name not in self._settled:
-                self._settled |= self._settled_outlooks(loader, table)
+                self._settled |= self._settled_forecasts(loader, table)
             return self._settled[version.name]
-        outlook = Outlook(version.name, version.dataset.name, version.row_count, self._loaded_rows(version))
+        forecast = Forecast(version.name, version.dataset.name, version.row_count, self._loaded_rows(version))
         claims = list(self._open_chunks(version))
         rows_left = sum(claim.row_count for _, claim in claims)
-        outlook.unchanged = version.row_count - rows_left
+        forecast.unchanged = version.row_count - rows_left
         # Rows of one key, and rows that others refer to, are known by comparing them alone.
         is_referred_to = version.dataset.name in self._referred_to
         is_compared = limits is None or is_referred_to or bool(version.dataset.primary_key)
@@ -106,30 +106,30 @@ class Preview:
                 resolved = loader.resolve(self._tx, claim, rows)
                 rows_left -= claim.row_count
                 if is_compared:
-                    outlook.add(table.compare(self._tx, claim, resolved, rows))
+                    forecast.add(table.compare(self._tx, claim, resolved, rows))
                 else:
-                    outlook.reject(resolved.rejected)
-                if limits and not is_referred_to and not could_break(outlook, rows_left, limits):
+                    forecast.reject(resolved.rejected)
+                if limits and not is_referred_to and not could_break(forecast, rows_left, limits):
                     break
-        return outlook
+        return forecast
 
-    def _settled_outlooks(self, loader: DatasetLoader, table: SettledTable) -> dict[str, Outlook]:
+    def _settled_forecasts(self, loader: DatasetLoader, table: SettledTable) -> dict[str, Forecast]:
         """Exact ones of all versions of a dataset."""
         table.prepare(self._tx)
         pending: list[Pending] = []
-        outlooks: dict[str, Outlook] = {}
+        forecasts: dict[str, Forecast] = {}
         opened: dict[int, tuple[Scanned, list[tuple[ChunkPlan, Claim]]]] = {}  # by id of the source
         newest = max((known.load for known in self._known.values()), default=0)
         versions = [version for version in self._versions if version.dataset.name == loader.dataset.name]
         for number, version in enumerate(versions, 1):
             chunks = list(self._open_chunks(version))
-            outlook = outlooks[version.name] = Outlook(
+            forecast = forecasts[version.name] = Forecast(
                 version.name, version.dataset.name, version.row_count, self._loaded_rows(version)
             )
-            outlook.unchanged = version.row_count - sum(claim.row_count for _, claim in chunks)
+            forecast.unchanged = version.row_count - sum(claim.row_count for _, claim in chunks)
             for claim, rows in self._rows(loader, version, chunks):
                 resolved = loader.resolve(self._tx, claim, rows)
-                outlook.reject(resolved.rejected)
+                forecast.reject(resolved.rejected)
                 table.copy(self._tx, resolved.lines)
             if chunks:
                 source_id = chunks[0][1].source_id
@@ -139,9 +139,9 @@ class Preview:
                 pending.append(Pending(source_id, load, version.row_count, first_rows))
         settled = table.settled(self._tx, pending)
         for source_id, counts in table.changes(self._tx).items():
-            outlooks[opened[source_id][0].name].add(Stored(*counts, deleted=0, rejected=()))
+            forecasts[opened[source_id][0].name].add(Stored(*counts, deleted=0, rejected=()))
         for source_id, (gone, _) in settled.gone.items():
-            outlooks[opened[source_id][0].name].deleted += gone
+            forecasts[opened[source_id][0].name].deleted += gone
         names = {source_id: version.name for source_id, (version, _) in opened.items()}
         plans = {source_id: version.plan.chunks for source_id, (version, _) in opened.items() if version.plan}
         places = RowPlaces(self._tx, plans)
@@ -150,9 +150,9 @@ class Preview:
                 end = claim.first_row + claim.row_count
                 if broken := table.refused(self._tx, source_id, claim.first_row, end, places, names):
                     for _, rows in self._rows(loader, version, [(chunk, claim)]):
-                        outlooks[version.name].reject(rejected_rows(rows, broken))
+                        forecasts[version.name].reject(rejected_rows(rows, broken))
         table.enter_previewed(self._tx)
-        return outlooks
+        return forecasts
 
     def _rows(
         self, loader: DatasetLoader, version: Scanned, chunks: list[tuple[ChunkPlan, Claim]]
@@ -173,7 +173,7 @@ class Preview:
             is_keeping = version.name in self._keeping
             if is_settled(version.dataset):
                 first = next((number for number, chunk in enumerate(chunks) if chunk not in loaded), len(chunks))
-                if is_keeping and self._has_gone(version):
+                if is_keeping and self._has_removable_rows(version):
                     first = min(first, len(chunks) - 1)
                 loaded = set(chunks[:first])
             elif version.dataset.primary_key and (is_keeping or len(loaded) < len(chunks)):

@@ -15,10 +15,10 @@ from producer.backpressure import Backpressure
 from producer.content import Contents
 from producer.encodings import Encodings
 from producer.first_pass import scan_all
+from producer.forecast import Limits
 from producer.jobs import jobs, members
 from producer.known_sources import known_sources
 from producer.new_versions import check_new_versions
-from producer.outlook import Limits
 from producer.seal_all import seal_all
 from producer.sealed_loads import SealedLoads
 from producer.sources import Source

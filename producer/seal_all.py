@@ -67,8 +67,8 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings) -> 
         with database.transaction() as tx:
             for description in sorted(descriptions):
                 ledger.enter_description(tx, description)
-            gone = _have_gone_rows(tx, versions)
-            loads = seal(tx, [replace(each, has_gone=each.name in gone) for each in to_seal])
+            gone = _with_removable_rows(tx, versions)
+            loads = seal(tx, [replace(each, has_removable_rows=each.name in gone) for each in to_seal])
             for dataset, description_sha256 in sorted({(each.dataset, each.description_sha256) for each in to_seal}):
                 kept_aside.reopen_kept_aside(tx, dataset, description_sha256)
             return loads
@@ -76,12 +76,13 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings) -> 
     return retry_transient(attempt)
 
 
-def _have_gone_rows(tx: Transaction, versions: list[Scanned]) -> set[str]:
+def _with_removable_rows(tx: Transaction, versions: list[Scanned]) -> set[str]:
     """The sources whose current loads kept rows for others, and nothing refers to some of them any more."""
     keep = ledger.loads_that_keep_rows(tx)
     loaders = DatasetLoaders()
     return {
         version.name
         for version in versions
-        if version.name in keep and loaders.of(tx, version.description_sha256).has_gone(tx, *keep[version.name])
+        if version.name in keep
+        and loaders.of(tx, version.description_sha256).has_removable_rows(tx, *keep[version.name])
     }

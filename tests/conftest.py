@@ -28,7 +28,7 @@ from pipeline.postgres.database import Database
 from pipeline.postgres.schema import apply_schema
 from pipeline.queue import ChunkQueue
 from pipeline.tables.described import bring_up_to_date, wanted_tables
-from producer.outlook import Limits
+from producer.forecast import Limits
 from producer.produce import Produced, produce
 from producer.sources import find_sources
 from worker.load import ChunkLoader

@@ -1,5 +1,5 @@
 -- People whose names, date and place of birth stand in more than one row, and where they stand.
--- Nearly nobody does, so whom to compare is found by sorting numbers alone: eight bytes a row instead of all its text.
+-- Nearly no one does, so whom to compare is found by sorting numbers alone: eight bytes a row instead of all its text.
 -- datasets: places, people
 WITH hashed AS NOT MATERIALIZED (   -- computed twice, which costs less than keeping it
     SELECT

@@ -16,7 +16,7 @@ from pipeline.descriptions.faults import DescriptionError
 from pipeline.errors import PipelineError, RefusedTablesError
 from pipeline.ledger import ledger
 from pipeline.postgres.database import Database, cut_connections
-from pipeline.waiting import at_start, retry_transient
+from pipeline.waiting import retry_at_start, retry_transient
 
 if TYPE_CHECKING:
     from pipeline.queue import ChunkQueue
@@ -55,12 +55,12 @@ def queue_of(database: Database, redis_url: str, name: str) -> "ChunkQueue":
 
     check(database)
     own = retry_transient(installation)
-    return at_start(lambda: ChunkQueue.at(redis_url, name, own), "REDIS_URL")
+    return retry_at_start(lambda: ChunkQueue.at(redis_url, name, own), "REDIS_URL")
 
 
 def check(database: Database) -> None:
     """Promises what Database.check does; waits START_TIMEOUT for a server that does not serve."""
-    at_start(database.check, "DATABASE_URL")
+    retry_at_start(database.check, "DATABASE_URL")
 
 
 def run(

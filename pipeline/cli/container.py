@@ -66,7 +66,7 @@ def main(service: str, command: list[str]) -> NoReturn:
         signal.signal(number, _exit)
     of_up = _is_of_up(service)
     if of_up and service in (SCHEMA, PRODUCER):
-        _run_and_tell(service, command)
+        _run_and_serve_outcome(service, command)
     _wait_for(service, of_up)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
@@ -163,7 +163,7 @@ def _show_error(message: str) -> None:
 # Telling ----------------------------------------------------------------------------------------
 
 
-class Teller:
+class OutcomeServer:
     """Tells the outcome to all who connect, also before there is one, and knows whether the exporter has ended."""
 
     def __init__(self) -> None:
@@ -174,7 +174,7 @@ class Teller:
         self._exporter_ended = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def tell(self, outcome: Outcome) -> None:
+    def set_outcome(self, outcome: Outcome) -> None:
         self._outcome = json.dumps(asdict(outcome)).encode() + b"\n"
         self._is_known.set()
 
@@ -204,19 +204,19 @@ class Teller:
             self._exporter_ended.set()
 
 
-def _run_and_tell(service: str, command: list[str]) -> NoReturn:
+def _run_and_serve_outcome(service: str, command: list[str]) -> NoReturn:
     """Runs the command, tells its outcome, and stays until the exporter has ended; exits with the command's code."""
-    teller = Teller()
+    server = OutcomeServer()
     schema = _outcome(SCHEMA, is_coming=False, stays=False) if service == PRODUCER else None
     if schema and schema.exit_code:
         outcome = Outcome(schema.exit_code, f"the schema failed: {schema.reason}")
         _show_error(outcome.reason)
     else:
         outcome = _run(service, command)
-    teller.tell(outcome)
+    server.set_outcome(outcome)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(outcome.exit_code))
-    if teller.stay():
+    if server.stay():
         time.sleep(END_PAUSE)
         if service == PRODUCER:
             logger.info("servers and workers go on; Ctrl-C stops them, `docker-compose down` removes their containers")

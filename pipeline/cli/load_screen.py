@@ -93,11 +93,11 @@ class LoadScreen:
         while not self._has_ended.wait(pause):
             start = time.monotonic()
             with suppress(PipelineError):  # the stages say so if a server does not serve
-                self._look()
+                self._read_progress()
             pause = max(DRAW_INTERVAL, (time.monotonic() - start) / LARGEST_SHARE)
         self._database.close()
 
-    def _look(self) -> None:
+    def _read_progress(self) -> None:
         with self._database.transaction(snapshot=True) as tx:
             loads = ledger.progress(tx)
         if self._done_before is None:

@@ -15,7 +15,7 @@ from pipeline.cli.output import Output
 from pipeline.cli.terminal import shows_bars
 from pipeline.postgres.database import Database
 from pipeline.tables.described import bring_up_to_date, wanted_tables
-from pipeline.waiting import at_start, retry_transient
+from pipeline.waiting import retry_at_start, retry_transient
 
 logger = logging.getLogger(__name__)
 results = logging.getLogger(RESULTS)
@@ -37,7 +37,7 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
     with with_servers(environment, state) as settings:
         database = Database(settings["DATABASE_URL"], "schema")
         is_embedded, is_dry_run = "DATABASE_URL" not in environment, settings.get("DRY_RUN") == "True"
-        at_start(database.connect, "DATABASE_URL")
+        retry_at_start(database.connect, "DATABASE_URL")
         if is_embedded or not is_dry_run:
             retry_transient(partial(bring_up_to_date, database, wanted))
         logger.info("database: %s", f"embedded, in {_state_folder(state)}" if is_embedded else database.address)

@@ -25,7 +25,7 @@ def printable_lines(text: str) -> str:
 
 
 def echo(*lines: str, err: bool = False) -> None:
-    """Prints lines on standard output, or standard error. If nobody reads on, it prints nothing: the work goes on."""
+    """Prints lines on standard output, or standard error. If the reader is gone, nothing is printed."""
     for line in lines:
         try:
             click.echo(printable(line), err=err)

@@ -77,9 +77,9 @@ class KeyedTable:
             ledger.record_kept(tx, claimed.load, is_kept=bool(has_rows))
         return 0 if missing.of_dataset else self._remove_gone(tx, claimed.load)
 
-    def has_gone(self, tx: Transaction, source_id: int, load: int) -> bool:
+    def has_removable_rows(self, tx: Transaction, source_id: int, load: int) -> bool:
         """Whether rows that the current load of a source does not list could be removed."""
-        return bool(tx.value(self._queries_of_gone(tx)["has_gone"], source_id=source_id, load=load))
+        return bool(tx.value(self._queries_of_gone(tx)["has_removable_rows"], source_id=source_id, load=load))
 
     def compare(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:
         """What `store` and `finish` would do."""

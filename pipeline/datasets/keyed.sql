@@ -211,7 +211,7 @@ FROM keeping
 LEFT JOIN before USING (id)
 LEFT JOIN removed USING (id);
 
--- name: has_gone
+-- name: has_removable_rows
 -- Returns whether `remove_gone` would remove a row of a source.
 SELECT EXISTS (
     SELECT FROM {table} AS held WHERE source_id = %(source_id)s AND load_id < %(load)s AND {is_not_referred_to}

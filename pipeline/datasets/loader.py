@@ -109,6 +109,6 @@ class DatasetLoader:
         """Checks the rows of a chunk by all rules that do not depend on other rows of its table."""
         return self._resolver.resolve(tx, claimed, rows)
 
-    def has_gone(self, tx: Transaction, source_id: int, load: int) -> bool:
+    def has_removable_rows(self, tx: Transaction, source_id: int, load: int) -> bool:
         """Whether rows could be removed that the current load of a source does not list; kept for others until now."""
-        return isinstance(self.table, KeyedTable | SettledTable) and self.table.has_gone(tx, source_id, load)
+        return isinstance(self.table, KeyedTable | SettledTable) and self.table.has_removable_rows(tx, source_id, load)

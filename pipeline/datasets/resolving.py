@@ -46,7 +46,7 @@ class RowResolver:
         doubtful: list[SourceRow] = []
         for block, texts in rows.blocks():
             doubtful += self._resolve_block(tx, claimed, block, texts, resolved, named) if texts else block
-        self._resolve_singly(tx, claimed, doubtful, resolved, named)
+        self._resolve_row_by_row(tx, claimed, doubtful, resolved, named)
         for known_keys, keys in zip(self._references, named, strict=True):
             if not self._is_preview:
                 known_keys.hold(tx, keys)
@@ -79,7 +79,7 @@ class RowResolver:
             each.update(compress(block_keys, good))  # type: ignore[arg-type]
         return [rows.row(number) for number, is_good in enumerate(good) if not is_good]
 
-    def _resolve_singly(
+    def _resolve_row_by_row(
         self, tx: Transaction, claimed: Claim, rows: list[SourceRow], resolved: Resolved, named: list[set[Key]]
     ) -> None:
         checked = [(row, *self._checker.checked(row)) for row in rows]

@@ -272,11 +272,11 @@ class SettledTable:
         """Enters the settled rows into those that the run would have loaded, and the others as removed."""
         tx.run(self._queries["enter_previewed"])
 
-    def has_gone(self, tx: Transaction, source_id: int, load: int) -> bool:
+    def has_removable_rows(self, tx: Transaction, source_id: int, load: int) -> bool:
         """Whether rows could be removed that were kept for others."""
         keys = [key.names("held") for key in referring_keys(tx, self._names["table"])]
         queries = Queries(SQL, self._names | {"is_named_by_any": " OR ".join(keys) or "false"})
-        return bool(tx.value(queries["has_gone"], source_id=source_id, load=load))
+        return bool(tx.value(queries["has_removable_rows"], source_id=source_id, load=load))
 
     def loaded_rows(self, tx: Transaction, source_id: int) -> int:
         """How many rows of a source the table holds."""

@@ -281,7 +281,7 @@ FROM {table} AS held
 WHERE {is_replaceable}
   AND NOT EXISTS (SELECT FROM {settled} AS settled WHERE {held_has_same_keys});
 
--- name: has_gone
+-- name: has_removable_rows
 -- Returns whether a row of the source that its file does not list could go, because nothing names it any more.
 SELECT EXISTS (
     SELECT

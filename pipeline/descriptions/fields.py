@@ -87,8 +87,8 @@ def read_missing_values(owner: Node) -> tuple[str, ...] | None:
         return None
     if any(isinstance(item.value, dict) for item in node.items()):
         values = [item.as_object().needed("value").text() for item in node.items()]
-        return _few(Node(values, node.document, node.parent, node.key, node.level))
-    return _few(node)
+        return _limited_texts(Node(values, node.document, node.parent, node.key, node.level))
+    return _limited_texts(node)
 
 
 def _type_and_format(node: Node, default_type: str) -> tuple[str, str]:
@@ -133,8 +133,8 @@ def _with_cell_form(field: Field, node: Node) -> Field:
         if field.type == "number" and field.group_char == field.decimal_char:
             raise node.error(f"'groupChar' and 'decimalChar' are both {field.decimal_char!r}", "change one of them")
     elif field.type == "boolean":
-        true = _few(found) if (found := node.get("trueValues")) else field.true_values
-        false = _few(found) if (found := node.get("falseValues")) else field.false_values
+        true = _limited_texts(found) if (found := node.get("trueValues")) else field.true_values
+        false = _limited_texts(found) if (found := node.get("falseValues")) else field.false_values
         if both := set(true) & set(false):
             raise node.error(f"{min(both)!r} is among 'trueValues' and 'falseValues'", "remove it from one of them")
         if not true or not false:
@@ -159,7 +159,7 @@ def _number_character(node: Node) -> str:
     return char
 
 
-def _few(node: Node) -> tuple[str, ...]:
+def _limited_texts(node: Node) -> tuple[str, ...]:
     texts = node.texts()
     if len(texts) > MOST_TEXTS:
         raise node.error(f"more than {MOST_TEXTS} values", "remove some")

@@ -30,7 +30,7 @@ def path() -> Path:
 def prepare() -> Path:
     """The default state folder; for root in a checkout a link, which is created, to a folder in /var/lib.
 
-    A link and not a folder named after the checkout's path, so that another checkout at the same path starts anew. So
+    A link and not a folder named after the checkout's path, so that another checkout at the same path starts empty. So
     does a copy of a checkout: the link that was copied with it is replaced.
     """
     state = path()
@@ -73,7 +73,7 @@ def _link_to_own_state(state: Path) -> None:
             if state_folder.is_state(state):
                 checkout.record_owner(state)
             return
-        logger.warning("%s; this one starts anew", belongs_to(state, owner))
+        logger.warning("%s; this one starts empty", belongs_to(state, owner))
     target = STATE_OF_ROOT / f"{PROJECT.name}-{secrets.token_hex(6)}"
     target.mkdir(parents=True)
     state.unlink(missing_ok=True)

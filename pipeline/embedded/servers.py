@@ -1,6 +1,6 @@
 """The two embedded servers and their state, shared by all runs that use the same state folder.
 
-Each run holds a shared lock on the file `in-use`, which the kernel drops whatever ends the run; the last
+Each run holds a shared lock on the file `in-use`, which the kernel drops however the run ends; the last
 run stops the servers. What a killed run leaves behind, the next one finds and uses.
 """
 

@@ -30,7 +30,7 @@ class Version:
     encoding: str
     given_encoding: str | None  # recorded for later runs, if the user gave one in this run
     plan: LoadPlan | None  # None: not scanned, because the ledger had this content when it was asked
-    has_gone: bool = False  # whether its current load can remove rows that were kept for others
+    has_removable_rows: bool = False  # whether its current load can remove rows that were kept for others
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS sealing (
     refers_to      text[] NOT NULL,
     carries_over   boolean NOT NULL,
     is_settled     boolean NOT NULL,
-    has_gone       boolean NOT NULL,
+    has_removable_rows       boolean NOT NULL,
     sha256         text NOT NULL,
     encoding       text NOT NULL,
     given_encoding text,
@@ -35,15 +35,15 @@ CREATE TEMPORARY TABLE IF NOT EXISTS sealing_chunks (
 ) ON COMMIT DELETE ROWS;
 
 INSERT INTO sealing (
-    position, name, dataset, description_sha256, refers_to, carries_over, is_settled, has_gone, sha256, encoding,
+    position, name, dataset, description_sha256, refers_to, carries_over, is_settled, has_removable_rows, sha256, encoding,
     given_encoding, columns, delimiter, row_count, chunk_count
 )
 SELECT
-    position, name, dataset, description_sha256, refers_to, carries_over, is_settled, has_gone, sha256, encoding,
+    position, name, dataset, description_sha256, refers_to, carries_over, is_settled, has_removable_rows, sha256, encoding,
     given_encoding, columns, delimiter, row_count, chunk_count
 FROM json_to_recordset(%(versions)s) AS version (
     position integer, name text, dataset text, description_sha256 text, refers_to text[], carries_over boolean,
-    is_settled boolean, has_gone boolean, sha256 text, encoding text, given_encoding text, columns text[],
+    is_settled boolean, has_removable_rows boolean, sha256 text, encoding text, given_encoding text, columns text[],
     delimiter text, row_count bigint, chunk_count integer
 );
 
@@ -194,7 +194,7 @@ WITH RECURSIVE resolvable AS (
     JOIN loads ON loads.id = sealing.load_id
     JOIN load_chunks AS last ON last.load_id = loads.id AND last.number = loads.chunk_count
     WHERE NOT is_new
-      AND has_gone
+      AND has_removable_rows
       AND last.committed_at IS NOT NULL
 )
 UPDATE load_chunks

@@ -21,7 +21,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import encrypt_password
 
 from pipeline.errors import CannotConnectError, PipelineError, QueryError, SettingsError, TransientError
-from pipeline.postgres.lock_watch import LockWatch
+from pipeline.postgres.lock_watch import LockWatcher
 
 CONNECT_TIMEOUT = 10  # seconds
 # A server or a network that is gone without a word is noticed within about ten seconds. Milliseconds, else seconds.
@@ -188,7 +188,7 @@ class Database:
     def _session(self) -> Iterator[Connection]:
         """The connection, with psycopg2's errors translated; another one looks which locks hold it up."""
         connection = self._connected()
-        with LockWatch(partial(self._lock_holders, connection.info.backend_pid)) as locks:
+        with LockWatcher(partial(self._lock_holders, connection.info.backend_pid)) as locks:
             try:
                 yield connection
             except psycopg2.Error as error:
@@ -265,11 +265,11 @@ class Transaction:
     def run(self, statement: Path | str, **parameters: object) -> None:
         self._cursor.execute(_text(statement), parameters)
 
-    def run_literally(self, statement: str) -> None:
+    def run_verbatim(self, statement: str) -> None:
         """Runs a statement without parameters, in which % means itself."""
         self._cursor.execute(statement)
 
-    def value_literally(self, query: str) -> Any:
+    def value_verbatim(self, query: str) -> Any:
         """The first column of the first row of a query without parameters, in which % means itself."""
         self._cursor.execute(query)
         [value, *_] = self._cursor.fetchone() or (None,)
@@ -357,7 +357,7 @@ class Transaction:
         self.run("RELEASE SAVEPOINT before_copy")
         return True
 
-    def let_log_in(self, role: str, password: str) -> None:
+    def enable_login(self, role: str, password: str) -> None:
         """Lets a role log in with a password, of which the server, and so its log, sees a SCRAM verifier alone."""
         verifier = encrypt_password(password, role, self._connection, "scram-sha-256")
         statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
@@ -400,7 +400,7 @@ def cut_connections() -> None:
             lifeline.shutdown(socket.SHUT_RDWR)
 
 
-def translated(error: psycopg2.Error, locks: LockWatch | None = None) -> PipelineError:
+def translated(error: psycopg2.Error, locks: LockWatcher | None = None) -> PipelineError:
     """The project's error for psycopg2's: decided by type and SQLSTATE, never quoting row contents."""
     state = error.pgcode
     if state is None:  # the server did not answer: psycopg2 itself reports a lost connection

@@ -12,7 +12,7 @@ from pipeline.watcher import Watcher
 LOOK_INTERVAL = 4.0  # seconds between looks; several within the lock_timeout of session.sql
 
 
-class LockWatch:
+class LockWatcher:
     """Looks over another connection, every few seconds of the block, which sessions hold up this one.
 
     Its text is the last that was seen, with the remedy, as the end of an error message; empty without any.
@@ -24,7 +24,7 @@ class LockWatch:
         self._since = time.monotonic()
         self._seen: list[tuple[Any, ...]] = []
 
-    def __enter__(self) -> "LockWatch":
+    def __enter__(self) -> "LockWatcher":
         _watcher.add(self)
         return self
 
@@ -47,7 +47,7 @@ class LockWatch:
                 self._seen = self._holders() or self._seen
 
 
-_watcher = Watcher(LockWatch.look, LOOK_INTERVAL)
+_watcher = Watcher(LockWatcher.look, LOOK_INTERVAL)
 
 
 def _describe_session(pid: int, application: str | None, user: str | None) -> str:

@@ -45,7 +45,7 @@ def is_current(database: Database) -> bool:
     return False
 
 
-def let_stages_log_in(database: Database, password: str) -> None:
+def enable_stage_logins(database: Database, password: str) -> None:
     """Lets the roles of the stages log in with this password and no other; harmless while others do the same.
 
     Raises PipelineError, naming STAGE_PASSWORD, if there are no such roles or they are another's to alter.
@@ -54,7 +54,7 @@ def let_stages_log_in(database: Database, password: str) -> None:
         with database.transaction() as tx:
             tx.run(LOCK)
             for role in ROLES:
-                tx.let_log_in(role, password)
+                tx.enable_login(role, password)
     except TransientError:
         raise
     except PipelineError as error:

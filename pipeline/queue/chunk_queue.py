@@ -14,10 +14,10 @@ from pipeline import signals
 from pipeline.ledger.chunk import MissingChunk
 from pipeline.queue.chunk_jobs import ChunkJobs
 from pipeline.queue.job import CHUNK_TIMEOUT, RETRIES, LoadChunk, call
-from pipeline.queue.producing import sign_of_producing
+from pipeline.queue.producing import producing_flag
 from pipeline.queue.server import connected, translating, warn_about_eviction
 from pipeline.queue.worker import ChunkWorker
-from pipeline.waiting import Seldom
+from pipeline.waiting import Throttle
 
 RESTART_PAUSE = 1.0  # seconds until a worker starts again after Redis was lost; twice as long each time
 LONGEST_RESTART_PAUSE = 16.0  # seconds; from then on there is a warning a minute
@@ -51,7 +51,7 @@ class ChunkQueue(ChunkJobs):
 
     def producing(self) -> AbstractContextManager[None]:
         """Tells exporters, for the length of the block, that missing chunks may still be queued."""
-        return sign_of_producing(self.connection, self._chunks.name)
+        return producing_flag(self.connection, self._chunks.name)
 
     def work(self, load_chunk: LoadChunk, *, burst: bool = False) -> None:
         """Loads chunks with `load_chunk` until told to stop by SIGTERM; finishes the one in hand.
@@ -59,7 +59,7 @@ class ChunkQueue(ChunkJobs):
         SIGINT does the same and then raises Stopped. With `burst` it ends when the queue is empty.
         If anything else ends RQ's loop, such as Redis being away for longer, it starts again, after growing pauses.
         """
-        pause, warnings = RESTART_PAUSE, Seldom()
+        pause, warnings = RESTART_PAUSE, Throttle()
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
         while True:
             worker, begun = None, time.monotonic()

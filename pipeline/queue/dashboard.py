@@ -12,7 +12,7 @@ from rq_dashboard import cli, web
 from pipeline.queue.job import ChunkJob
 from pipeline.queue.rq_queue import RqChunkQueue
 from pipeline.queue.server import address, connected
-from pipeline.waiting import at_start
+from pipeline.waiting import retry_at_start
 
 REQUEUES = frozenset({"rq_dashboard.requeue_job_view", "rq_dashboard.requeue_all"})  # endpoints
 
@@ -33,15 +33,15 @@ class ShownWorker(Worker):
 def rq_dashboard(redis_url: str, queue_name: str) -> Flask:
     """The application; the queue is shown where the user has named none.
 
-    Its endpoints REQUEUES put failed jobs back on the queue; others that write can lose chunks. Raises what `at_start`
-    raises if the server does not serve.
+    Its endpoints REQUEUES put failed jobs back on the queue; others that write can lose chunks. Raises what
+    `retry_at_start` raises if the server does not serve.
     """
 
     class ShownQueue(RqChunkQueue):
         def __init__(self, name: str = queue_name, connection: "Redis | None" = None, **options: Any) -> None:
             super().__init__(name, connection, **options)
 
-    connection = at_start(lambda: connected(redis_url), "REDIS_URL")
+    connection = retry_at_start(lambda: connected(redis_url), "REDIS_URL")
     web.from_url = lambda *_, **__: (None, connection)
     web.Queue, web.Job, web.Worker, web.requeue_job = ShownQueue, ShownJob, ShownWorker, _requeue
     web.config.serializer = JSONSerializer

@@ -58,9 +58,8 @@ LoadChunk = Callable[[int, int, str, str | None, int], None]
 class ChunkJob(Job):
     """A job that is data: its arguments are JSON, and it can call nothing but the worker's own task.
 
-    Reading one from Redis never fails, unpickles, imports or decompresses without bound, whatever stands
-    there; what the producer cannot have written is refused when the job is executed, and recorded as RQ
-    records each failure.
+    Reading one from Redis never fails, unpickles, imports or decompresses without bound. What the producer cannot have
+    written is refused when the job is executed, and recorded as RQ records each failure.
     """
 
     load_chunk: LoadChunk  # as the worker that has the job was given it
@@ -132,7 +131,7 @@ class ChunkJob(Job):
         return Executions(self.id, connection=self.connection)
 
     def _deserialize_data(self) -> None:
-        """For what RQ wants to know of a job beside its execution; never reads the data."""
+        """What RQ reads of a job without executing it; never the data."""
         self._func_name, self._instance, self._args, self._kwargs = TASK, None, (), {}
 
     def to_dict(self, include_meta: bool = True, include_result: bool = True) -> dict[str, Any]:

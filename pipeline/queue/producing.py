@@ -18,7 +18,7 @@ def producing_key(queue: str) -> str:
 
 
 @contextmanager
-def sign_of_producing(connection: "Redis", queue: str) -> Iterator[None]:
+def producing_flag(connection: "Redis", queue: str) -> Iterator[None]:
     """Sets the key, again and again, for the length of the block; goes on while Redis is away."""
     ended, key = threading.Event(), producing_key(queue)
 

@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 class RqChunkQueue(Queue):
     """The queue as RQ sees it; `rq --queue-class pipeline.queue.RqChunkQueue` reads jobs by its rules too.
 
-    Always of ChunkJobs and of JSON, whatever it is asked for: RQ's default would unpickle.
+    Always of ChunkJobs and of JSON, also if asked for others: RQ's default would unpickle.
     """
 
     def __init__(self, name: str, connection: "Redis | None" = None, **options: Any) -> None:
@@ -96,7 +96,7 @@ class RqChunkQueue(Queue):
     def acquire_maintenance_lock(self) -> bool:
         key = self.registry_cleaning_key
         if self.connection.pttl(key) > MAINTENANCE_LOCK * 1000 or self.connection.pttl(key) == -1:
-            self.connection.delete(key)  # nobody's here: these end in time
+            self.connection.delete(key)  # no worker's: theirs expire
         return bool(self.connection.set(key, 1, nx=True, ex=MAINTENANCE_LOCK))
 
     def abandoned(self) -> list[bytes]:
@@ -151,9 +151,9 @@ class RqChunkQueue(Queue):
             return False
         return True
 
-    def tell_dropped(self) -> None:
+    def log_dropped(self) -> None:
         """Logs how many entries without a job were dropped since it was called last, beyond those that were named."""
-        _dropped.tell()
+        _dropped.log()
 
     def forget_oldest_failures(self) -> None:
         """Keeps the 64 failed jobs that expire last: each has its rows, and memory must not grow with their number.
@@ -196,7 +196,7 @@ class DroppedEntries:
             shown = entry[:LONGEST_SHOWN].decode(errors="replace")
             logger.warning("an entry of the queue has no job and is dropped: %s", shown)
 
-    def tell(self) -> None:
+    def log(self) -> None:
         """Logs how many more there were, and counts from 0 again."""
         if self._count > DROPS_NAMED:
             logger.warning("%d more entries of the queue had no job and were dropped", self._count - DROPS_NAMED)

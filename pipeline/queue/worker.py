@@ -193,7 +193,7 @@ class ChunkWorker(SimpleWorker):
         self.connection.hset(self.key, mapping=self.serialize())
         self.heartbeat()
         _trying(worker_registration.register, self)
-        self._queue.tell_dropped()
+        self._queue.log_dropped()
         if self._queue.acquire_maintenance_lock():
             for entry in self._queue.abandoned():
                 _trying(self._queue.reclaim, entry)
@@ -234,7 +234,7 @@ class ChunkWorker(SimpleWorker):
     # What it does without ---------------------------------------------------------------------------
 
     def subscribe(self) -> None:
-        """Listens to no commands over Redis: SIGTERM stops a worker, not whoever can publish there."""
+        """Listens to no commands over Redis: only SIGTERM stops a worker."""
 
     def procline(self, message: str) -> None:
         """Leaves the process's title as it is: RQ would put the job's function into it."""

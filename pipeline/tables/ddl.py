@@ -46,7 +46,7 @@ def dropped_constraint(table: Table, constraint: Constraint) -> str:
 
 
 def rights(table: Table, roles: Sequence[str]) -> list[str]:
-    """The rights of those roles that exist: nobody changes what a row is known by, or which source holds it."""
+    """The rights of those roles that exist: none may change a row's key, or which source holds it."""
     changeable = tuple(column.name for column in table.columns if column.name not in table.primary_key)
     update = f"UPDATE ({listed(changeable)})"
     privileges = {

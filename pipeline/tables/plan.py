@@ -98,10 +98,10 @@ def plan(wanted: Wanted, known: Known, tables: Tables) -> list[str]:
     Raises SettingsError, naming dataset, difference and remedy, if a change is refused; then all is to be undone. Where
     nothing is changed yet, it names all datasets that are refused.
     """
-    return _Planning(wanted, known, tables).plan()
+    return _Planner(wanted, known, tables).plan()
 
 
-class _Planning:
+class _Planner:
     """One plan in the making; `_recorded` is what is true once the statements so far are run."""
 
     def __init__(self, wanted: Wanted, known: Known, tables: Tables) -> None:

@@ -29,14 +29,14 @@ def make_tables(database: Database, wanted: Wanted) -> bool:
         return False
     with database.transaction() as tx:
         tx.run(LOCK)
-        plan(wanted, _known(tx), _Present(tx))
+        plan(wanted, _known(tx), _DatabaseTables(tx))
     return True
 
 
 def planned_statements(database: Database, wanted: Wanted) -> list[str]:
     """What `make_tables` would run if no row stands against it; changes nothing, and waits for no lock."""
     with database.transaction(snapshot=True) as tx:  # others may make tables between two of its queries
-        return plan(wanted, _known(tx), _Unchanged(tx))
+        return plan(wanted, _known(tx), _DryRunTables(tx))
 
 
 def recorded_tables(tx: Transaction) -> dict[str, Recorded]:
@@ -83,7 +83,7 @@ def _with_sql(sha256: str | None) -> str:
     return f"with SQL of its own (SHA-256 {sha256[:12]}...)" if sha256 else "without SQL of its own"
 
 
-class _Present:
+class _DatabaseTables:
     """The tables of a database, while they are changed."""
 
     are_changed = True
@@ -92,7 +92,7 @@ class _Present:
         self._tx = tx
 
     def run(self, statement: str) -> None:
-        self._tx.run_literally(statement)
+        self._tx.run_verbatim(statement)
 
     def make_own(self, table: OwnTable, section: Section) -> None:
         try:
@@ -105,18 +105,18 @@ class _Present:
             raise SettingsError(f"{place}: {fault}; correct the file, and {remedies.current.make_tables}")
 
     def count(self, query: str) -> int:
-        return int(self._tx.value_literally(query))
+        return int(self._tx.value_verbatim(query))
 
     def are_empty(self, tables: Sequence[Table | OwnTable]) -> bool:
         for table in tables:
-            self._tx.run_literally(f"LOCK TABLE {table.quoted} IN ACCESS EXCLUSIVE MODE")
+            self._tx.run_verbatim(f"LOCK TABLE {table.quoted} IN ACCESS EXCLUSIVE MODE")
         return _are_empty(self._tx, tables)
 
     def sources(self, dataset: str) -> list[str]:
         return _sources(self._tx, dataset)
 
 
-class _Unchanged:
+class _DryRunTables:
     """The tables of a database, for a plan that is not carried out."""
 
     are_changed = False
@@ -146,7 +146,7 @@ def _sources(tx: Transaction, dataset: str) -> list[str]:
 
 def _are_empty(tx: Transaction, tables: Sequence[Table | OwnTable]) -> bool:
     present = [table for table in tables if _is_there(tx, table)]
-    return not any(tx.value_literally(f"SELECT EXISTS (SELECT FROM {table.quoted})") for table in present)
+    return not any(tx.value_verbatim(f"SELECT EXISTS (SELECT FROM {table.quoted})") for table in present)
 
 
 def _is_there(tx: Transaction, table: Table | OwnTable) -> bool:

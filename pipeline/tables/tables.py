@@ -79,7 +79,7 @@ def tables_of(dataset: Dataset, schema: str, homes: Mapping[str, Home], column_t
     if dataset.shared_keys:
         shapes = ("listings",) if dataset.sql_sha256 else ("listings", "decided")
     homes = {**homes, dataset.name: Home(schema, dataset.table, columns_by_field(dataset))}
-    return tuple(_Drawing(dataset, schema, homes, column_type, shape).table() for shape in shapes)
+    return tuple(_TableBuilder(dataset, schema, homes, column_type, shape).table() for shape in shapes)
 
 
 def columns_by_field(dataset: Dataset) -> dict[str, str]:
@@ -90,7 +90,7 @@ def columns_by_field(dataset: Dataset) -> dict[str, str]:
     return columns
 
 
-class _Drawing:
+class _TableBuilder:
     """One table of a dataset, in the making."""
 
     def __init__(

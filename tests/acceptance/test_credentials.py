@@ -120,7 +120,7 @@ def test_the_stages_log_in_as_their_roles_with_the_stage_password(
     assert "s3cr3t" not in log
 
 
-def test_without_a_stage_password_nobody_logs_in_as_a_role(commands: Commands) -> None:
+def test_without_a_stage_password_no_role_can_log_in(commands: Commands) -> None:
     assert commands.run("pipeline", "schema", STAGE_PASSWORD="").returncode == 0
     ended = commands.run("worker", "--burst", DATABASE_URL=as_role(commands, "pipeline_worker", "s3cr3t"))
     assert ended.returncode == 2

@@ -74,7 +74,7 @@ def test_reset_forgets_the_state_unless_it_is_in_use(folder: Path, data: Path) -
     assert "4 of 4 rows queued" in run(data, state)
 
 
-def test_another_checkout_at_the_same_path_starts_anew(folder: Path, data: Path) -> None:
+def test_another_checkout_at_the_same_path_starts_empty(folder: Path, data: Path) -> None:
     """The default state belongs to the checkout, also where root's lies outside of it."""
     states = []
     for _ in range(2):

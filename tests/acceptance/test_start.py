@@ -15,7 +15,7 @@ from pipeline import waiting
 from pipeline.errors import DrainTimeoutError, SettingsError
 from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
-from pipeline.waiting import at_start
+from pipeline.waiting import retry_at_start
 from tests.conftest import Commands, Pipeline, Services
 
 Url = Callable[[Services], str]
@@ -139,7 +139,7 @@ def test_a_server_that_takes_no_connection_now_is_not_blamed_on_the_setting(
     monkeypatch.setattr(waiting, "_start_limit", 0.2)
     fields = f"SFATAL\0VFATAL\0C{code}\0M{message}\0"
     with refusing(fields.encode()) as url, pytest.raises(DrainTimeoutError) as raised:
-        at_start(Database(url, "tests").connect, "DATABASE_URL")
+        retry_at_start(Database(url, "tests").connect, "DATABASE_URL")
     assert message in str(raised.value)
     assert str(raised.value).endswith("; run it again when the server serves")
     assert "DATABASE_URL" not in str(raised.value)
@@ -174,7 +174,7 @@ def test_what_no_waiting_can_make_right_ends_at_once(
     services: Services, caplog: pytest.LogCaptureFixture, url: Url
 ) -> None:
     with pytest.raises(SettingsError, match=r"^DATABASE_URL: .*; correct the setting$"):
-        at_start(Database(url(services), "tests").connect, "DATABASE_URL")
+        retry_at_start(Database(url(services), "tests").connect, "DATABASE_URL")
     assert caplog.messages == []
 
 
@@ -186,13 +186,13 @@ def test_a_login_that_redis_refuses_ends_at_once(
     host = parts.netloc.rpartition("@")[2]
     url = urlunsplit(parts._replace(netloc=f"{login}@{host}" if login else host))
     with pytest.raises(SettingsError, match=r"^REDIS_URL: .*; correct the setting$"):
-        at_start(lambda: ChunkQueue.at(url, "chunks", "installation"), "REDIS_URL")
+        retry_at_start(lambda: ChunkQueue.at(url, "chunks", "installation"), "REDIS_URL")
     assert caplog.messages == []
 
 
 def test_a_name_of_another_host_that_redis_is_said_to_be_on_ends_at_once() -> None:
     with pytest.raises(SettingsError, match=r"^REDIS_URL: .*; correct the setting$"):
-        at_start(lambda: ChunkQueue.at("redis://host.invalid", "chunks", "installation"), "REDIS_URL")
+        retry_at_start(lambda: ChunkQueue.at("redis://host.invalid", "chunks", "installation"), "REDIS_URL")
 
 
 @pytest.mark.parametrize(
@@ -210,4 +210,4 @@ def test_the_name_of_a_container_that_does_not_run_is_waited_for(
     with pytest.raises(
         DrainTimeoutError, match=f"^{setting}: .*container-away.*; start the server or correct the setting"
     ):
-        at_start(attempt, setting)
+        retry_at_start(attempt, setting)

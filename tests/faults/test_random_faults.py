@@ -135,7 +135,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     return {seed: generate(folder / str(seed), people, seed) for seed, people in VERSIONS.items()}
 
 
-def test_the_outcome_is_right_whatever_happened_on_the_way(
+def test_the_outcome_is_right_after_any_faults(
     run: Run,
     versions: dict[int, Path],
     record_property: Callable[[str, object], None],

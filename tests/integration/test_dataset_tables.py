@@ -294,7 +294,7 @@ def test_what_is_planned_can_be_run_by_hand(pipeline: Pipeline) -> None:
     dataset = replace(GOODS, name="it's", title="\\ 100 % '", fields=(CODE, replace(PRICE, description="\\n \n ''")))
     for statement in planned_statements(pipeline.database, wanted(PLACES, PEOPLE, dataset)):
         with pipeline.database.transaction() as tx:
-            tx.run_literally(statement)
+            tx.run_verbatim(statement)
     assert not make(pipeline, PLACES, PEOPLE, dataset)
 
 

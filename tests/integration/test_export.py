@@ -61,7 +61,7 @@ def test_the_summary_of_generated_people_is_the_one_counted_without_the_pipeline
     assert list(decades) == sorted(decades)
 
 
-def test_ties_are_in_order_of_name_and_nobody_gives_an_empty_object(pipeline: Pipeline, output: Path) -> None:
+def test_ties_are_in_order_of_name_and_no_people_give_an_empty_object(pipeline: Pipeline, output: Path) -> None:
     pipeline.load(places=PLACES, people=PEOPLE.splitlines()[0] + "\n")
     write_reports(pipeline.database, output)
     assert (output / "summary_output.json").read_bytes() == b"{}"

@@ -210,7 +210,7 @@ PARTITIONED = """
 @pytest.mark.parametrize(
     ("tables", "audited"), [("", "people"), (PARTITIONED, "people_others")], ids=["table", "partition"]
 )
-def test_triggers_that_somebody_added_are_not_switched_off(
+def test_triggers_that_users_added_are_not_switched_off(
     pipeline: Pipeline,
     granted: bool,  # noqa: ARG001
     tables: str,
@@ -222,7 +222,7 @@ def test_triggers_that_somebody_added_are_not_switched_off(
     assert pipeline.rows("SELECT row_number FROM audit ORDER BY 1") == [(1,), (2,), (3,), (4,)]
 
 
-def test_a_key_that_somebody_added_is_not_switched_off(pipeline: Pipeline, granted: bool) -> None:  # noqa: ARG001
+def test_a_key_that_users_added_is_not_switched_off(pipeline: Pipeline, granted: bool) -> None:  # noqa: ARG001
     administer(
         pipeline.services.database_url,
         "CREATE TABLE names (name text PRIMARY KEY)",

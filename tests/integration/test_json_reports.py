@@ -74,7 +74,7 @@ def test_another_number_of_rows_or_columns_is_an_error(
     assert not (output / "value.json").exists()
 
 
-def test_a_value_is_written_whole_whatever_its_length(pipeline: Pipeline, output: Path, no_reports: Path) -> None:
+def test_a_value_of_any_length_is_written_whole(pipeline: Pipeline, output: Path, no_reports: Path) -> None:
     """Lengths around those of one piece and one fetch; a character of three bytes is cut by each kind of piece."""
     for length in (681, 682, 683, 684, 1_365_332, 1_365_333, 1_365_334):
         (no_reports / f"{length}.json.sql").write_text(f"SELECT repeat('€', {length})")

@@ -234,9 +234,9 @@ def test_chunks_that_are_loaded_at_once_leave_no_text(items: Pipeline) -> None:
 
 def foreseen(pipeline: Pipeline, chunk_rows: int | None = None) -> dict[str, tuple[int, int, int, int, int]]:
     """Rows that a run would insert, update, leave, reject and delete, by source."""
-    outlooks = preview(find_sources(pipeline.data, ()), pipeline.database, chunk_rows=chunk_rows).outlooks
+    forecasts = preview(find_sources(pipeline.data, ()), pipeline.database, chunk_rows=chunk_rows).forecasts
     return {
-        each.source: (each.inserted, each.updated, each.unchanged, each.rejected, each.deleted) for each in outlooks
+        each.source: (each.inserted, each.updated, each.unchanged, each.rejected, each.deleted) for each in forecasts
     }
 
 

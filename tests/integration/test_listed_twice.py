@@ -56,7 +56,7 @@ def test_a_preview_lets_a_file_that_stays_as_it_is_decide_nothing(pipeline: Pipe
     pipeline.load(**{"places-1": repeating, "places-2": HEADER + "Ayr,Second,Scotland\n"})
     pipeline.write(**{"places-2": HEADER + "Ayr,Second,Scotland\nOban,Argyll,Scotland\n"})
     sources = find_sources(pipeline.data, ())
-    foreseen = {each.source: each for each in preview(sources, pipeline.database, chunk_rows=None).outlooks}
+    foreseen = {each.source: each for each in preview(sources, pipeline.database, chunk_rows=None).forecasts}
     pipeline.load()
     counts = pipeline.counts("places-2.csv")
     assert {name: getattr(foreseen["places-2.csv"], name) for name in counts} == counts

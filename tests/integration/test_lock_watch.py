@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import TransientError
 from pipeline.postgres import lock_watch
 from pipeline.postgres.database import Database, cut_connections
-from pipeline.postgres.lock_watch import LockWatch
+from pipeline.postgres.lock_watch import LockWatcher
 from pipeline.watcher import Watcher
 from tests.conftest import Pipeline
 
@@ -20,7 +20,7 @@ ROLE = "nobody_special"
 @pytest.fixture(autouse=True)
 def frequent_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock_watch, "LOOK_INTERVAL", 0.1)
-    monkeypatch.setattr(lock_watch, "_watcher", Watcher(LockWatch.look, 0.1))
+    monkeypatch.setattr(lock_watch, "_watcher", Watcher(LockWatcher.look, 0.1))
 
 
 @pytest.fixture

@@ -133,9 +133,7 @@ def carried_over() -> Iterator[list[int]]:
 @given(steps=STEPS)
 @example(steps=[("people", [ATLANTEAN], 12, 5, 2, False, 1), ("people", [], 12, 0, 2, True, 1)])
 @example(steps=[("people", [ATLANTEAN], 0, 0, 1, False, 1), ("people", [], 0, 0, 1, True, 1)])
-def test_whatever_comes_the_tables_hold_what_the_model_says(
-    pipeline: Pipeline, carried_over: list[int], steps: list
-) -> None:
+def test_the_tables_always_hold_what_the_model_says(pipeline: Pipeline, carried_over: list[int], steps: list) -> None:
     pipeline.limits = ANY_VERSION
     empty(pipeline)
     deliveries = Deliveries(pipeline)

@@ -662,7 +662,7 @@ SMALLER = settings(BOUNDED, max_examples=BOUNDED.max_examples // 2)
 @BOUNDED
 @given(datasets=packages(), steps=STEPS)
 @example(datasets=REFERRING, steps=LATE_REFERENCE)
-def test_whatever_comes_the_tables_of_any_package_hold_what_the_model_says(
+def test_the_tables_of_any_package_always_hold_what_the_model_says(
     pipeline: Pipeline, datasets: tuple[Dataset, ...], steps: list
 ) -> None:
     pipeline.limits = ANY_VERSION
@@ -697,7 +697,7 @@ def test_a_preview_says_what_a_run_then_does(pipeline: Pipeline, datasets: tuple
             drawn.write(*file)
         drawn.remember()
         sources = find_sources(pipeline.data, ())
-        foreseen = preview(sources, pipeline.database, chunk_rows=chunk_rows, limits=pipeline.limits).outlooks
+        foreseen = preview(sources, pipeline.database, chunk_rows=chunk_rows, limits=pipeline.limits).forecasts
         before = current_loads(pipeline)
         pipeline.produce(chunk_rows)
         order = random.Random(seed) if seed % 2 else None

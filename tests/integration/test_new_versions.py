@@ -5,7 +5,7 @@ import pytest
 from pipeline.limits import RowLimit
 from producer import preview as preview_module
 from producer.dry_run import preview
-from producer.outlook import Limits, RefusedVersionError
+from producer.forecast import Limits, RefusedVersionError
 from producer.sources import find_sources
 from tests.conftest import ANY_VERSION, PEOPLE, PLACES, Pipeline, named
 
@@ -13,11 +13,11 @@ HEADER, *ROWS = PEOPLE.splitlines(keepends=True)
 BAD_DATES = HEADER + "".join(row.replace("19", "19/") for row in ROWS)
 
 
-def outlook(pipeline: Pipeline, source: str = "people.csv") -> dict[str, int]:
+def forecast(pipeline: Pipeline, source: str = "people.csv") -> dict[str, int]:
     """What a dry run says of a source."""
     sources = find_sources(pipeline.data, ())
-    outlooks = preview(sources, pipeline.database, chunk_rows=2, limits=ANY_VERSION).outlooks
-    [found] = [each for each in outlooks if each.source == source]
+    forecasts = preview(sources, pipeline.database, chunk_rows=2, limits=ANY_VERSION).forecasts
+    [found] = [each for each in forecasts if each.source == source]
     names = ("inserted", "updated", "unchanged", "rejected", "deleted")
     return {name: getattr(found, name) for name in names}
 
@@ -42,7 +42,7 @@ def test_a_version_that_rejects_more_than_half_of_its_rows_is_refused(pipeline: 
     )
     with pytest.raises(RefusedVersionError) as refused:
         pipeline.produce()
-    assert refused.value.outlooks[0].commonest_reasons() == [
+    assert refused.value.forecasts[0].commonest_reasons() == [
         "people.csv: most often: 4 x date_of_birth is not a date (YYYY-MM-DD), such as"
         " line 2: date_of_birth '19/01-02-03' is not a date (YYYY-MM-DD)"
     ]
@@ -57,7 +57,7 @@ def test_cities_that_the_same_run_brings_count_as_known(pipeline: Pipeline) -> N
     pipeline.load(places=PLACES, people=PEOPLE)
     atlantis = "Jean,Kerr,1901-02-03,Atlantis\n" * 4
     pipeline.write(places=PLACES + "Atlantis,Deep,Ocean\n", people=HEADER + atlantis)
-    assert outlook(pipeline) == {"inserted": 0, "updated": 4, "unchanged": 0, "rejected": 0, "deleted": 0}
+    assert forecast(pipeline) == {"inserted": 0, "updated": 4, "unchanged": 0, "rejected": 0, "deleted": 0}
     pipeline.produce()
     pipeline.work()
     assert pipeline.counts() == {"inserted": 0, "updated": 4, "unchanged": 0, "rejected": 0, "deleted": 0}
@@ -110,7 +110,7 @@ def test_a_first_load_is_not_checked(pipeline: Pipeline, monkeypatch: pytest.Mon
     def fail(*_: object) -> None:
         raise AssertionError("a first load is compared")
 
-    monkeypatch.setattr(preview_module.Preview, "_outlook", fail)
+    monkeypatch.setattr(preview_module.Preview, "_forecast", fail)
     pipeline.load(places=PLACES, people=BAD_DATES)
     assert len(pipeline.rejected()) == 4
 
@@ -150,7 +150,7 @@ def test_a_dry_run_says_what_a_run_then_does(pipeline: Pipeline, people: str, ex
     pipeline.load(2, places=PLACES, people=PEOPLE)
     before = pipeline.people()
     pipeline.write(people=people)
-    assert outlook(pipeline) == expected
+    assert forecast(pipeline) == expected
     assert pipeline.people() == before
     pipeline.limits = ANY_VERSION
     pipeline.produce(chunk_rows=2)
@@ -162,7 +162,7 @@ def test_a_dry_run_says_what_a_run_then_does(pipeline: Pipeline, people: str, ex
 def test_a_dry_run_on_an_empty_database_says_what_a_first_run_then_does(pipeline: Pipeline) -> None:
     contradiction = PLACES + "Ayr,Elsewhere,Scotland\n" + PLACES.splitlines(keepends=True)[1]
     pipeline.write(places=contradiction, people=PEOPLE + "Jean,Kerr,1901-02-03,Atlantis\n")
-    places, people = outlook(pipeline, "places.csv"), outlook(pipeline)
+    places, people = forecast(pipeline, "places.csv"), forecast(pipeline)
     assert pipeline.rows("SELECT * FROM sources") == []
     pipeline.produce(chunk_rows=2)
     pipeline.work()

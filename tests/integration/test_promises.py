@@ -164,7 +164,7 @@ def test_a_file_that_changes_between_the_two_passes_is_noticed(
     assert "Fadhg" in {given_name for _, given_name in named(pipeline)}
 
 
-def test_a_source_forgotten_while_a_new_version_is_sealed_is_loaded_anew(pipeline: Pipeline) -> None:
+def test_a_source_forgotten_while_a_new_version_is_sealed_is_loaded_again(pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
     pipeline.write(people=PEOPLE.replace("Jean", "Joan"))
     with ThreadPoolExecutor(1) as threads:

@@ -162,7 +162,7 @@ def many_of_everything(pipeline: Pipeline) -> None:
             "INSERT INTO people (source_id, row_number, given_name, family_name, date_of_birth, place_id)"
             " SELECT 1, id, city, city, DATE '1801-01-01' + id * 20, id FROM places",
         ):
-            tx.run_literally(statement)
+            tx.run_verbatim(statement)
 
 
 def test_the_page_stays_small_with_thousands_of_files_rules_and_countries(pipeline: Pipeline, output: Path) -> None:

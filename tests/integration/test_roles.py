@@ -296,7 +296,7 @@ def test_what_is_not_the_work_of_a_stage_is_refused(pipeline: Pipeline, url_of: 
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_nobody_can_log_in_as_a_role_of_a_stage(pipeline: Pipeline, stage: str) -> None:
+def test_no_stage_has_a_login_by_default(pipeline: Pipeline, stage: str) -> None:
     login = "SELECT rolcanlogin, rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = "
     assert pipeline.rows(f"{login} 'pipeline_{stage}'") == [(False, False, False, False)]
 

@@ -25,11 +25,11 @@ def output(pipeline: Pipeline, tmp_path: Path) -> Path:
     pipeline.load(places=PLACES, people=PEOPLE, **{"people-2": UNKNOWN})
     folder = tmp_path / "output"
     folder.mkdir()
-    assert is_written_anew(pipeline, folder)
+    assert is_rewritten(pipeline, folder)
     return folder
 
 
-def is_written_anew(pipeline: Pipeline, output: Path) -> bool:
+def is_rewritten(pipeline: Pipeline, output: Path) -> bool:
     """Exports: whether each report was replaced. If not, none was; either way they are up to date from then on."""
     before = held(output)
     if up_to_date_since(pipeline, output):
@@ -137,31 +137,31 @@ def statement(text: str) -> Callable[[Pipeline], None]:
         statement("UPDATE sources SET name = 'other.csv' WHERE name = 'people.csv'"),
     ],
 )
-def test_what_changes_the_ledger_has_all_written_anew(
+def test_what_changes_the_ledger_has_all_rewritten(
     pipeline: Pipeline, output: Path, change: Callable[[Pipeline], None]
 ) -> None:
     change(pipeline)
-    assert is_written_anew(pipeline, output)
+    assert is_rewritten(pipeline, output)
 
 
-def test_a_change_of_the_reports_or_of_their_code_has_all_written_anew(
+def test_a_change_of_the_reports_or_of_their_code_has_all_rewritten(
     pipeline: Pipeline, output: Path, reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     county = reports / "people_by_county.csv.sql"
     county.write_text(county.read_text() + "-- the same rows\n")
-    assert is_written_anew(pipeline, output)
+    assert is_rewritten(pipeline, output)
     county.rename(reports / "county.csv.sql")
-    assert is_written_anew(pipeline, output)
+    assert is_rewritten(pipeline, output)
     (reports / "county.csv.sql").unlink()
-    assert is_written_anew(pipeline, output)
+    assert is_rewritten(pipeline, output)
     (reports / "four.json.sql").write_text("SELECT to_json(4)")
-    assert is_written_anew(pipeline, output)
+    assert is_rewritten(pipeline, output)
     code = tmp_path / "code.py"
     code.write_text("")
     monkeypatch.setattr(manifest, "CODE", (*manifest.CODE, code))
-    assert is_written_anew(pipeline, output)
+    assert is_rewritten(pipeline, output)
     code.write_text("# another version")
-    assert is_written_anew(pipeline, output)
+    assert is_rewritten(pipeline, output)
 
 
 def test_the_code_that_counts_is_what_makes_files_of_rows() -> None:
@@ -218,11 +218,11 @@ DAMAGES = [removed, edited, truncated, emptied, extended, a_named_pipe, a_link_t
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["births_by_decade_and_country.json", "loads.csv", report.PAGE, manifest.NAME])
-def test_a_file_that_is_not_as_it_was_written_has_all_written_anew(
+def test_a_file_that_is_not_as_it_was_written_has_all_rewritten(
     pipeline: Pipeline, output: Path, damage: Callable[[Path], None], name: str
 ) -> None:
     damage(output / name)
-    assert is_written_anew(pipeline, output)
+    assert is_rewritten(pipeline, output)
 
 
 @pytest.mark.parametrize(
@@ -238,12 +238,12 @@ def test_a_file_that_is_not_as_it_was_written_has_all_written_anew(
 )
 def test_a_foreign_stamp_counts_for_nothing(pipeline: Pipeline, output: Path, content: bytes) -> None:
     (output / manifest.NAME).write_bytes(content)
-    assert is_written_anew(pipeline, output)
+    assert is_rewritten(pipeline, output)
 
 
 @pytest.mark.parametrize("replaced", [1, 2, 3])
 @pytest.mark.parametrize("then", ["1", "2"])
-def test_a_crash_between_two_replacements_has_all_written_anew(
+def test_a_crash_between_two_replacements_has_all_rewritten(
     pipeline: Pipeline, output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: int, then: str
 ) -> None:
     """Also if what is to be written then is what the manifest from before the crash says (1)."""
@@ -253,9 +253,9 @@ def test_a_crash_between_two_replacements_has_all_written_anew(
         for name in names:
             (tmp_path / version / f"{name}.sql").write_text(f"SELECT to_json({version})")
 
-    def is_version_written_anew(version: str) -> bool:
+    def is_version_rewritten(version: str) -> bool:
         monkeypatch.setattr(report, "REPORTS", tmp_path / version)
-        return is_written_anew(pipeline, output)
+        return is_rewritten(pipeline, output)
 
     replace = Path.replace
     left = replaced
@@ -267,11 +267,11 @@ def test_a_crash_between_two_replacements_has_all_written_anew(
             raise KeyboardInterrupt
         return replace(path, target)
 
-    assert is_version_written_anew("1")
+    assert is_version_rewritten("1")
     monkeypatch.setattr(Path, "replace", replace_some)
     with pytest.raises(KeyboardInterrupt):
-        is_version_written_anew("2")
+        is_version_rewritten("2")
     monkeypatch.setattr(Path, "replace", replace)
     assert [(output / name).read_text() for name in names] == ["2"] * replaced + ["1"] * (3 - replaced)
-    assert is_version_written_anew(then)
+    assert is_version_rewritten(then)
     assert [(output / name).read_text() for name in names] == [then] * 3

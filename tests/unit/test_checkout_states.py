@@ -42,7 +42,7 @@ def test_a_checkout_keeps_its_state(use: Use, checkout: Path) -> None:
     assert use(checkout) == use(checkout)
 
 
-def test_a_copy_of_a_checkout_starts_anew(use: Use, checkout: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_copy_of_a_checkout_starts_empty(use: Use, checkout: Path, caplog: pytest.LogCaptureFixture) -> None:
     state = use(checkout)
     copy = copied(checkout, "copy")
     assert use(copy) != state
@@ -91,7 +91,7 @@ def test_a_state_of_an_earlier_version_belongs_to_the_checkout_that_uses_it_next
     assert use(copy) != state
 
 
-def test_a_state_that_is_gone_is_made_anew(use: Use, checkout: Path) -> None:
+def test_a_state_that_is_gone_is_made_again(use: Use, checkout: Path) -> None:
     state = use(checkout)
     shutil.rmtree(state)
     assert use(checkout).parent == state.parent

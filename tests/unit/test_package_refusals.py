@@ -572,9 +572,7 @@ FULL = {
 
 
 @given(st.sampled_from(places_in(FULL)), ANYTHING)
-def test_whatever_stands_in_a_description_it_is_read_or_refused_in_one_line(
-    place: tuple[str | int, ...], value: object
-) -> None:
+def test_any_description_is_read_or_refused_in_one_line(place: tuple[str | int, ...], value: object) -> None:
     changed = {"whole": json.loads(json.dumps(FULL))}
     inner: Any = changed
     for key in (steps := ("whole", *place))[:-1]:

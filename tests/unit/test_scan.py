@@ -12,7 +12,8 @@ from pipeline.csv_text.dialect import Dialect
 from pipeline.csv_text.records import LineFields
 from pipeline.errors import InputError
 from pipeline.ledger.load import LoadPlan
-from producer import chunk_limits as module
+from producer import chunk_limits
+from producer import scan as module
 from producer.sources import Source
 from tests.unit.reading import PEOPLE
 
@@ -82,12 +83,12 @@ def test_a_missing_last_newline_loses_no_row(tmp_path: Path) -> None:
 
 def test_a_small_file_is_cut_so_that_workers_have_something_to_share(tmp_path: Path) -> None:
     plan = scan(source(tmp_path, HEADER + rows(10_000)), chunk_rows=None)
-    assert 7 <= len(plan.chunks) <= module.SMALL_FILE_CHUNKS + 1
-    assert len(scan(source(tmp_path, HEADER + rows(module.SMALLEST_CHUNK)), None).chunks) == 1
+    assert 7 <= len(plan.chunks) <= chunk_limits.SMALL_FILE_CHUNKS + 1
+    assert len(scan(source(tmp_path, HEADER + rows(chunk_limits.SMALLEST_CHUNK)), None).chunks) == 1
 
 
 def test_a_chunk_ends_at_its_limit_of_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(chunk_limits, "CHUNK_BYTES", 100)
     plan = scan(source(tmp_path, HEADER + rows(100)), chunk_rows=50)
     assert {c.row_count for c in plan.chunks[:-1]} == {4}
 

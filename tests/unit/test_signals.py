@@ -74,7 +74,7 @@ def ended(tmp_path: Path) -> Ended:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize(("situation", "printed"), [("in_callback", ""), ("held", "whole\n"), ("in_exec", "")])
-def test_a_signal_is_answered_in_the_same_way_whatever_it_meets(
+def test_a_signal_is_answered_in_the_same_way_at_any_moment(
     ended: Ended, situation: str, printed: str, number: int, code: int
 ) -> None:
     """Callbacks of weak references lose exceptions, what is held is done whole first, and `exec` remembers SIGINT."""

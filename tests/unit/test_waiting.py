@@ -102,8 +102,8 @@ def test_a_server_that_is_starting_is_waited_for_as_long_as_is_set(
 
     monkeypatch.setattr(waiting, "_start_limit", 0.0)
     with pytest.raises(DrainTimeoutError, match=r"^REDIS_URL: refused; retried for 0 s; start the server or correct"):
-        waiting.at_start(attempt, "REDIS_URL")
+        waiting.retry_at_start(attempt, "REDIS_URL")
     assert len(attempts) == 1
     monkeypatch.setattr(waiting, "_start_limit", 10.0)
-    assert waiting.at_start(attempt, "REDIS_URL") == 3
+    assert waiting.retry_at_start(attempt, "REDIS_URL") == 3
     assert caplog.text.count("waiting for a server that may be starting: refused") == 1

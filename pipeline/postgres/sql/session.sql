@@ -1,11 +1,11 @@
--- Settings of each connection, so that nobody waits for ever and a process that is gone without a word holds no locks.
+-- Settings of each connection: no session waits for ever, and a process that has vanished holds no locks.
 SET lock_timeout = '20s';
 SET idle_in_transaction_session_timeout = '30s';
 SET tcp_keepalives_idle = 4;
 SET tcp_keepalives_interval = 2;
 SET tcp_keepalives_count = 3;
 SET tcp_user_timeout = '10s';  -- keepalives do not count while an answer is under way
--- Values as text, in reports too: the same, whatever the role or the database prefers. As pg_dump has them.
+-- Values as text, in reports too: the same for every role and database. As pg_dump has them.
 SET datestyle = 'ISO';
 SET intervalstyle = 'postgres';
 SET bytea_output = 'hex';

@@ -28,13 +28,13 @@ class RefusedVersionError(PipelineError):
 
     exit_code = 3
 
-    def __init__(self, message: str, outlooks: "Sequence[Outlook]") -> None:
+    def __init__(self, message: str, forecasts: "Sequence[Forecast]") -> None:
         super().__init__(message)
-        self.outlooks = outlooks  # of the versions that are refused
+        self.forecasts = forecasts  # of the versions that are refused
 
 
 @dataclass
-class Outlook:
+class Forecast:
     """What loading a version would do with its source's rows."""
 
     source: str
@@ -81,28 +81,28 @@ class Outlook:
         return [f"{self.source}: {reason}" for reason in reasons]
 
 
-def could_break(outlook: Outlook, rows_left: int, limits: Limits) -> bool:
+def could_break(forecast: Forecast, rows_left: int, limits: Limits) -> bool:
     """Whether the version may still turn out to break a limit, with so many of its rows not looked at."""
-    good = outlook.row_count - outlook.rejected - rows_left
-    worst = outlook.rejected + rows_left
-    may_reject_too_many = worst > _allowed_rejects(outlook, limits, good)
+    good = forecast.row_count - forecast.rejected - rows_left
+    worst = forecast.rejected + rows_left
+    may_reject_too_many = worst > _allowed_rejects(forecast, limits, good)
     return not good or may_reject_too_many or limits.max_shrink is not None
 
 
-def broken_limit(outlook: Outlook, limits: Limits) -> str | None:
+def broken_limit(forecast: Forecast, limits: Limits) -> str | None:
     """Which limit the version breaks, with both counts; None if it breaks none."""
-    good = outlook.good
-    loaded = f"where {outlook.loaded_rows:,} {'row is' if outlook.loaded_rows == 1 else 'rows are'} loaded"
-    if outlook.rejected > _allowed_rejects(outlook, limits, good):
+    good = forecast.good
+    loaded = f"where {forecast.loaded_rows:,} {'row is' if forecast.loaded_rows == 1 else 'rows are'} loaded"
+    if forecast.rejected > _allowed_rejects(forecast, limits, good):
         given = f"--max-rejects {limits.max_rejects or REJECTS_WHERE_ROWS_ARE_LOADED}"
         return (
-            f"{outlook.rejected:,} of the {counted(outlook.row_count, 'row')} would be rejected, {loaded},"
+            f"{forecast.rejected:,} of the {counted(forecast.row_count, 'row')} would be rejected, {loaded},"
             f" and {given} is the limit; correct the file, or raise the limit"
         )
     if not good and not limits.allow_empty:
         return f"it has no good row, {loaded}; correct the file, or allow it with --allow-empty"
-    lost = outlook.loaded_rows - good
-    if limits.max_shrink is not None and lost > limits.max_shrink.of(outlook.loaded_rows):
+    lost = forecast.loaded_rows - good
+    if limits.max_shrink is not None and lost > limits.max_shrink.of(forecast.loaded_rows):
         return (
             f"it has {counted(good, 'good row')}, {loaded}: {lost:,} fewer,"
             f" and --max-shrink {limits.max_shrink} is the limit; correct the file, or raise the limit"
@@ -110,11 +110,11 @@ def broken_limit(outlook: Outlook, limits: Limits) -> str | None:
     return None
 
 
-def _allowed_rejects(outlook: Outlook, limits: Limits, good: int) -> float:
+def _allowed_rejects(forecast: Forecast, limits: Limits, good: int) -> float:
     """How many rows may be rejected of a version with so many good ones, at least.
 
     The default never keeps a version out that has as many good rows as are loaded: what is loaded is no better.
     """
-    if limits.max_rejects is None and good >= outlook.loaded_rows:
-        return outlook.row_count
-    return (limits.max_rejects or REJECTS_WHERE_ROWS_ARE_LOADED).of(outlook.row_count)
+    if limits.max_rejects is None and good >= forecast.loaded_rows:
+        return forecast.row_count
+    return (limits.max_rejects or REJECTS_WHERE_ROWS_ARE_LOADED).of(forecast.row_count)
