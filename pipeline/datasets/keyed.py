@@ -137,8 +137,8 @@ class KeyedTable:
         if claimed.load == self._repeating_load or tx.logs_values() or not ledger.is_first_load(tx, claimed):
             return False
         columns = ("source_id", "row_number", self._names["columns"], "load_id", "outcome")
-        lines = [f"{line}\t{claimed.load}\ti" for line in resolved.lines]
-        if tx.copied_if_keys_are_new(self._names["table"], columns, lines):
+        constants = (str(claimed.load), "i")
+        if tx.copied_if_keys_are_new(self._names["table"], columns, resolved.lines, constants):
             return True
         self._repeating_load = claimed.load
         return False

@@ -336,9 +336,13 @@ class Transaction:
         self.run("SET LOCAL idle_in_transaction_session_timeout = '1h'")  # it waits for what they do
         return str(self.value("SELECT pg_export_snapshot()"))
 
-    def copy(self, table: str, columns: Sequence[str], lines: Iterable[str]) -> None:
-        """Copies lines in PostgreSQL's text format (tab-separated, escaped, without line ends) into a table."""
-        text = io.BytesIO("\n".join(lines).encode())
+    def copy(self, table: str, columns: Sequence[str], lines: Iterable[str], constants: Sequence[str] = ()) -> None:
+        """Copies lines in PostgreSQL's text format (tab-separated, escaped, without line ends) into a table.
+
+        The last columns hold `constants`, the same in each row.
+        """
+        line_end = "".join(f"\t{constant}" for constant in constants) + "\n"
+        text = io.BytesIO(line_end.join((*lines, "")).encode())
         with _raising_what_psycopg2_prints():
             self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text, COPY_BLOCK)
 
@@ -346,11 +350,13 @@ class Transaction:
         """Whether the server's log shows the values of a row that breaks a constraint."""
         return bool(self.value("SELECT current_setting('log_error_verbosity') <> 'terse'"))
 
-    def copied_if_keys_are_new(self, table: str, columns: Sequence[str], lines: Iterable[str]) -> bool:
+    def copied_if_keys_are_new(
+        self, table: str, columns: Sequence[str], lines: Iterable[str], constants: Sequence[str] = ()
+    ) -> bool:
         """As `copy`; False, with nothing copied, if a line has the unique values of a row, or of another line."""
         self.run("SAVEPOINT before_copy")
         try:
-            self.copy(table, columns, lines)
+            self.copy(table, columns, lines, constants)
         except psycopg2.errors.UniqueViolation:
             self.run("ROLLBACK TO SAVEPOINT before_copy")
             return False
