@@ -13,7 +13,7 @@ from bench.case import Case, Outcomes
 from bench.harness import PLACES, SCHEMA, SQL, SUMMARY_QUERY, Harness, People, compact, generate_people
 from bench.measure import Command, FailedError, Measured
 from pipeline import PROJECT
-from pipeline.postgres.database import copy_field
+from pipeline.postgres.copy_format import copy_field
 
 SHIPPED = People(PROJECT / "data", 10_000)
 LARGE = 10_000_000  # people

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import QueryError, TransientError
-from pipeline.postgres.database import Database, Transaction, quote_identifier
+from pipeline.postgres.database import Database
 from pipeline.postgres.queries import Queries
+from pipeline.postgres.quoting import quote_identifier
+from pipeline.postgres.transaction import Transaction
 from pipeline.status.status import LoadStatus
 from pipeline.tables.registry import recorded_tables
 from pipeline.tables.table import Column, Table, listed

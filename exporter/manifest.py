@@ -8,19 +8,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from exporter.report import Report
-from pipeline import pages, status
+from pipeline import pages, postgres, status
 from pipeline.csv_text import formula_escape
-from pipeline.postgres import database, sql_text
-from pipeline.postgres.database import Transaction
+from pipeline.postgres.transaction import Transaction
 
 NAME = ".reports.json"
 HERE = Path(__file__).parent
-OTHERS = (Path(database.__file__), Path(formula_escape.__file__), Path(sql_text.__file__))
 PAGES = Path(pages.__file__).parent
-FOLDERS = (HERE, PAGES, PAGES / "templates", Path(status.__file__).parent)
+POSTGRES = Path(postgres.__file__).parent
+FOLDERS = (HERE, PAGES, PAGES / "templates", Path(status.__file__).parent, POSTGRES, POSTGRES / "sql")
 KINDS = frozenset({".py", ".sql", ".html", ".css"})
 # What turns rows into files.
-CODE = (*(path for folder in FOLDERS for path in sorted(folder.iterdir()) if path.suffix in KINDS), *OTHERS)
+CODE = (
+    *(path for folder in FOLDERS for path in sorted(folder.iterdir()) if path.suffix in KINDS),
+    Path(formula_escape.__file__),
+)
 LONGEST = 1 << 20  # bytes of a manifest
 
 

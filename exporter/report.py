@@ -11,8 +11,8 @@ from pipeline.descriptions.matching import dataset_of
 from pipeline.descriptions.own_sql import with_own_sql
 from pipeline.descriptions.package import OWN_PACKAGE, find_package, read_package
 from pipeline.errors import SettingsError
-from pipeline.postgres.database import Transaction
 from pipeline.postgres.sql_text import statement_starts
+from pipeline.postgres.transaction import Transaction
 from pipeline.tables.plan import Recorded
 from pipeline.tables.registry import recorded_tables
 

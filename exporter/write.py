@@ -15,8 +15,9 @@ from exporter.page import Written, read_contents, write_page
 from exporter.report import PAGE, Report
 from pipeline.csv_text.formula_escape import csv_rows
 from pipeline.errors import PipelineError, QueryError, TransientError
-from pipeline.postgres.database import Database, Transaction
+from pipeline.postgres.database import Database
 from pipeline.postgres.sql_text import unterminated
+from pipeline.postgres.transaction import Transaction
 
 CONNECTIONS = 4  # that make reports at the same time
 BEFORE_QUERY, AFTER_QUERY = (Path(__file__).parent / "json_report.sql").read_text(encoding="utf-8").split("{query}")

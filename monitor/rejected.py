@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.csv_text.formula_escape import csv_rows
-from pipeline.postgres.database import Column, Database, Transaction
+from pipeline.postgres.database import Database
 from pipeline.postgres.queries import Queries
+from pipeline.postgres.transaction import Column, Transaction
 
 SHOWN = 100  # rows of a search
 FETCHED = 5_000  # rows in memory at a time

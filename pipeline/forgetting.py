@@ -15,7 +15,8 @@ from pipeline.errors import ForgottenError, InUseError, SettingsError
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import MissingChunk
 from pipeline.ledger.load import KnownSource
-from pipeline.postgres.database import Database, Transaction
+from pipeline.postgres.database import Database
+from pipeline.postgres.transaction import Transaction
 from pipeline.queue import ChunkQueue
 from pipeline.waiting import retry_transient
 from pipeline.wording import counted, listed

@@ -13,8 +13,8 @@ from pipeline.ledger import ledger
 from pipeline.ledger.chunk import ChunkPlan, Claim
 from pipeline.ledger.load import KnownSource
 from pipeline.ledger.row_places import RowPlaces
-from pipeline.postgres.database import Transaction
 from pipeline.postgres.queries import Queries
+from pipeline.postgres.transaction import Transaction
 from pipeline.tables.registry import recorded_tables
 from producer.content import Contents
 from producer.forecast import Forecast, Limits, broken_limit, could_break

@@ -8,7 +8,8 @@ from pipeline.descriptions.description import is_settled, others_referred_to
 from pipeline.descriptions.descriptor import rules_of_rows
 from pipeline.ledger import kept_aside, ledger
 from pipeline.ledger.sealing import Load, Version, seal
-from pipeline.postgres.database import Database, Transaction
+from pipeline.postgres.database import Database
+from pipeline.postgres.transaction import Transaction
 from pipeline.waiting import retry_transient
 from pipeline.wording import counted
 from producer.content import Contents

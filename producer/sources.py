@@ -15,7 +15,7 @@ from pipeline.descriptions.matching import dataset_of, expected_names, holds, wi
 from pipeline.descriptions.own_sql import read_package_of
 from pipeline.descriptions.package import OWN_PACKAGE, find_package, read_package
 from pipeline.errors import InputError, SettingsError
-from pipeline.postgres.database import is_storable
+from pipeline.postgres.quoting import is_storable
 from pipeline.wording import listed
 
 STANDARD_INPUT = Path("-")

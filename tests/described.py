@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.descriptions.description import Constraints, Dataset, Field, Reference
-from pipeline.postgres.database import quote_identifier, quote_literal
+from pipeline.postgres.quoting import quote_identifier, quote_literal
 
 REQUIRED = Constraints(required=True)
 NAME = Constraints(required=True, min_length=1, max_length=200)

@@ -2,7 +2,8 @@
 
 from pipeline.errors import RefusedJobError
 from pipeline.ledger import ledger
-from pipeline.postgres.database import Database, Transaction
+from pipeline.postgres.database import Database
+from pipeline.postgres.transaction import Transaction
 
 
 class Installation:

@@ -11,7 +11,8 @@ from pipeline.datasets.rejecting import replace_rejected
 from pipeline.errors import RequeueError, TransientError, UnknownChunkError
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import Counts
-from pipeline.postgres.database import Database, ForeignKeyError
+from pipeline.postgres.database import Database
+from pipeline.postgres.translating import ForeignKeyError
 from pipeline.waiting import retry_transient
 from pipeline.wording import counted
 from worker.installation import Installation

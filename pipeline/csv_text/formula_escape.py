@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import IO
 
-from pipeline.postgres.database import Column
+from pipeline.postgres.transaction import Column
 
 FORMULA = "=+-@＝＋－＠"  # what a formula begins with
 BEGINNINGS = (*FORMULA, "\t", "\r", "\n")  # of a cell; white space, because some programs skip it

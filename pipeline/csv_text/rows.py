@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.csv_text.dialect import Dialect
 from pipeline.csv_text.records import escapes_line_end, line_reader, records, row_test
-from pipeline.postgres.database import is_storable
+from pipeline.postgres.quoting import is_storable
 
 LONGEST_SHOWN = 60  # characters of a value that a message quotes
 BLOCK_LINES = 500  # taken at once: their fields stay in the processor's cache, which halves what reading them costs

@@ -13,8 +13,8 @@ from pipeline.errors import OutOfOrderError, TransientError
 from pipeline.ledger import kept_aside, ledger
 from pipeline.ledger.chunk import Claim, Counts
 from pipeline.ledger.load import Gone
-from pipeline.postgres.database import Transaction
 from pipeline.postgres.queries import Queries
+from pipeline.postgres.transaction import Transaction
 
 SQL = Path(__file__).with_suffix(".sql")
 RowsOf = Callable[[Claim, bytes], SourceRows]

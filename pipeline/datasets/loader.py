@@ -20,7 +20,8 @@ from pipeline.descriptions.own_sql import difference_of_sql, installed_sql
 from pipeline.errors import OutOfOrderError, PipelineError, RefusedJobError
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import Claim
-from pipeline.postgres.database import Transaction, quote_identifier
+from pipeline.postgres.quoting import quote_identifier
+from pipeline.postgres.transaction import Transaction
 from pipeline.tables.plan import Recorded
 
 

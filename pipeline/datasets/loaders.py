@@ -3,7 +3,7 @@
 from pipeline.datasets.loader import DatasetLoader
 from pipeline.descriptions.descriptor import dataset_from_json
 from pipeline.ledger import ledger
-from pipeline.postgres.database import Transaction
+from pipeline.postgres.transaction import Transaction
 from pipeline.tables.registry import recorded_tables
 
 KEPT = 50  # loaders, which remember what they looked up

@@ -2,7 +2,7 @@
 
 from pipeline.datasets.layout import stored_columns
 from pipeline.descriptions.description import Dataset
-from pipeline.postgres.database import quote_identifier as quoted
+from pipeline.postgres.quoting import quote_identifier as quoted
 
 # Types of which PostgreSQL takes different values for equal; compared as text instead: 1 month = 30 days.
 EQUAL_BUT_DIFFERENT = ("duration",)

@@ -6,8 +6,8 @@ from pathlib import Path
 from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.outcome import Resolved, Stored
 from pipeline.ledger.chunk import Claim
-from pipeline.postgres.database import Transaction
 from pipeline.postgres.queries import Queries
+from pipeline.postgres.transaction import Transaction
 
 SQL = Path(__file__).with_suffix(".sql")
 

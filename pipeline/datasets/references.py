@@ -8,8 +8,11 @@ from pipeline.columns.column import NULL, Column
 from pipeline.datasets.checking import Key, keys_in
 from pipeline.datasets.names import gone_name, previewed_name
 from pipeline.descriptions.description import Dataset, Reference
-from pipeline.postgres.database import ForeignKeyError, Transaction, quote_identifier, uncopied
+from pipeline.postgres.copy_format import copy_field_text
 from pipeline.postgres.queries import Queries
+from pipeline.postgres.quoting import quote_identifier
+from pipeline.postgres.transaction import Transaction
+from pipeline.postgres.translating import ForeignKeyError
 from pipeline.tables.plan import Recorded
 
 SQL = Path(__file__).with_suffix(".sql")
@@ -117,7 +120,7 @@ class KnownKeys:
 
     def _as_parameters(self, keys: Sequence[Key]) -> dict[str, list[str]]:
         rows = [(key,) if isinstance(key, str) else key for key in keys]
-        return {f"k{n}": [uncopied(row[n]) for row in rows] for n in range(len(self.positions))}
+        return {f"k{n}": [copy_field_text(row[n]) for row in rows] for n in range(len(self.positions))}
 
 
 def _length(key: Key) -> int:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.postgres.database import Transaction
 from pipeline.postgres.queries import Queries
+from pipeline.postgres.transaction import Transaction
 
 SQL = Path(__file__).with_suffix(".sql")
 

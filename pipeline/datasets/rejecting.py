@@ -7,7 +7,8 @@ from pipeline.csv_text.rows import Fault, SourceRow, SourceRows
 from pipeline.datasets.outcome import Rejected
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import Claim
-from pipeline.postgres.database import Transaction, copy_field
+from pipeline.postgres.copy_format import copy_field
+from pipeline.postgres.transaction import Transaction
 
 COLUMNS = ("source_id", "row_number", "line", "reason", "kinds", "raw")
 

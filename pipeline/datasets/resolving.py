@@ -13,7 +13,7 @@ from pipeline.descriptions.description import Dataset
 from pipeline.errors import OutOfOrderError
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import Claim
-from pipeline.postgres.database import Transaction
+from pipeline.postgres.transaction import Transaction
 
 
 class RowResolver:

@@ -16,9 +16,9 @@ from pipeline.descriptions.description import Dataset, own_references, unique_ke
 from pipeline.ledger import kept_aside, ledger
 from pipeline.ledger.chunk import Claim, Counts, KeptChunk
 from pipeline.ledger.row_places import RowPlaces
-from pipeline.postgres.database import Transaction
-from pipeline.postgres.database import quote_identifier as quoted
 from pipeline.postgres.queries import Queries
+from pipeline.postgres.quoting import quote_identifier as quoted
+from pipeline.postgres.transaction import Transaction
 
 SQL = Path(__file__).with_suffix(".sql")
 RowsOf = Callable[[Claim, bytes], SourceRows]

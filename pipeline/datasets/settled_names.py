@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.datasets.layout import stored_columns
 from pipeline.descriptions.description import Dataset, Reference
-from pipeline.postgres.database import quote_identifier as quoted
+from pipeline.postgres.quoting import quote_identifier as quoted
 
 
 @dataclass(frozen=True)

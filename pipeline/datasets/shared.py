@@ -15,8 +15,9 @@ from pipeline.descriptions.own_sql import NAMES, OwnSql
 from pipeline.errors import OutOfOrderError, PipelineError, QueryError
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import Claim
-from pipeline.postgres.database import ForeignKeyError, Transaction
 from pipeline.postgres.queries import Queries
+from pipeline.postgres.transaction import Transaction
+from pipeline.postgres.translating import ForeignKeyError
 from pipeline.wording import counted
 
 SQL = Path(__file__).with_suffix(".sql")

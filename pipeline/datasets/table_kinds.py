@@ -13,7 +13,8 @@ from pipeline.datasets.shared import SharedTable
 from pipeline.descriptions.description import Dataset, Reference, is_settled
 from pipeline.descriptions.own_sql import OwnSql
 from pipeline.ledger.chunk import Claim
-from pipeline.postgres.database import Transaction, quote_identifier
+from pipeline.postgres.quoting import quote_identifier
+from pipeline.postgres.transaction import Transaction
 from pipeline.tables.plan import Recorded
 
 DatasetTable = PositionalTable | KeyedTable | SharedTable | SettledTable

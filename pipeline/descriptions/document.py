@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from pipeline.descriptions.faults import DescriptionError, Faults
 from pipeline.errors import InputError
-from pipeline.postgres.database import is_storable
+from pipeline.postgres.quoting import is_storable
 
 LARGEST_DOCUMENT = 4 << 20  # bytes
 DEEPEST_LEVEL = 50  # of arrays and objects within one another

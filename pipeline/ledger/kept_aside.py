@@ -8,8 +8,8 @@ from pathlib import Path
 from pipeline.errors import TransientError
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import Claim, Counts, KeptChunk
-from pipeline.postgres.database import Transaction, binary
 from pipeline.postgres.queries import Queries
+from pipeline.postgres.transaction import Transaction, binary
 
 SQL = Queries(Path(__file__).with_suffix(".sql"), ledger.COLUMNS)
 

@@ -9,8 +9,8 @@ from typing import Any
 from pipeline.errors import PipelineError, UnknownChunkError
 from pipeline.ledger.chunk import ChunkPlan, Claim, Counts, Missing, MissingChunk
 from pipeline.ledger.load import Gone, KnownSource, LoadProgress, RejectedKind
-from pipeline.postgres.database import Transaction
 from pipeline.postgres.queries import Queries
+from pipeline.postgres.transaction import Transaction
 from pipeline.process_name import process_name
 
 FILE = Path(__file__).with_suffix(".sql")

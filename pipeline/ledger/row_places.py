@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import ChunkPlan
-from pipeline.postgres.database import Transaction
+from pipeline.postgres.transaction import Transaction
 
 
 class RowPlaces:

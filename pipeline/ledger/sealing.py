@@ -10,8 +10,8 @@ from pipeline.errors import TransientError
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import ChunkPlan, MissingChunk
 from pipeline.ledger.load import LoadPlan
-from pipeline.postgres.database import Transaction
 from pipeline.postgres.queries import Queries
+from pipeline.postgres.transaction import Transaction
 
 SQL = Queries(Path(__file__).with_suffix(".sql"))
 

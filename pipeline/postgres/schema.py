@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 from pipeline.errors import PipelineError, SettingsError, TransientError
-from pipeline.postgres.database import Database, Transaction
+from pipeline.postgres.database import Database
+from pipeline.postgres.transaction import Transaction
 
 HERE = Path(__file__).parent
 SCHEMA = HERE / "schema.sql"  # in a checkout a link to the file at the top

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.postgres.database import Transaction
 from pipeline.postgres.queries import Queries
+from pipeline.postgres.transaction import Transaction
 
 RATE_WINDOW = 10.0  # seconds of commits that the current rate is taken from
 BLOCK_SIZE = 64  # chunks

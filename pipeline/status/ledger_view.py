@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import MissingChunk
-from pipeline.postgres.database import Row, Transaction
 from pipeline.postgres.queries import Queries
+from pipeline.postgres.transaction import Row, Transaction
 from pipeline.status.chunks_view import (
     DURATION_BOUNDS,
     Block,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from pipeline.postgres.database import quote_identifier, quote_literal
+from pipeline.postgres.quoting import quote_identifier, quote_literal
 from pipeline.tables.constraint_names import shortened
 from pipeline.tables.table import Column, Constraint, OwnTable, Table, listed
 

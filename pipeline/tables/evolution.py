@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from pipeline.postgres.database import quote_identifier
+from pipeline.postgres.quoting import quote_identifier
 from pipeline.tables import ddl
 from pipeline.tables.table import Column, Constraint, Table
 

@@ -10,7 +10,7 @@ from pipeline import remedies
 from pipeline.descriptions.description import Dataset
 from pipeline.descriptions.own_sql import Section
 from pipeline.errors import RefusedTablesError, SettingsError
-from pipeline.postgres.database import quote_identifier, quote_literal
+from pipeline.postgres.quoting import quote_identifier, quote_literal
 from pipeline.postgres.schema import TABLE_ROLES
 from pipeline.tables import ddl
 from pipeline.tables.evolution import Change, Refusal, changes, with_retired

@@ -7,9 +7,10 @@ from pipeline import remedies
 from pipeline.descriptions.description import Dataset
 from pipeline.descriptions.own_sql import Section
 from pipeline.errors import QueryError, SettingsError
-from pipeline.postgres.database import Database, Transaction
+from pipeline.postgres.database import Database
 from pipeline.postgres.queries import Queries
 from pipeline.postgres.schema import LOCK, TABLE_ROLES
+from pipeline.postgres.transaction import Transaction
 from pipeline.tables.evolution import Refusal, changes
 from pipeline.tables.plan import Known, Recorded, Wanted, plan
 from pipeline.tables.table import OwnTable, Table

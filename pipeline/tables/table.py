@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from pipeline.postgres.database import quote_identifier
+from pipeline.postgres.quoting import quote_identifier
 
 # positional: a row is known by its source and its number in it.
 # keyed: by its key; a key belongs to one source.

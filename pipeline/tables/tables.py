@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pipeline.descriptions.description import Dataset, Field, Reference, unique_keys
 from pipeline.errors import SettingsError
-from pipeline.postgres.database import is_storable, quote_identifier
+from pipeline.postgres.quoting import is_storable, quote_identifier
 from pipeline.tables.constraint_names import ConstraintNames, shortened
 from pipeline.tables.table import Check, Column, ForeignKey, Shape, Table, Unique
 

@@ -9,8 +9,9 @@ from psycopg2.errors import CheckViolation, ForeignKeyViolation
 
 from pipeline.descriptions.description import Constraints, Dataset, Field, Reference
 from pipeline.errors import RefusedTablesError, SettingsError, TransientError
-from pipeline.postgres.database import Database, Transaction
+from pipeline.postgres.database import Database
 from pipeline.postgres.schema import apply_schema
+from pipeline.postgres.transaction import Transaction
 from pipeline.tables.plan import Recorded, Wanted
 from pipeline.tables.registry import check_tables, make_tables, planned_statements, recorded_tables
 from tests.catalog import catalog, differences

@@ -16,7 +16,8 @@ from pipeline.embedded.servers import Servers
 from pipeline.errors import RequeueError
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import Claim, Counts
-from pipeline.postgres.database import Database, Transaction
+from pipeline.postgres.database import Database
+from pipeline.postgres.transaction import Transaction
 from tests.conftest import PEOPLE, PLACES, Pipeline, at_once, named, wait_until
 from worker.load import ChunkLoader
 

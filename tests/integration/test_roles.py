@@ -16,8 +16,9 @@ from monitor.rejected import Search, find
 from pipeline.embedded.servers import Servers
 from pipeline.errors import SettingsError
 from pipeline.forgetting import forget_rows
-from pipeline.postgres.database import Database, Transaction
+from pipeline.postgres.database import Database
 from pipeline.postgres.schema import SCHEMA, apply_schema
+from pipeline.postgres.transaction import Transaction
 from pipeline.status.status import StatusReader
 from tests.conftest import PEOPLE, PLACES, Pipeline, at_once, named
 from tests.integration.test_keyed import described

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipeline.columns.column import NULL, TRIAL, Column, column
 from pipeline.csv_text.rows import Fault
 from pipeline.descriptions.description import Field
-from pipeline.postgres.database import is_storable
+from pipeline.postgres.quoting import is_storable
 from tests.column_cases import cases, field, named
 
 CASES = list(cases())

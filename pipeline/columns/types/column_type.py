@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pipeline.descriptions.description import Field
-from pipeline.postgres.database import quote_literal, uncopied
+from pipeline.postgres.copy_format import copy_field_text
+from pipeline.postgres.quoting import quote_literal
 
 
 class BadTextError(ValueError):
@@ -71,7 +72,7 @@ class ColumnType:
 
     def literal(self, value: Value) -> str:
         """A value of a constraint as an SQL literal."""
-        return f"{quote_literal(uncopied(value.copied))}::{self.postgresql}"
+        return f"{quote_literal(copy_field_text(value.copied))}::{self.postgresql}"
 
     def bound_check(self, column: str, operator: str, value: Value) -> str:
         """An SQL condition on a column, such as: "price" >= '0'::numeric."""

@@ -10,7 +10,8 @@ from pipeline.columns.types.dates import Date, DateTime, Time
 from pipeline.columns.types.numbers import Integer, Number, exact
 from pipeline.columns.types.text import Boolean, String
 from pipeline.descriptions.description import Field
-from pipeline.postgres.database import copy_field, is_storable, uncopied
+from pipeline.postgres.copy_format import copy_field, copy_field_text
+from pipeline.postgres.quoting import is_storable
 
 DEEPEST = 100  # levels of objects and arrays within one another
 BRACKET = re.compile(r"[\[{]")
@@ -102,7 +103,7 @@ class List(ColumnType):
             items = [self._item.value(item.strip()) for item in text.split(self._delimiter)]
         except BadTextError as error:
             raise BadTextError(f"has an item that {error.rule}") from None
-        array = ",".join(_array_element(uncopied(item.copied)) for item in items)
+        array = ",".join(_array_element(copy_field_text(item.copied)) for item in items)
         return Value(copy_field(f"{{{array}}}"), tuple(item.key for item in items), len(items))
 
     def base_checks(self, column: str) -> list[tuple[str, str]]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from pipeline.columns.types.column_type import BadTextError, ColumnType, Value, clean, shaped
 from pipeline.descriptions.description import Field
-from pipeline.postgres.database import copy_field, quote_literal
+from pipeline.postgres.copy_format import copy_field
+from pipeline.postgres.quoting import quote_literal
 
 HEX_AS_ZERO = {ord(digit): "0" for digit in "0123456789abcdef"}
 UUID_SHAPE = "00000000-0000-0000-0000-000000000000"
