@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from itertools import pairwise
 
+from tests.deploy.manifests import find, render
 from tests.faults.conftest import PEOPLE, Run
-from tests.kubernetes.manifests import find, render
 
 POLL_INTERVAL = 0.5  # seconds; a cluster asks less often, and its loads are longer
 CHUNK_ROWS = 1000

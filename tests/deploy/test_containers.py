@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.conftest import PEOPLE, PLACES, Services, start_process, wait_until
-from tests.kubernetes.manifests import Manifest, containers, environment, render, settings
+from tests.deploy.manifests import Manifest, containers, environment, render, settings
 
 STAGE_PASSWORD = "of/the stages@"
 MONITOR_PASSWORD = "of the page"

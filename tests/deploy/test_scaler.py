@@ -1,7 +1,7 @@
 """The query by which KEDA scales the workers: how many chunks the ledger misses."""
 
 from tests.conftest import PEOPLE, Pipeline
-from tests.kubernetes.manifests import find, render
+from tests.deploy.manifests import find, render
 
 
 def trigger() -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from pipeline import PROJECT
-from tests.kubernetes.manifests import (
+from tests.deploy.manifests import (
     FOLDER,
     OVERLAYS,
     REFERENCE,
