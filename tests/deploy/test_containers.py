@@ -4,8 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -70,19 +68,16 @@ class Cluster:
         return out
 
     def probe(self, name: str, kind: str) -> bool:
-        """Asks as the kubelet does: a command inside the container, a GET without a password, or a connection."""
+        """Asks as the kubelet does: by a command inside the container, or a connection to its port."""
         container = self.container(name)
         probe = container[f"{kind}Probe"]
         if "exec" in probe:
             return subprocess.run(probe["exec"]["command"], env=self.environment(name), timeout=TIMEOUT).returncode == 0
-        asked = probe.get("httpGet") or probe["tcpSocket"]
-        [port] = [each for each in container["ports"] if each["name"] == asked["port"]]
-        assert str(port["containerPort"]) == next(e["value"] for e in container["env"] if e["name"] == "MONITOR_PORT")
-        with suppress(OSError, urllib.error.URLError):
-            if "tcpSocket" in probe:
-                socket.create_connection(("127.0.0.1", self.port), 5).close()
-                return True
-            return urllib.request.urlopen(f"http://127.0.0.1:{self.port}{asked['path']}", timeout=30).status == 200
+        [port] = [each for each in container["ports"] if each["name"] == probe["tcpSocket"]["port"]]
+        assert {"name": "MONITOR_PORT", "value": str(port["containerPort"])} in container["env"]
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), 5).close()
+            return True
         return False
 
 
