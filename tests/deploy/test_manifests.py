@@ -82,6 +82,7 @@ def test_pods_run_as_an_ordinary_user_without_token_capabilities_or_a_writable_r
         assert pod["securityContext"]["runAsNonRoot"] is True, name
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
         assert pod["terminationGracePeriodSeconds"] > STOP_TIME, name
+        assert pod["shareProcessNamespace"] is True, name  # else Python is process 1, and deaf at first
     for container in containers(manifests).values():
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
@@ -177,6 +178,15 @@ def test_the_objects_are_of_no_namespace_until_one_is_chosen() -> None:
     for overlay in OVERLAYS:
         namespaces = {manifest["metadata"].get("namespace") for manifest in render(overlay)}
         assert namespaces == ({"pipeline"} if overlay == "example" else {None})
+
+
+def test_each_image_has_its_dockerfile_and_a_name_in_the_example() -> None:
+    images = {name: container["image"] for name, container in containers(render("base")).items()}
+    assert images == {"schema": "producer"} | {name: name for name in STAGES - {"schema"}}
+    for image in images.values():
+        assert (PROJECT / image / "Dockerfile").exists()
+    named = {name: container["image"] for name, container in containers(render("example")).items()}
+    assert named == {name: f"registry.example/pipeline/{image}:0.1.0" for name, image in images.items()}
 
 
 def test_no_password_is_kept_in_the_repository() -> None:
