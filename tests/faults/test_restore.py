@@ -1,5 +1,6 @@
 """A dump of PostgreSQL taken in mid-load, restored into an empty server with an empty Redis, is enough to go on."""
 
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -46,6 +47,7 @@ def test_a_load_goes_on_from_a_dump_alone(
     settings = {"DATA_DIR": str(pipeline.data), "CHUNK_ROWS": str(CHUNK_ROWS), "QUEUE_LIMIT": "2"}
     worker, producer = commands.start("worker"), commands.start("producer", **settings)
     wait_until(lambda: pipeline.rows(COUNT) >= [(COMMITTED,)])
+    producer.send_signal(signal.SIGSTOP)  # so that the load is half done, however fast it is
     postgresql("pg_dump", "--format=custom", f"--file={dump}", pipeline.services.database_url)
     for process in (worker, producer):
         process.kill()

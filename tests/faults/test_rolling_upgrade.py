@@ -1,8 +1,8 @@
 """Producer and workers of an earlier version and workers of this one share a load: its outcome is exact."""
 
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -77,15 +77,17 @@ def test_old_and_new_workers_share_a_load(
     old = [start_earlier("worker") for _ in range(2)]
     producer = start_earlier("producer", **folders, CHUNK_ROWS=str(CHUNK_ROWS), QUEUE_LIMIT="4")
     wait_until(lambda: pipeline.rows(COMMITTED) >= [(10,)])
+    producer.send_signal(signal.SIGSTOP)  # so that enough is left to load, however fast it is
 
     end(commands.start("pipeline", "schema", **folders))
     new = [commands.start("worker") for _ in range(2)]
+    wait_until(lambda: pipeline.queue.connection.scard("rq:workers:chunks") == 4)
+    producer.send_signal(signal.SIGCONT)
     wait_until(lambda: pipeline.rows(WORKERS) >= [(4,)])
     assert producer.poll() is None
     for worker in old:
         worker.terminate()
         end(worker)
-        time.sleep(0.5)
     end(producer)
     end(commands.start("exporter", **folders))
     for worker in new:
