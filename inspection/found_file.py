@@ -13,7 +13,7 @@ from inspection.names import undescribable
 from pipeline.csv_text.dialect import Dialect
 from pipeline.csv_text.rows import SourceRow
 from pipeline.descriptions.description import Dataset, Field
-from pipeline.descriptions.matching import path_fault, without_gz
+from pipeline.descriptions.matching import path_fault, without_compression
 from pipeline.descriptions.table_schema import MOST_FIELDS
 from pipeline.errors import InputError, SettingsError
 from producer.content import Contents
@@ -48,7 +48,7 @@ def source_of(path: Path, folder: Path) -> Source:
     _check_file(path)
     if not path.resolve().is_relative_to(folder.resolve()):
         raise SettingsError(f"{path}: not in the data folder '{folder}'; name its folder with --data {path.parent}")
-    name = without_gz(path.resolve().relative_to(folder.resolve()).as_posix())
+    name = without_compression(path.resolve().relative_to(folder.resolve()).as_posix())
     fault = ("has a *, which stands for any characters", "rename the file") if "*" in name else path_fault(name)
     if fault:
         raise InputError(f"{path}: '{name}' {fault[0]}; {fault[1]}")

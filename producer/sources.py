@@ -11,7 +11,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from pipeline.descriptions.description import Dataset, Package
-from pipeline.descriptions.matching import dataset_of, expected_names, holds, without_gz
+from pipeline.descriptions.matching import dataset_of, expected_names, holds, without_compression
 from pipeline.descriptions.own_sql import read_package_of
 from pipeline.descriptions.package import OWN_PACKAGE, find_package, read_package
 from pipeline.errors import InputError, SettingsError
@@ -19,8 +19,9 @@ from pipeline.postgres.database import is_storable
 from pipeline.wording import listed
 
 STANDARD_INPUT = Path("-")
-LIKE_CSV = re.compile(r"\.(csv|tsv|tab|txt|psv)(\.gz)?$", re.IGNORECASE)  # what a user may expect to be loaded
-ANY_TEXT = re.compile(r"\.txt(\.gz)?$", re.IGNORECASE)  # of these, what may be no data at all
+# Names, without the suffix of a compression, of what a user may expect to be loaded; and of what may be no data at all.
+LIKE_CSV = re.compile(r"\.(csv|tsv|tab|psv)$", re.IGNORECASE)
+ANY_TEXT = re.compile(r"\.txt$", re.IGNORECASE)
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 class Source:
     """A file and the name under which the ledger knows it."""
 
-    name: str  # within the data folder and without .gz, such as people.csv
+    name: str  # within the data folder and without .gz or the like, such as people.csv
     path: Path
     dataset: Dataset
 
@@ -56,21 +57,19 @@ def find_sources(folder: Path, files: tuple[Path, ...], name: str | None = None)
 def left_over(folder: Path, report_names: Iterable[str] = ()) -> list[str]:
     """Files in the folder that look like CSV but hold no dataset, each with the name that it may be meant to have.
 
-    No other file has that name, in any case, and no other hint. A .txt file counts if its name is like that of a
-    dataset. `report_names` are files that the exporter wrote there.
+    No other file has that name, in any case, and no other hint. A .txt file or a ZIP archive counts if its name is like
+    that of a dataset. `report_names` are files that the exporter wrote there.
     """
     package = read_package(find_package(folder))
     reports = set(report_names)
     names = [path.relative_to(folder).as_posix() for path in _files(folder, package)]
-    taken = {without_gz(name).casefold() for name in names}
-    unknown = (name for name in names if LIKE_CSV.search(name) and name not in reports)
-    hints = {
-        name: _free_name(package, name, taken) for name in unknown if dataset_of(package, without_gz(name)) is None
-    }
+    taken = {without_compression(name).casefold() for name in names}
+    unknown = (name for name in names if _may_be_csv(name) and name not in reports)
+    hints = {name: _free_name(package, name, taken) for name in unknown if dataset_of(package, name) is None}
     return [
         f"{name} (call it {free})" if free else name
         for name, free in hints.items()
-        if free or not ANY_TEXT.search(name)
+        if free or LIKE_CSV.search(without_compression(name))
     ]
 
 
@@ -82,7 +81,7 @@ def paths_without_file(folder: Path) -> list[str]:
     if (path := find_package(folder)) == OWN_PACKAGE:
         return []
     package = read_package(path)
-    names = {without_gz(path.relative_to(folder).as_posix()).lower() for path in _files(folder, package)}
+    names = {without_compression(path.relative_to(folder).as_posix()).lower() for path in _files(folder, package)}
     absent: list[str] = []
     for dataset in package.datasets:
         if not any("*" in path for path in dataset.paths):
@@ -100,15 +99,11 @@ def warn_of_absent(paths: Sequence[str]) -> None:
         )
 
 
-def is_gz(name: str) -> bool:
-    return name.lower().endswith(".gz")
-
-
 def _sources_in(folder: Path, package: Package) -> list[Source]:
     if not folder.is_dir():
         raise SettingsError(f"DATA_DIR: no folder '{folder}'; create it or correct the setting")
     try:
-        names = {path: without_gz(path.relative_to(folder).as_posix()) for path in _files(folder, package)}
+        names = {path: without_compression(path.relative_to(folder).as_posix()) for path in _files(folder, package)}
     except OSError as error:
         raise SettingsError(
             f"DATA_DIR: cannot read '{error.filename}': {error.strerror}; correct its rights"
@@ -151,7 +146,7 @@ def _source(package: Package, folder: Path, path: Path, name: str | None) -> Sou
     is_called_as_it_is = name is None and path != STANDARD_INPUT
     if name is None:
         inside = path.resolve().is_relative_to(folder.resolve())
-        name = without_gz(path.resolve().relative_to(folder.resolve()).as_posix() if inside else path.name)
+        name = without_compression(path.resolve().relative_to(folder.resolve()).as_posix() if inside else path.name)
     dataset = dataset_of(package, name)
     if dataset is None:
         own = path.parent
@@ -166,12 +161,17 @@ def _source(package: Package, folder: Path, path: Path, name: str | None) -> Sou
     return Source(name, path, dataset)
 
 
+def _may_be_csv(name: str) -> bool:
+    plain = without_compression(name)
+    return bool(LIKE_CSV.search(plain) or ANY_TEXT.search(plain)) or name.lower().endswith(".zip")
+
+
 def _free_name(package: Package, name: str, taken: set[str]) -> str | None:
     """The name that a file may be meant to have, such as people-2.csv for people_2.csv; that name is taken then.
 
     None if it is like no dataset, or if the dataset that it is like takes no further file.
     """
-    stem = LIKE_CSV.sub("", name)
+    stem = ANY_TEXT.sub("", LIKE_CSV.sub("", without_compression(name)))
     words = [word for word in re.split(r"[\W_]+", stem) if word]
     datasets = {dataset.name: dataset for dataset in package.datasets}
     for position, word in enumerate(words):
