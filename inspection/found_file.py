@@ -16,6 +16,7 @@ from pipeline.descriptions.description import Dataset, Field
 from pipeline.descriptions.matching import path_fault, without_compression
 from pipeline.descriptions.table_schema import MOST_FIELDS
 from pipeline.errors import InputError, SettingsError
+from pipeline.url import Location, Url
 from producer.content import Contents
 from producer.encodings import Encoding, Encodings
 from producer.scan import DELIMITERS, Header, read_header, scan
@@ -43,8 +44,10 @@ class FoundFile:
             raise InputError(f"{self.source.path} line {row.line}: bytes that are not UTF-8; {NAME_THE_ENCODING}")
 
 
-def source_of(path: Path, folder: Path) -> Source:
+def source_of(path: Location, folder: Path) -> Source:
     """The source that a file is in the data folder. Raises InputError if no description could name it."""
+    if isinstance(path, Url):
+        raise SettingsError(f"{path}: a description is of files of the data folder; fetch the file into it")
     _check_file(path)
     if not path.resolve().is_relative_to(folder.resolve()):
         raise SettingsError(f"{path}: not in the data folder '{folder}'; name its folder with --data {path.parent}")
@@ -98,7 +101,7 @@ def found_file(source: Source, contents: Contents, encodings: Encodings) -> Iter
         )
 
 
-def _header(path: Path, file: IO[bytes], *, is_encoding_given: bool) -> Header:
+def _header(path: Location, file: IO[bytes], *, is_encoding_given: bool) -> Header:
     """The header; raises InputError if its delimiter or its encoding is open."""
     header = read_header(path, file, Dialect())
     try:
@@ -121,7 +124,7 @@ def _header(path: Path, file: IO[bytes], *, is_encoding_given: bool) -> Header:
     return header
 
 
-def _other_headers(path: Path, file: IO[bytes], header: Header) -> Iterator[Header]:
+def _other_headers(path: Location, file: IO[bytes], header: Header) -> Iterator[Header]:
     """The header by the other delimiters by which it can be read."""
     for delimiter in DELIMITERS:
         with suppress(InputError):

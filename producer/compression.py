@@ -47,18 +47,23 @@ def decompressed(kind: str, stream: IO[bytes]) -> Iterator[IO[bytes]]:
     """The content of a stream of this kind, of which a little is in memory at a time.
 
     A ZIP archive that is not seekable is copied to the disk first. Raises InputError, which does not name the stream,
-    if an archive does not hold one file that can be read. Reading raises one of BROKEN if the stream is broken.
+    if an archive does not hold one file that can be read, or if reading within the block finds the stream broken.
     """
-    if kind != ZIP:
-        with READERS[kind](stream) as content:
+    try:
+        if kind != ZIP:
+            with READERS[kind](stream) as content:
+                yield content
+            return
+        with (
+            stream if stream.seekable() else temporary_copy(iter(lambda: stream.read(BLOCK), b"")) as file,
+            ZipFile(file) as archive,
+            _opened(archive, _only_member(archive)) as content,
+        ):
             yield content
-        return
-    with (
-        stream if stream.seekable() else temporary_copy(iter(lambda: stream.read(BLOCK), b"")) as file,
-        ZipFile(file) as archive,
-        _opened(archive, _only_member(archive)) as content,
-    ):
-        yield content
+    except (*BROKEN, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk or the connection
+            raise
+        raise InputError(f"the {kind} is broken or cut off ({error}); fetch the file again") from error
 
 
 class Rejoined(io.RawIOBase):

@@ -78,6 +78,7 @@ def produce(
         _check_versions(versions, known, contents, database, limits)
         before_sealing()
         loads = _seal_all(versions, contents, database, encodings, chunk_rows)
+        _record_remote_versions(contents, loads, database)
         under_way = retry_transient(queue.state).under_way
         to_queue = {name: [chunk for chunk in load.missing if chunk.key not in under_way] for name, load in loads}
         retry_transient(partial(queue.drop_failures, list(chain(*to_queue.values()))))
@@ -287,6 +288,18 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings) -> 
             return loads
 
     return retry_transient(attempt)
+
+
+def _record_remote_versions(contents: Contents, loads: list[tuple[str, Load]], database: Database) -> None:
+    """So that files that a server says are unchanged are not read again."""
+    versions = {load.id: contents.versions[name] for name, load in loads if name in contents.versions}
+
+    def attempt() -> None:
+        with database.transaction() as tx:
+            ledger.record_remote_versions(tx, versions)
+
+    if versions:
+        retry_transient(attempt)
 
 
 def _have_gone_rows(tx: Transaction, versions: list[Scanned]) -> set[str]:

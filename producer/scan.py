@@ -7,7 +7,6 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import IO, NamedTuple
 
 from pipeline.csv_text.dialect import Dialect
@@ -16,6 +15,7 @@ from pipeline.descriptions.header import field_positions
 from pipeline.errors import InputError
 from pipeline.ledger.chunk import ChunkPlan
 from pipeline.ledger.load import LoadPlan
+from pipeline.url import Location
 from producer.sources import Source
 
 CHUNK_ROWS = 20_000  # default, for large files
@@ -81,7 +81,7 @@ class Preamble:
     next_line: bytes  # on which the header or the first row begins; empty at the end of the file
 
 
-def read_header(path: Path, file: IO[bytes], dialect: Dialect) -> Header:
+def read_header(path: Location, file: IO[bytes], dialect: Dialect) -> Header:
     """The header of a file, whatever its columns are; leaves the file where the first record after it begins.
 
     Its delimiter is the one that a line `sep=;` names, else the dialect's, else the one that makes the most columns.
@@ -109,7 +109,7 @@ def _header(source: Source, file: IO[bytes], dialect: Dialect) -> Header:
     return header
 
 
-def _possible_headers(path: Path, file: IO[bytes], dialect: Dialect) -> tuple[Preamble, list[Header]]:
+def _possible_headers(path: Location, file: IO[bytes], dialect: Dialect) -> tuple[Preamble, list[Header]]:
     """What stands above the header, and the header by each delimiter that it may have."""
     preamble = _preamble(file, dialect)
     if preamble.next_line.startswith((b"\xff\xfe", b"\xfe\xff")):

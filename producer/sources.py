@@ -16,6 +16,7 @@ from pipeline.descriptions.own_sql import read_package_of
 from pipeline.descriptions.package import OWN_PACKAGE, find_package, read_package
 from pipeline.errors import InputError, SettingsError
 from pipeline.postgres.database import is_storable
+from pipeline.url import Location, Url
 from pipeline.wording import listed
 
 STANDARD_INPUT = Path("-")
@@ -31,7 +32,7 @@ class Source:
     """A file and the name under which the ledger knows it."""
 
     name: str  # within the data folder and without .gz or the like, such as people.csv
-    path: Path
+    path: Location
     dataset: Dataset
 
     def __post_init__(self) -> None:
@@ -40,7 +41,7 @@ class Source:
             raise InputError(f"{self.path}: the name '{self.name}' is not UTF-8; rename the file, or use --name")
 
 
-def find_sources(folder: Path, files: tuple[Path, ...], name: str | None = None) -> list[Source]:
+def find_sources(folder: Path, files: tuple[Location, ...], name: str | None = None) -> list[Source]:
     """The sources among `files`, or all of `folder` if none are named; what others refer to first.
 
     The folder's datapackage.json, or else the project's own, says what the files are. `name` is what the one file is
@@ -50,7 +51,8 @@ def find_sources(folder: Path, files: tuple[Path, ...], name: str | None = None)
     if name is not None and len(files) != 1:
         raise SettingsError(f"--name: '{name}' is the name of one file; name that file")
     package = read_package_of(folder)
-    sources = [_source(package, folder, path, name) for path in files] if files else _sources_in(folder, package)
+    paths = [path for file in files for path in _expanded(file)]
+    sources = [_source(package, folder, path, name) for path in paths] if files else _sources_in(folder, package)
     return sorted(sources, key=lambda source: (package.datasets.index(source.dataset), source.name))
 
 
@@ -138,7 +140,18 @@ def _files(folder: Path, package: Package) -> Iterator[Path]:
         yield from (Path(parent) / name for name in sorted(files) if not name.startswith("."))
 
 
-def _source(package: Package, folder: Path, path: Path, name: str | None) -> Source:
+def _expanded(path: Location) -> Sequence[Location]:
+    """The files that a pattern names; else the one file."""
+    if not isinstance(path, Url) or not path.is_pattern:
+        return [path]
+    from producer.store_file import matching  # read by few runs
+
+    return matching(path)
+
+
+def _source(package: Package, folder: Path, path: Location, name: str | None) -> Source:
+    if isinstance(path, Url):
+        return _remote_source(package, path, name)
     if path != STANDARD_INPUT and not path.exists():
         raise InputError(f"{path}: no such file; name a CSV file that exists")
     if path.is_dir():
@@ -159,6 +172,15 @@ def _source(package: Package, folder: Path, path: Path, name: str | None) -> Sou
             f"{path}: '{name}' matches no dataset; call it one of {expected_names(package)}, or use --name"
         )
     return Source(name, path, dataset)
+
+
+def _remote_source(package: Package, url: Url, name: str | None) -> Source:
+    name = name or without_compression(url.name)
+    if not name:
+        raise InputError(f"{url}: a folder; name the CSV files in it")
+    if dataset := dataset_of(package, name):
+        return Source(name, url, dataset)
+    raise InputError(f"{url}: '{name}' matches no dataset; use --name with one of {expected_names(package)}")
 
 
 def _may_be_csv(name: str) -> bool:

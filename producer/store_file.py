@@ -1,0 +1,168 @@
+"""A file in a store that fsspec reads: s3://, gs://, sftp://."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pipeline.errors import InputError, PipelineError, SettingsError, TransientError
+from pipeline.url import Url
+from producer.remote_file import RemoteFile, answer_timeout
+
+EXTRAS = {"s3": "s3", "gs": "gcs", "sftp": "sftp"}
+BLOCK = 8 << 20  # bytes of one request
+
+
+class StoreFile(RemoteFile):
+    """Its version is the one that the store keeps in a bucket with versions, or a SHA-256 that the store has of it.
+
+    Every part is asked for by the size and, in S3, the ETag of the first.
+    """
+
+    def __init__(self, url: Url) -> None:
+        self._file: Any = None
+        self._identity: tuple[object, ...] | None = None
+        self._store: Any = None
+        self._path = ""
+        super().__init__(url)
+
+    def connect(self) -> Any:
+        with _errors_of(self.url):
+            self._store = store_of(self.url)
+            self._path = self._store._strip_protocol(self.url.text)
+            identity = self._identity_now()
+            if self._identity not in (None, identity):
+                raise self.changed()
+            if self._identity is None:
+                self.version = self._version()
+            self._identity = identity
+            self._file = self._store.open(self._path, "rb", block_size=BLOCK)
+            self._file.seek(self.position)
+        return self._file
+
+    def read_some(self, size: int) -> bytes:
+        file = self._file or self.connect()
+        try:
+            with _errors_of(self.url):
+                block: bytes = file.read(size)
+                if not block and size and self._identity_now() != self._identity:
+                    raise self.changed()
+        except TransientError:
+            self._file = None
+            raise
+        if not block and size and self.position != self._size:
+            raise self.changed()
+        return block
+
+    @property
+    def _size(self) -> object:
+        return self._identity and self._identity[0]
+
+    def _identity_now(self) -> tuple[object, ...]:
+        """What is another once the file has changed."""
+        self._store.invalidate_cache()
+        info = self._store.info(self._path)
+        if info["type"] != "file":
+            raise InputError("a folder; name the CSV files in it")
+        return (info["size"], *(str(info.get(name)) for name in ("ETag", "generation", "mtime", "LastModified")))
+
+    def _version(self) -> str | None:
+        """Digest of what the store promises to be of this content alone: an MD5, which an ETag can be, is none."""
+        if self.url.scheme == "gs":
+            generation = self._store.info(self._path).get("generation")
+            return self.url.digest(f"generation {generation}") if generation else None
+        if self.url.scheme != "s3":
+            return None
+        bucket, key, _ = self._store.split_path(self._path)
+        head = self._store.call_s3("head_object", Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+        if (version := head.get("VersionId", "null")) != "null":  # as of a bucket that keeps no versions
+            return self.url.digest(f"version {version}")
+        sha256 = head.get("ChecksumSHA256")
+        return self.url.digest(f"sha256 {sha256} of {head['ContentLength']}") if sha256 else None
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+        super().close()
+
+
+def matching(url: Url) -> list[Url]:
+    """The files that a pattern such as s3://bucket/2024/*.csv names, by name.
+
+    Raises InputError if there are none, or the store does not list them.
+    """
+    try:
+        with _errors_of(url):
+            store = store_of(url)
+            found = store.glob(store._strip_protocol(url.text), detail=True)
+    except TransientError as error:
+        raise InputError(f"{error}; try again later") from error
+    except InputError as error:
+        raise InputError(f"{url}: {error}") from error
+    place = "" if url.scheme == "sftp" else f"{url.parts.netloc}/"
+    names = sorted(name for name, info in found.items() if info["type"] == "file")
+    if not names:
+        raise InputError(f"{url}: no file has such a name; correct the pattern")
+    return [url.with_path(name.removeprefix(place)) for name in names]
+
+
+def store_of(url: Url) -> Any:
+    """The file system that has the file, from fsspec. Raises SettingsError if its packages are not installed."""
+    try:
+        import fsspec
+
+        if url.scheme == "sftp":
+            from producer.known_hosts import KnownHosts
+
+            user, password = url.credentials or (None, None)
+            return fsspec.filesystem(
+                "sftp",
+                host=url.parts.hostname,
+                port=url.parts.port or 22,
+                username=user,
+                password=password,
+                host_key_policy=KnownHosts(),
+                **dict.fromkeys(("timeout", "banner_timeout", "auth_timeout", "channel_timeout"), answer_timeout()),
+                skip_instance_cache=True,
+            )
+        timeouts = dict.fromkeys(("connect_timeout", "read_timeout"), answer_timeout())
+        options = {"config_kwargs": timeouts} if url.scheme == "s3" else {"requests_timeout": answer_timeout()}
+        return fsspec.filesystem(url.scheme, skip_instance_cache=True, **options)
+    except ImportError as error:
+        raise SettingsError(
+            f"{url}: {url.scheme}:// needs more packages; install the extra: pip install '.[{EXTRAS[url.scheme]}]'"
+        ) from error
+
+
+@contextmanager
+def _errors_of(url: Url) -> Iterator[None]:
+    """Raises the project's errors. The libraries have tried again where they know that it may help."""
+    try:
+        yield
+    except PipelineError:
+        raise
+    except FileNotFoundError as error:
+        raise InputError("no such file; correct the URL") from error
+    except PermissionError as error:
+        raise InputError(
+            f"the store refuses access ({_reason(error)}); correct the credentials or the rights"
+        ) from error
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # S3's If-Match among others
+            raise InputError(
+                f"cannot be read ({_reason(error)}); correct the URL or the store's settings and credentials"
+            ) from error
+        raise TransientError(f"{url}: {_reason(error)}") from error
+    except EOFError as error:  # as Paramiko has it for a connection that ended
+        raise TransientError(f"{url}: the connection ended") from error
+    except Exception as error:
+        fault = f"{type(error).__name__}: {error}"
+        raise InputError(
+            f"cannot be read ({fault}); correct the URL or the store's settings and credentials"
+        ) from error
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer for {answer_timeout():g} s"
+    return str(error) or type(error).__name__
