@@ -32,6 +32,7 @@ from producer.first_pass import first_pass, scan_all
 from producer.jobs import jobs, members
 from producer.outlook import Limits, Outlook, RefusedVersionError
 from producer.preview import Preview
+from producer.remote_versions import record_remote_versions
 from producer.scanned import Scanned
 from producer.sources import Source
 
@@ -78,7 +79,7 @@ def produce(
         _check_versions(versions, known, contents, database, limits)
         before_sealing()
         loads = _seal_all(versions, contents, database, encodings, chunk_rows)
-        _record_remote_versions(contents, loads, database)
+        record_remote_versions(contents.versions, loads, database)
         under_way = retry_transient(queue.state).under_way
         to_queue = {name: [chunk for chunk in load.missing if chunk.key not in under_way] for name, load in loads}
         retry_transient(partial(queue.drop_failures, list(chain(*to_queue.values()))))
@@ -288,18 +289,6 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings) -> 
             return loads
 
     return retry_transient(attempt)
-
-
-def _record_remote_versions(contents: Contents, loads: list[tuple[str, Load]], database: Database) -> None:
-    """So that files that a server says are unchanged are not read again."""
-    versions = {load.id: contents.versions[name] for name, load in loads if name in contents.versions}
-
-    def attempt() -> None:
-        with database.transaction() as tx:
-            ledger.record_remote_versions(tx, versions)
-
-    if versions:
-        retry_transient(attempt)
 
 
 def _have_gone_rows(tx: Transaction, versions: list[Scanned]) -> set[str]:

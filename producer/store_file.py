@@ -3,10 +3,12 @@
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from pipeline.errors import InputError, PipelineError, SettingsError, TransientError
 from pipeline.url import Url
+from pipeline.waiting import retry_transient
 from producer.remote_file import RemoteFile, answer_timeout
 
 EXTRAS = {"s3": "s3", "gs": "gcs", "sftp": "sftp"}
@@ -92,9 +94,7 @@ def matching(url: Url) -> list[Url]:
     Raises InputError if there are none, or the store does not list them.
     """
     try:
-        with _errors_of(url):
-            store = store_of(url)
-            found = store.glob(store._strip_protocol(url.text), detail=True)
+        found = retry_transient(partial(_found, url))
     except TransientError as error:
         raise InputError(f"{error}; try again later") from error
     except InputError as error:
@@ -104,6 +104,14 @@ def matching(url: Url) -> list[Url]:
     if not names:
         raise InputError(f"{url}: no file has such a name; correct the pattern")
     return [url.with_path(name.removeprefix(place)) for name in names]
+
+
+def _found(url: Url) -> dict[str, Any]:
+    """What a pattern names: paths in the store, each with what the store knows of it."""
+    with _errors_of(url):
+        store = store_of(url)
+        found: dict[str, Any] = store.glob(store._strip_protocol(url.text), detail=True)
+        return found
 
 
 def store_of(url: Url) -> Any:
@@ -125,9 +133,13 @@ def store_of(url: Url) -> Any:
                 **dict.fromkeys(("timeout", "banner_timeout", "auth_timeout", "channel_timeout"), answer_timeout()),
                 skip_instance_cache=True,
             )
-        timeouts = dict.fromkeys(("connect_timeout", "read_timeout"), answer_timeout())
-        options = {"config_kwargs": timeouts} if url.scheme == "s3" else {"requests_timeout": answer_timeout()}
-        return fsspec.filesystem(url.scheme, skip_instance_cache=True, **options)
+        if url.scheme == "gs":
+            return fsspec.filesystem("gs", requests_timeout=answer_timeout(), skip_instance_cache=True)
+        config = dict.fromkeys(("connect_timeout", "read_timeout"), answer_timeout())
+        retries = {"total_max_attempts": 1}  # RemoteFile tries again, within the limit of the process
+        store = fsspec.filesystem("s3", config_kwargs={**config, "retries": retries}, skip_instance_cache=True)
+        store.retries = 1
+        return store
     except ImportError as error:
         raise SettingsError(
             f"{url}: {url.scheme}:// needs more packages; install the extra: pip install '.[{EXTRAS[url.scheme]}]'"
@@ -136,7 +148,7 @@ def store_of(url: Url) -> Any:
 
 @contextmanager
 def _errors_of(url: Url) -> Iterator[None]:
-    """Raises the project's errors. The libraries have tried again where they know that it may help."""
+    """Raises the project's errors."""
     try:
         yield
     except PipelineError:
@@ -153,13 +165,24 @@ def _errors_of(url: Url) -> Iterator[None]:
                 f"cannot be read ({_reason(error)}); correct the URL or the store's settings and credentials"
             ) from error
         raise TransientError(f"{url}: {_reason(error)}") from error
-    except EOFError as error:  # as Paramiko has it for a connection that ended
-        raise TransientError(f"{url}: the connection ended") from error
     except Exception as error:
+        if isinstance(error, _transient_kinds(url)):
+            raise TransientError(f"{url}: the connection failed ({type(error).__name__})") from error
         fault = f"{type(error).__name__}: {error}"
         raise InputError(
             f"cannot be read ({fault}); correct the URL or the store's settings and credentials"
         ) from error
+
+
+def _transient_kinds(url: Url) -> tuple[type[Exception], ...]:
+    """What the libraries raise, other than an OSError, when a connection breaks. gcsfs has tried again by itself."""
+    if url.scheme != "s3":
+        return (EOFError,)
+    from aiohttp import ClientError
+    from botocore.exceptions import ConnectionError as ConnectingError
+    from botocore.exceptions import HTTPClientError
+
+    return (ClientError, ConnectingError, HTTPClientError, IndexError)  # the last one of s3fs, for a timeout
 
 
 def _reason(error: OSError) -> str:

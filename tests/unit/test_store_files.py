@@ -4,6 +4,7 @@ import hashlib
 import random
 import subprocess
 import sys
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +15,13 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from pipeline import waiting
-from pipeline.errors import InputError
+from pipeline.errors import DrainTimeoutError, InputError
 from pipeline.url import Url
 from producer.content import Contents
 from producer.encodings import Encoding
 from producer.sources import Source, find_sources
 from producer.store_file import StoreFile
+from tests.cutting_proxy import Proxy, proxy_to
 from tests.unit.reading import PEOPLE
 
 CONTENT = random.Random(7).randbytes(10 << 20).hex().encode()  # as much as takes several requests
@@ -107,6 +109,39 @@ def test_a_file_that_changes_meanwhile_is_refused(s3: Any, monkeypatch: pytest.M
     monkeypatch.setattr(StoreFile, "read_some", read_some)
     with pytest.raises(InputError, match=r"^s3://files/people.csv: changed while it was being read; run the producer"):
         read("s3://files/people.csv")
+
+
+@pytest.fixture
+def proxy(s3: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """Between the store and its reader; people.csv is in the store."""
+    s3.put_object(Bucket="files", Key="people.csv", Body=CONTENT)
+    with proxy_to(int(s3.meta.endpoint_url.rpartition(":")[2])) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.port}")
+        yield proxy
+
+
+def test_broken_connections_go_on_where_they_broke(proxy: Proxy) -> None:
+    proxy.passes = lambda number: 9_000_000 if number < 4 else None
+    assert read("s3://files/people.csv") == (CONTENT, None)
+    assert proxy.connections > 4
+
+
+@pytest.mark.parametrize("passed", [0, 9_000_000])
+def test_a_store_that_stalls_ends_the_wait_at_the_limit(
+    proxy: Proxy, passed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "_limit", 2.0)
+    proxy.passes = lambda _: passed
+    proxy.stalls = True
+    start = time.monotonic()
+    with pytest.raises(DrainTimeoutError, match=r"^DRAIN_TIMEOUT: .*s3://files/people.csv"):
+        read("s3://files/people.csv")
+    assert time.monotonic() - start < 6
+
+
+def test_a_store_that_is_away_is_asked_again(proxy: Proxy) -> None:
+    proxy.passes = lambda number: 0 if number < 9 else None
+    assert read("s3://files/people.csv") == (CONTENT, None)
 
 
 def test_the_version_in_a_bucket_that_keeps_versions_is_recognised(s3: Any) -> None:
