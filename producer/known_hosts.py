@@ -4,6 +4,8 @@ from pathlib import Path
 
 import paramiko
 
+from pipeline.errors import InputError
+
 FILES = (Path("~/.ssh/known_hosts"), Path("/etc/ssh/ssh_known_hosts"))
 
 
@@ -12,4 +14,4 @@ class KnownHosts(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # which 
         for path in FILES:
             if path.expanduser().exists() and paramiko.HostKeys(str(path.expanduser())).check(hostname, key):
                 return
-        raise paramiko.SSHException(f"the server's key is not in {FILES[0]}: check it, and connect with ssh once")
+        raise InputError(f"the server's key is not in {FILES[0]}; check the key, and connect with ssh once")

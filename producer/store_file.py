@@ -120,19 +120,7 @@ def store_of(url: Url) -> Any:
         import fsspec
 
         if url.scheme == "sftp":
-            from producer.known_hosts import KnownHosts
-
-            user, password = url.credentials or (None, None)
-            return fsspec.filesystem(
-                "sftp",
-                host=url.parts.hostname,
-                port=url.parts.port or 22,
-                username=user,
-                password=password,
-                host_key_policy=KnownHosts(),
-                **dict.fromkeys(("timeout", "banner_timeout", "auth_timeout", "channel_timeout"), answer_timeout()),
-                skip_instance_cache=True,
-            )
+            return _sftp(url)
         if url.scheme == "gs":
             return fsspec.filesystem("gs", requests_timeout=answer_timeout(), skip_instance_cache=True)
         config = dict.fromkeys(("connect_timeout", "read_timeout"), answer_timeout())
@@ -146,6 +134,26 @@ def store_of(url: Url) -> Any:
         ) from error
 
 
+def _sftp(url: Url) -> Any:
+    import fsspec
+
+    from producer.known_hosts import KnownHosts
+
+    user, password = url.credentials or (None, None)
+    store = fsspec.filesystem(
+        "sftp",
+        host=url.parts.hostname,
+        port=url.parts.port or 22,
+        username=user,
+        password=password,
+        host_key_policy=KnownHosts(),
+        **dict.fromkeys(("timeout", "banner_timeout", "auth_timeout", "channel_timeout"), answer_timeout()),
+        skip_instance_cache=True,
+    )
+    store.ftp.get_channel().settimeout(answer_timeout())
+    return store
+
+
 @contextmanager
 def _errors_of(url: Url) -> Iterator[None]:
     """Raises the project's errors."""
@@ -155,37 +163,32 @@ def _errors_of(url: Url) -> Iterator[None]:
         raise
     except FileNotFoundError as error:
         raise InputError("no such file; correct the URL") from error
-    except PermissionError as error:
-        raise InputError(
-            f"the store refuses access ({_reason(error)}); correct the credentials or the rights"
-        ) from error
-    except OSError as error:
-        if error.errno == errno.EINVAL:  # S3's If-Match among others
-            raise InputError(
-                f"cannot be read ({_reason(error)}); correct the URL or the store's settings and credentials"
-            ) from error
-        raise TransientError(f"{url}: {_reason(error)}") from error
     except Exception as error:
-        if isinstance(error, _transient_kinds(url)):
-            raise TransientError(f"{url}: the connection failed ({type(error).__name__})") from error
-        fault = f"{type(error).__name__}: {error}"
-        raise InputError(
-            f"cannot be read ({fault}); correct the URL or the store's settings and credentials"
-        ) from error
+        refusals, breaks = _error_kinds(url)
+        if isinstance(error, refusals):
+            raise InputError(f"the store refuses access ({_reason(error)}); correct credentials or rights") from error
+        if isinstance(error, breaks) and getattr(error, "errno", None) != errno.EINVAL:  # S3's for a wrong request
+            raise TransientError(f"{url}: {_reason(error)}") from error
+        raise InputError(f"cannot be read ({_reason(error)}); correct the URL or the store's settings") from error
 
 
-def _transient_kinds(url: Url) -> tuple[type[Exception], ...]:
-    """What the libraries raise, other than an OSError, when a connection breaks. gcsfs has tried again by itself."""
-    if url.scheme != "s3":
-        return (EOFError,)
+def _error_kinds(url: Url) -> tuple[tuple[type[Exception], ...], tuple[type[Exception], ...]]:
+    """What the libraries raise when the store refuses access, and when a connection breaks."""
+    if url.scheme == "sftp":
+        from paramiko import AuthenticationException, SSHException
+
+        return (PermissionError, AuthenticationException), (OSError, EOFError, SSHException)
+    if url.scheme == "gs":
+        return (PermissionError,), (OSError,)
     from aiohttp import ClientError
     from botocore.exceptions import ConnectionError as ConnectingError
-    from botocore.exceptions import HTTPClientError
+    from botocore.exceptions import HTTPClientError, NoCredentialsError
 
-    return (ClientError, ConnectingError, HTTPClientError, IndexError)  # the last one of s3fs, for a timeout
+    # IndexError is s3fs's own, for a timeout while it reads.
+    return (PermissionError, NoCredentialsError), (OSError, ClientError, ConnectingError, HTTPClientError, IndexError)
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer for {answer_timeout():g} s"
     return str(error) or type(error).__name__
