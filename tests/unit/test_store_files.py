@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 from pipeline import waiting
 from pipeline.errors import DrainTimeoutError, InputError
 from pipeline.url import Url
+from producer import store_file
 from producer.content import Contents
 from producer.encodings import Encoding
 from producer.sources import Source, find_sources
@@ -24,7 +25,7 @@ from producer.store_file import StoreFile
 from tests.cutting_proxy import Proxy, proxy_to
 from tests.unit.reading import PEOPLE
 
-CONTENT = random.Random(7).randbytes(10 << 20).hex().encode()  # as much as takes several requests
+CONTENT = random.Random(7).randbytes(1 << 20).hex().encode()  # as much as takes several requests
 ROOT = Path(__file__).parents[2]
 
 
@@ -48,6 +49,7 @@ def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(waiting, "PAUSES", (0.01,))
+    monkeypatch.setattr(store_file, "BLOCK", 1 << 18)
     client = boto3.client("s3")
     client.create_bucket(Bucket="files")
     yield client
@@ -121,12 +123,12 @@ def proxy(s3: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
 
 
 def test_broken_connections_go_on_where_they_broke(proxy: Proxy) -> None:
-    proxy.passes = lambda number: 9_000_000 if number < 4 else None
+    proxy.passes = lambda number: 900_000 if number < 4 else None
     assert read("s3://files/people.csv") == (CONTENT, None)
     assert proxy.connections > 4
 
 
-@pytest.mark.parametrize("passed", [0, 9_000_000])
+@pytest.mark.parametrize("passed", [0, 900_000])
 def test_a_store_that_stalls_ends_the_wait_at_the_limit(
     proxy: Proxy, passed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
