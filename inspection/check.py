@@ -13,19 +13,20 @@ from pipeline.datasets.outcome import Rejected
 from pipeline.descriptions.description import Dataset, others_referred_to
 from pipeline.descriptions.own_sql import read_package_of
 from pipeline.errors import InputError, SettingsError
+from pipeline.url import Location
 from producer.content import Contents
 from producer.encodings import Encodings
 from producer.first_pass import differ
 from producer.sources import Source, find_sources
 
-Listener = Callable[[Path, Rejected], None]
+Listener = Callable[[Location, Rejected], None]
 
 
 @dataclass
 class CheckedFile:
     """What a load would say of a file."""
 
-    path: Path
+    path: Location
     row_count: int = 0
     problems: Problems = field(default_factory=Problems)
     unchecked: tuple[str, ...] = ()  # references, such as: place_of_birth (no file of places is in the folder)
@@ -38,7 +39,7 @@ class CheckedFile:
 
 def check(
     folder: Path,
-    paths: Sequence[Path],
+    paths: Sequence[Location],
     name: str | None = None,
     encodings: Encodings = Encodings(),  # noqa: B008 (frozen)
     on_bad_row: Listener | None = None,

@@ -13,6 +13,7 @@ from pipeline.csv_text.rows import BLOCK_LINES, SourceRow
 from pipeline.datasets.checking import textless_rows
 from pipeline.datasets.outcome import Rejected
 from pipeline.errors import SettingsError
+from pipeline.url import Location
 from producer.content import Contents
 from producer.encodings import Encodings
 
@@ -44,7 +45,7 @@ class FileKind:
 
 def file_kinds(
     folder: Path,
-    paths: Sequence[Path],
+    paths: Sequence[Location],
     encodings: Encodings = Encodings(),  # noqa: B008 (frozen)
 ) -> list[FileKind]:
     """Reads files of a data folder whole. Files whose headers agree and whose names share a stem are of one kind.

@@ -13,9 +13,10 @@ from inspection.names import undescribable
 from pipeline.csv_text.dialect import Dialect
 from pipeline.csv_text.rows import SourceRow
 from pipeline.descriptions.description import Dataset, Field
-from pipeline.descriptions.matching import path_fault, without_gz
+from pipeline.descriptions.matching import path_fault, without_compression
 from pipeline.descriptions.table_schema import MOST_FIELDS
 from pipeline.errors import InputError, SettingsError
+from pipeline.url import Location, Url
 from producer.content import Contents
 from producer.encodings import Encoding, Encodings
 from producer.header import DELIMITERS, Header, read_header
@@ -44,12 +45,14 @@ class FoundFile:
             raise InputError(f"{self.source.path} line {row.line}: bytes that are not UTF-8; {NAME_THE_ENCODING}")
 
 
-def source_of(path: Path, folder: Path) -> Source:
+def source_of(path: Location, folder: Path) -> Source:
     """The source that a file is in the data folder. Raises InputError if no description could name it."""
+    if isinstance(path, Url):
+        raise SettingsError(f"{path}: a description is of files of the data folder; fetch the file into it")
     _check_file(path)
     if not path.resolve().is_relative_to(folder.resolve()):
         raise SettingsError(f"{path}: not in the data folder '{folder}'; name its folder with --data {path.parent}")
-    name = without_gz(path.resolve().relative_to(folder.resolve()).as_posix())
+    name = without_compression(path.resolve().relative_to(folder.resolve()).as_posix())
     fault = ("has a *, which stands for any characters", "rename the file") if "*" in name else path_fault(name)
     if fault:
         raise InputError(f"{path}: '{name}' {fault[0]}; {fault[1]}")
@@ -99,7 +102,7 @@ def found_file(source: Source, contents: Contents, encodings: Encodings) -> Iter
         )
 
 
-def _header(path: Path, file: IO[bytes], *, is_encoding_given: bool) -> Header:
+def _header(path: Location, file: IO[bytes], *, is_encoding_given: bool) -> Header:
     """The header; raises InputError if its delimiter or its encoding is open."""
     header = read_header(path, file, Dialect())
     try:
@@ -122,7 +125,7 @@ def _header(path: Path, file: IO[bytes], *, is_encoding_given: bool) -> Header:
     return header
 
 
-def _other_headers(path: Path, file: IO[bytes], header: Header) -> Iterator[Header]:
+def _other_headers(path: Location, file: IO[bytes], header: Header) -> Iterator[Header]:
     """The header by the other delimiters by which it can be read."""
     for delimiter in DELIMITERS:
         with suppress(InputError):

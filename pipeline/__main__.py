@@ -8,10 +8,12 @@ import click
 
 from pipeline import credentials
 from pipeline.cli import command, look, settings
+from pipeline.cli.location import LOCATION
 from pipeline.cli.terminal import echo
 from pipeline.limits import RowLimit
 from pipeline.postgres.database import Database
 from pipeline.postgres.schema import apply_schema, enable_stage_logins
+from pipeline.url import Location
 from pipeline.waiting import retry_at_start, retry_transient, start_limit
 
 EXAMPLES = """\b
@@ -160,7 +162,7 @@ def reset(state: Path | None) -> None:
 
 
 @cli.command()
-@click.argument("files", nargs=-1, metavar="[FILE...|FOLDER]", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, metavar="[FILE|URL...|FOLDER]", type=LOCATION)
 @click.option("--name", metavar="NAME", help="What the one FILE (- for standard input) is called, such as people.csv.")
 @click.option("--all", "shows_all", is_flag=True, help="Print every row with a problem, with its line.")
 @settings.data_dir
@@ -173,7 +175,7 @@ def reset(state: Path | None) -> None:
     " not known here.  [default: utf-8, or utf-16 if a file begins with its mark]",
 )
 @settings.logging_options
-def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path, encoding: tuple[str, ...]) -> int:
+def check(files: tuple[Location, ...], name: str | None, shows_all: bool, data: Path, encoding: tuple[str, ...]) -> int:
     """Show which rows a load would reject.
 
     Checks the CSV FILEs, or all files of the data folder, and needs no servers. Prints for each file its rows and
@@ -186,7 +188,7 @@ def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path
     from producer.sources import paths_without_file, warn_of_absent
     from producer.unnamed import warn_of_left_over
 
-    if len(files) == 1 and files[0].is_dir():
+    if len(files) == 1 and isinstance(files[0], Path) and files[0].is_dir():
         data, files = files[0], ()
     show_row = (lambda path, bad: echo(row_line(path, bad))) if shows_all else None
     is_good = True
@@ -200,7 +202,7 @@ def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path
 
 
 @cli.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=LOCATION)
 @settings.data_dir
 @click.option(
     "--output", metavar="FILE", type=click.Path(path_type=Path), help="[default: datapackage.json in the data folder]"
@@ -208,7 +210,9 @@ def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path
 @click.option("--force", is_flag=True, help="Replace a description that is there.")
 @settings.encoding
 @settings.logging_options
-def describe(files: tuple[Path, ...], data: Path, output: Path | None, force: bool, encoding: tuple[str, ...]) -> None:
+def describe(
+    files: tuple[Location, ...], data: Path, output: Path | None, force: bool, encoding: tuple[str, ...]
+) -> None:
     """Describe CSV files in a datapackage.json.
 
     Reads each FILE of the data folder to its end. Says for each column what was decided, and why. A column whose

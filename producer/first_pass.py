@@ -52,9 +52,16 @@ def differ(one: Source, other: Source) -> str:
 def first_pass(
     source: Source, known: KnownSource | None, contents: Contents, encodings: Encodings, chunk_rows: int | None
 ) -> Scanned:
-    """Scans the file, unless its fingerprint says that the ledger has its content."""
+    """Scans the file, unless its version on a server or its fingerprint says that the ledger has its content."""
     recorded = known.given_encoding if known else None
     encoding = encodings.of(source.name, recorded or source.dataset.encoding)
+    if (
+        known
+        and known.sha256
+        and known.may_have(description_digest(source.dataset), encoding.name or "utf-8")
+        and contents.has_version(source, known.remote_version)
+    ):
+        return Scanned(source, encoding, known.sha256, encoding.name or "utf-8", known.row_count, plan=None)
     with contents.opened(source, encoding) as content:
         may_be_known = known and known.may_have(description_digest(source.dataset), content.encoding)
         if known and may_be_known and (sha256 := fingerprint(content.file)) == known.sha256:

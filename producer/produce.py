@@ -19,6 +19,7 @@ from producer.forecast import Limits
 from producer.jobs import jobs, members
 from producer.known_sources import known_sources
 from producer.new_versions import check_new_versions
+from producer.remote_versions import record_remote_versions
 from producer.seal_all import seal_all
 from producer.sealed_loads import SealedLoads
 from producer.sources import Source
@@ -61,6 +62,7 @@ def produce(
         check_new_versions(versions, known, contents, database, limits)
         before_sealing()
         loads = seal_all(versions, contents, database, encodings, chunk_rows)
+        record_remote_versions(contents.versions, loads, database)
         under_way = retry_transient(queue.state).under_way
         to_queue = {name: [chunk for chunk in load.missing if chunk.key not in under_way] for name, load in loads}
         retry_transient(partial(queue.drop_failures, list(chain(*to_queue.values()))))

@@ -181,7 +181,7 @@ def test_files_that_no_dataset_takes_are_warned_about_but_for_reports(commands: 
     assert (
         "not loaded, since no dataset has such a name: people_2.csv (call it people-2.csv); files that are loaded are"
         " called places.csv, places-*.csv, places/**/*.csv, people.csv, people-*.csv, people/**/*.csv,"
-        " example.csv, examples.csv, examples-*.csv, examples/**/*.csv (or with .gz)\n"
+        " example.csv, examples.csv, examples-*.csv, examples/**/*.csv (or compressed)\n"
     ) in warned.stderr
 
 

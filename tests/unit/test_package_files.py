@@ -62,7 +62,7 @@ def test_a_file_that_two_datasets_name_is_refused() -> None:
 
 def test_a_message_can_say_which_names_are_expected() -> None:
     package = Package(None, (described("a", "x*.csv"), described("b", "b.csv", "b/**/*.csv")))
-    assert expected_names(package) == "x*.csv, b.csv, b/**/*.csv (or with .gz)"
+    assert expected_names(package) == "x*.csv, b.csv, b/**/*.csv (or compressed)"
 
 
 FIELDS = (Field("City", "city", constraints=Constraints(required=True)), Field("area", "area"))

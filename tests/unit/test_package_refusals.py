@@ -221,12 +221,8 @@ def test_what_a_column_cannot_hold_or_check_is_refused_where_it_stands(
             "/format: format 'xlsx' is not supported; convert the file to CSV, or remove the resource",
         ),
         (
-            {"compression": "zip"},
-            "/compression: compression 'zip' is not supported; compress with gzip to a name that ends in .gz",
-        ),
-        (
-            {"compression": "gz"},
-            "/compression: compression 'gz' is not supported; compress with gzip to a name that ends in .gz",
+            {"compression": "7z"},
+            "/compression: compression '7z' is not supported; compress with gzip, bzip2, xz, zstd or zip",
         ),
         (
             {"primaryKey": "id"},
@@ -475,7 +471,7 @@ def test_all_faults_are_reported_in_one_go_each_with_its_place(tmp_path: Path) -
         {"name": "c", "constraints": {"minimum": "x"}},
         encoding="klingon",
         dialect={"delimiter": 5},
-        compression="zip",
+        compression="7z",
         pth="x.csv",
     )
     keys = {
