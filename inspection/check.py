@@ -14,8 +14,8 @@ from pipeline.descriptions.description import Dataset, others_referred_to
 from pipeline.descriptions.own_sql import read_package_of
 from pipeline.errors import InputError, SettingsError
 from pipeline.url import Location
-from producer.content import Contents
-from producer.encodings import Encodings
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encodings
 from producer.first_pass import differ
 from producer.sources import Source, find_sources
 
@@ -62,7 +62,7 @@ def check(
     wanted = {source.path for source in sources}
     sources += _referred_to(sources, folder, package.datasets)
     sources.sort(key=lambda source: (package.datasets.index(source.dataset), source.name))
-    with Contents() as contents, KeyStore.empty() as store:
+    with OpenedFiles() as contents, KeyStore.empty() as store:
         check = _Check(sources, contents, encodings, store)
         for number, source in enumerate(sources):
             listener = on_bad_row if source.path in wanted else None
@@ -97,7 +97,7 @@ def _itself(dataset: Dataset) -> list[str]:
 class _Check:
     """The check of some sources, in load order."""
 
-    def __init__(self, sources: Sequence[Source], contents: Contents, encodings: Encodings, store: KeyStore) -> None:
+    def __init__(self, sources: Sequence[Source], contents: OpenedFiles, encodings: Encodings, store: KeyStore) -> None:
         self._sources = sources
         self._contents = contents
         self._encodings = encodings

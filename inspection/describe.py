@@ -14,8 +14,8 @@ from pipeline.datasets.checking import textless_rows
 from pipeline.datasets.outcome import Rejected
 from pipeline.errors import SettingsError
 from pipeline.url import Location
-from producer.content import Contents
-from producer.encodings import Encodings
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encodings
 
 MOST_HASHES = 500_000  # values of all columns of a resource that are remembered to see whether they differ
 
@@ -58,7 +58,7 @@ def file_kinds(
         raise SettingsError(f"{doubled.path}: two files are called '{doubled.name}'; name each file once")
     encodings.check(source.name for source in sources)
     kinds: dict[object, FileKind] = {}
-    with Contents() as contents:
+    with OpenedFiles() as contents:
         for source in sources:
             with found_file(source, contents, encodings) as found:
                 stem = shared_stem(source.name)

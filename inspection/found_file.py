@@ -17,8 +17,8 @@ from pipeline.descriptions.matching import path_fault, without_compression
 from pipeline.descriptions.table_schema import MOST_FIELDS
 from pipeline.errors import InputError, SettingsError
 from pipeline.url import Location, Url
-from producer.content import Contents
-from producer.encodings import Encoding, Encodings
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encoding, Encodings
 from producer.header import DELIMITERS, Header, read_header
 from producer.scan import scan
 from producer.sources import Source
@@ -74,7 +74,7 @@ def _check_file(path: Path) -> None:
 
 
 @contextmanager
-def found_file(source: Source, contents: Contents, encodings: Encodings) -> Iterator[FoundFile]:
+def found_file(source: Source, contents: OpenedFiles, encodings: Encodings) -> Iterator[FoundFile]:
     """Opens a file and reads it once. Raises InputError, with the remedy, if it cannot be told how it is written."""
     encoding = Encoding(encodings.given(source.name), is_certain=source.name in encodings.by_source)
     with contents.opened(source, encoding) as (file, name, *_):

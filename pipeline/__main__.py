@@ -184,7 +184,7 @@ def check(files: tuple[Location, ...], name: str | None, shows_all: bool, data: 
     """
     from inspection.check import check as checked_files  # needs the producer, which not each container's image holds
     from inspection.reports import check_lines, row_line
-    from producer.encodings import Encodings
+    from producer.files.encodings import Encodings
     from producer.sources import paths_without_file, warn_of_absent
     from producer.unnamed import warn_of_left_over
 
@@ -220,7 +220,7 @@ def describe(
     """
     from inspection.describe import file_kinds  # needs the producer, which not each container's image holds
     from inspection.first_package import check_output, resources, write_package
-    from producer.encodings import Encodings
+    from producer.files.encodings import Encodings
 
     output = output or data / "datapackage.json"
     check_output(output, may_replace=force)

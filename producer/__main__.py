@@ -23,7 +23,7 @@ from pipeline.rejects import check_rejects
 from pipeline.url import Location
 from pipeline.wording import NAMED_AT_MOST, counted
 from producer.dry_run import DryRun, preview
-from producer.encodings import Encodings
+from producer.files.encodings import Encodings
 from producer.forecast import Limits, RefusedVersionError
 from producer.left_out import missing_sources, warn_of_missing, warn_of_rejected
 from producer.produce import Produced, produce

@@ -12,8 +12,8 @@ from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
 from pipeline.waiting import retry_transient
 from producer.backpressure import Backpressure
-from producer.content import Contents
-from producer.encodings import Encodings
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encodings
 from producer.first_pass import scan_all
 from producer.forecast import Limits
 from producer.jobs import jobs, members
@@ -56,7 +56,7 @@ def produce(
     are retried. Raises DrainTimeoutError after `drain_timeout` seconds without room on the queue, ForgottenError if
     one of the sources is forgotten meanwhile.
     """
-    with queue.producing(), Contents() as contents:
+    with queue.producing(), OpenedFiles() as contents:
         known = known_sources(sources, database)
         versions = scan_all(sources, known, contents, encodings, chunk_rows)
         check_new_versions(versions, known, contents, database, limits)

@@ -144,7 +144,7 @@ def _expanded(path: Location) -> Sequence[Location]:
     """The files that a pattern names; else the one file."""
     if not isinstance(path, Url) or not path.is_pattern:
         return [path]
-    from producer.store_file import matching  # read by few runs
+    from producer.files.store_file import matching  # read by few runs
 
     return matching(path)
 

@@ -12,8 +12,8 @@ from exporter.report import find_reports
 from pipeline.errors import InputError, OutOfOrderError, SettingsError
 from pipeline.limits import RowLimit
 from pipeline.rejects import TooManyRejectsError
-from producer.content import Contents
-from producer.encodings import Encoding, Encodings
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encoding, Encodings
 from producer.produce import produce
 from producer.sources import find_sources
 from tests.conftest import PEOPLE, PLACES, Pipeline
@@ -193,7 +193,7 @@ def test_an_encoding_that_is_none_is_a_wrong_setting(pipeline: Pipeline, encodin
 def test_an_error_while_queueing_is_not_blamed_on_the_file(pipeline: Pipeline) -> None:
     write(pipeline, (HEADER + GOOD).encode())
     [source] = find_sources(pipeline.data, ())
-    with pytest.raises(BrokenPipeError), Contents() as contents, contents.opened(source, Encoding(None)):
+    with pytest.raises(BrokenPipeError), OpenedFiles() as contents, contents.opened(source, Encoding(None)):
         raise BrokenPipeError
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.url import Url
-from producer.encodings import Encodings
+from producer.files.encodings import Encodings
+from producer.files.web_file import WebFile
 from producer.produce import Produced, produce
 from producer.sources import find_sources
-from producer.web_file import WebFile
 from tests.conftest import PEOPLE, PLACES, Pipeline
 from tests.web_server import Answer, WebServer, serving
 

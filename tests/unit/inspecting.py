@@ -8,7 +8,7 @@ from typing import Any
 from inspection.check import CheckedFile, check
 from inspection.describe import file_kinds
 from inspection.first_package import Resource, resources, write_package
-from producer.encodings import Encodings
+from producer.files.encodings import Encodings
 
 
 def write(folder: Path, **files: str | bytes) -> list[Path]:

@@ -19,8 +19,8 @@ from backports import zstd
 
 from pipeline.descriptions.matching import without_compression
 from pipeline.errors import InputError
-from producer.content import Contents
-from producer.encodings import Encoding
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encoding
 from producer.sources import Source
 from tests.unit.reading import PEOPLE
 
@@ -54,7 +54,7 @@ every_kind = pytest.mark.parametrize("kind", COMPRESS)
 
 
 def read(path: Path, encoding: Encoding = Encoding(None)) -> bytes:  # noqa: B008 (frozen)
-    with Contents() as contents, contents.opened(Source("people.csv", path, PEOPLE), encoding) as content:
+    with OpenedFiles() as contents, contents.opened(Source("people.csv", path, PEOPLE), encoding) as content:
         return content.file.read()
 
 
@@ -151,10 +151,10 @@ def test_an_archive_with_a_password_is_refused(tmp_path: Path) -> None:
 READ_AND_MEASURE = """
 import os, resource, sys
 from pathlib import Path
-from tests.unit.test_compression import Contents, Encoding, Source, PEOPLE
+from tests.unit.test_compression import OpenedFiles, Encoding, Source, PEOPLE
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 source = Source("people.csv", Path(sys.argv[1]), PEOPLE)
-with Contents() as contents, contents.opened(source, Encoding(None)) as content:
+with OpenedFiles() as contents, contents.opened(source, Encoding(None)) as content:
     print(content.file.seek(0, os.SEEK_END))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """

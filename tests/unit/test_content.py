@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import InputError
-from producer.content import Contents
-from producer.encodings import Encoding
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encoding
 from producer.sources import Source
 from tests.unit.reading import PEOPLE
 
@@ -25,7 +25,7 @@ NOT_CSV = [
 
 
 def read(path: Path, encoding: Encoding = Encoding(None)) -> bytes:  # noqa: B008 (frozen)
-    with Contents() as contents, contents.opened(Source("people.csv", path, PEOPLE), encoding) as content:
+    with OpenedFiles() as contents, contents.opened(Source("people.csv", path, PEOPLE), encoding) as content:
         return content.file.read()
 
 

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.content import ControlRows
+from producer.files.content import ControlRows
 
 
 @given(st.lists(st.text("a\x80\x9f\n\r€", max_size=6), max_size=6))

@@ -15,8 +15,8 @@ from pipeline.csv_text.dialect import Dialect
 from pipeline.csv_text.rows import SourceRow
 from pipeline.descriptions.description import Dataset
 from pipeline.errors import InputError
-from producer.content import Contents
-from producer.encodings import Encodings
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encodings
 from tests.unit.reading import letters, rows_of, source_of
 from tests.unit.record_model import ModelDialect, ModelRow, RefusedError, model_rows
 
@@ -80,7 +80,7 @@ def test_first_pass_worker_and_check_find_the_rows_of_the_model(
 def rows_that_check_rejects(content: bytes, dataset: Dataset) -> list[SourceRow]:
     with (
         source_of(content, dataset) as source,
-        Contents() as contents,
+        OpenedFiles() as contents,
         KeyStore.empty() as store,
         opened(source, contents, Encodings()) as rows,
     ):

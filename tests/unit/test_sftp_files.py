@@ -9,9 +9,9 @@ import pytest
 from pipeline import waiting
 from pipeline.errors import DrainTimeoutError, InputError
 from pipeline.url import Url
-from producer import known_hosts
-from producer.content import Contents
-from producer.encodings import Encoding
+from producer.files import known_hosts
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encoding
 from producer.sources import Source, find_sources
 from tests.cutting_proxy import proxy_to
 from tests.sftp_server import serving_sftp
@@ -49,7 +49,7 @@ def port(folder: Path, known: Path) -> Iterator[int]:
 
 def read(port: int, name: str = "people.csv", password: str = "p%40ss") -> bytes:
     source = Source("people.csv", Url(f"sftp://user:{password}@127.0.0.1:{port}/{name}"), PEOPLE)
-    with Contents() as contents, contents.opened(source, Encoding(None)) as content:
+    with OpenedFiles() as contents, contents.opened(source, Encoding(None)) as content:
         return content.file.read()
 
 

@@ -17,11 +17,11 @@ from moto.server import ThreadedMotoServer
 from pipeline import waiting
 from pipeline.errors import DrainTimeoutError, InputError
 from pipeline.url import Url
-from producer import store_file
-from producer.content import Contents
-from producer.encodings import Encoding
+from producer.files import store_file
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encoding
+from producer.files.store_file import StoreFile
 from producer.sources import Source, find_sources
-from producer.store_file import StoreFile
 from tests.cutting_proxy import Proxy, proxy_to
 from tests.unit.reading import PEOPLE
 
@@ -64,7 +64,7 @@ def source(url: str) -> Source:
 
 def read(url: str) -> tuple[bytes, str | None]:
     """The content, and what the store told of its version."""
-    with Contents() as contents, contents.opened(source(url), Encoding(None)) as content:
+    with OpenedFiles() as contents, contents.opened(source(url), Encoding(None)) as content:
         return content.file.read(), contents.versions.get("people.csv")
 
 
@@ -151,7 +151,7 @@ def test_the_version_in_a_bucket_that_keeps_versions_is_recognised(s3: Any) -> N
     s3.put_object(Bucket="files", Key="people.csv", Body=b"a")
     _, version = read("s3://files/people.csv")
     assert version
-    with Contents() as contents:
+    with OpenedFiles() as contents:
         assert contents.has_version(source("s3://files/people.csv"), version)
         s3.put_object(Bucket="files", Key="people.csv", Body=b"a")
         assert not contents.has_version(source("s3://files/people.csv"), version)

@@ -11,9 +11,9 @@ import trustme
 from pipeline import waiting
 from pipeline.errors import DrainTimeoutError, InputError, SettingsError
 from pipeline.url import Url
-from producer import remote_file
-from producer.content import Contents
-from producer.encodings import Encoding
+from producer.files import remote_file
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encoding
 from producer.sources import Source, find_sources
 from tests.unit.reading import PEOPLE
 from tests.web_server import Answer, WebServer, serving
@@ -49,11 +49,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def read(url: str) -> bytes:
-    with Contents() as contents:
+    with OpenedFiles() as contents:
         return read_by(contents, url)
 
 
-def read_by(contents: Contents, url: str) -> bytes:
+def read_by(contents: OpenedFiles, url: str) -> bytes:
     with contents.opened(Source("people.csv", Url(url), PEOPLE), Encoding(None)) as content:
         return content.file.read()
 
@@ -233,11 +233,11 @@ def test_a_version_is_a_strong_etag_of_a_file_that_stays(
 ) -> None:
     web.answers = [Answer(CONTENT, headers=headers)]
     source = Source("people.csv", Url(f"{web.url}/people.csv"), PEOPLE)
-    with Contents() as contents:
+    with OpenedFiles() as contents:
         read_by(contents, f"{web.url}/people.csv")
         version = contents.versions.get("people.csv")
         assert bool(version) == is_told
-    with Contents() as contents:
+    with OpenedFiles() as contents:
         assert contents.has_version(source, version) == is_told
         web.answers = [Answer(CONTENT, headers={"ETag": '"two"'})]
         assert not contents.has_version(source, version)

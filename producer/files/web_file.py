@@ -16,8 +16,8 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from pipeline.errors import InputError, TransientError
 from pipeline.url import WEB, Url
-from producer.remote_file import RemoteFile, answer_timeout
-from producer.temporary_copy import BLOCK
+from producer.files.remote_file import RemoteFile, answer_timeout
+from producer.files.temporary_copy import BLOCK
 
 SETTLED = 60.0  # seconds after a change until an ETag made of a time stands for one content
 TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}

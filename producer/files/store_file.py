@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.errors import InputError, PipelineError, SettingsError, TransientError
 from pipeline.url import Url
 from pipeline.waiting import retry_transient
-from producer.remote_file import RemoteFile, answer_timeout
+from producer.files.remote_file import RemoteFile, answer_timeout
 
 EXTRAS = {"s3": "s3", "gs": "gcs", "sftp": "sftp"}
 BLOCK = 8 << 20  # bytes of one request
@@ -137,7 +137,7 @@ def store_of(url: Url) -> Any:
 def _sftp(url: Url) -> Any:
     import fsspec
 
-    from producer.known_hosts import KnownHosts
+    from producer.files.known_hosts import KnownHosts
 
     user, password = url.credentials or (None, None)
     store = fsspec.filesystem(

@@ -16,7 +16,7 @@ from backports import zstd
 
 from pipeline.errors import InputError
 from pipeline.wording import listed
-from producer.temporary_copy import BLOCK, temporary_copy
+from producer.files.temporary_copy import BLOCK, temporary_copy
 
 ZIP = "ZIP archive"
 KINDS = {

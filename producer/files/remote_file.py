@@ -56,9 +56,9 @@ def answer_timeout() -> float:
 def open_remote(url: Url) -> RemoteFile:
     """Opens a file, of which only what tells its version is read at once."""
     if url.scheme in ("https", "http"):
-        from producer.web_file import WebFile  # read by few runs
+        from producer.files.web_file import WebFile  # read by few runs
 
         return WebFile(url)
-    from producer.store_file import StoreFile
+    from producer.files.store_file import StoreFile
 
     return StoreFile(url)

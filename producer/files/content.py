@@ -13,12 +13,12 @@ from typing import IO, NamedTuple, cast
 
 from pipeline.errors import InputError, TransientError
 from pipeline.url import Location, Url
-from producer.compression import Rejoined, compression_of, decompressed
-from producer.encodings import Encoding, by_mark
-from producer.named_pipe import NamedPipe
-from producer.remote_file import RemoteFile, open_remote
+from producer.files.compression import Rejoined, compression_of, decompressed
+from producer.files.encodings import Encoding, by_mark
+from producer.files.named_pipe import NamedPipe
+from producer.files.remote_file import RemoteFile, open_remote
+from producer.files.temporary_copy import BLOCK, temporary_copy
 from producer.sources import STANDARD_INPUT, Source
-from producer.temporary_copy import BLOCK, temporary_copy
 
 CONTROL_TO_LINE_END = re.compile("[\x80-\x9f][^\n]*")
 LIKELY_ENCODINGS = {"iso8859-1": "cp1252", "iso8859-15": "cp1252"}  # given -> meant, where a text has such characters
@@ -32,23 +32,23 @@ NOT_CSV = {
 }
 
 
-class Content(NamedTuple):
+class OpenedFile(NamedTuple):
     file: IO[bytes]  # seekable, at its beginning
     encoding: str  # that the source was in
     control_rows: int = 0  # lines with characters that tell of another encoding, see ControlRows
 
 
-class Contents:
+class OpenedFiles:
     """Opens sources as often as they are read; what can be read only once is copied, and kept until the end."""
 
     def __init__(self) -> None:
         self.versions: dict[str, str] = {}  # of sources that were read over a network, where the server told one
-        self._kept: dict[Location, Content] = {}
+        self._kept: dict[Location, OpenedFile] = {}
         self._unread: dict[Location, RemoteFile] = {}  # opened already
         self._stack = ExitStack()
 
     @contextmanager
-    def opened(self, source: Source, encoding: Encoding) -> Iterator[Content]:
+    def opened(self, source: Source, encoding: Encoding) -> Iterator[OpenedFile]:
         """The file itself, or a copy on disk of what can be read only once, is compressed, or is not UTF-8.
 
         Bytes that the encoding does not know stay as they are, so that they are found in their rows.
@@ -76,7 +76,7 @@ class Contents:
         self._unread[source.path] = self._stack.enter_context(file)
         return False
 
-    def _open(self, source: Source, encoding: Encoding) -> Content:
+    def _open(self, source: Source, encoding: Encoding) -> OpenedFile:
         path, name = source.path, encoding.name or "utf-8"
         with _errors_of(path), self._stream(source) as stream, ExitStack() as stack:
             beginning = stream.read(LONGEST_MARK)
@@ -87,7 +87,7 @@ class Contents:
             if not encoding.is_certain:
                 name = by_mark(beginning) or name
             if name == "utf-8" and isinstance(path, Path) and _is_file(path) and not kind:
-                return Content(path.open("rb"), name)
+                return OpenedFile(path.open("rb"), name)
             return _copied(_blocks(beginning, stream), source, Encoding(name, encoding.is_certain))
 
     @contextmanager
@@ -105,7 +105,7 @@ class Contents:
             with io.BufferedReader(NamedPipe(path)) if path.is_fifo() else path.open("rb") as file:
                 yield cast(IO[bytes], file)
 
-    def __enter__(self) -> "Contents":
+    def __enter__(self) -> "OpenedFiles":
         return self
 
     def __exit__(
@@ -145,7 +145,7 @@ def _check_is_csv(beginning: bytes) -> None:
         raise InputError(f"not CSV, but {found}")
 
 
-def _copied(blocks: Iterator[bytes], source: Source, encoding: Encoding) -> Content:
+def _copied(blocks: Iterator[bytes], source: Source, encoding: Encoding) -> OpenedFile:
     name = encoding.name or "utf-8"
     control_rows = ControlRows()
     if name != "utf-8":
@@ -154,7 +154,7 @@ def _copied(blocks: Iterator[bytes], source: Source, encoding: Encoding) -> Cont
         texts = control_rows.counting(texts) if name in LIKELY_ENCODINGS else texts
         blocks = (text.encode("utf-8", "surrogateescape") for text in texts)
     try:
-        return Content(temporary_copy(blocks), name, control_rows.count)
+        return OpenedFile(temporary_copy(blocks), name, control_rows.count)
     except UnicodeError as error:
         raise InputError(f"not in the encoding {name} ({error}); name another with --encoding") from error
 
