@@ -12,11 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg2
 import pytest
 import redis
 
@@ -31,6 +28,8 @@ from pipeline.tables.described import bring_up_to_date, wanted_tables
 from producer.outlook import Limits
 from producer.produce import Produced, produce
 from producer.sources import find_sources
+from tests.databases import Databases
+from tests.support import administer, with_path
 from worker.load import ChunkLoader
 from worker.order import InOrder
 
@@ -44,7 +43,6 @@ PEOPLE = (
 )
 OWN_TABLES = wanted_tables(PROJECT / "data")
 ANY_VERSION = Limits(max_rejects=RowLimit.parse("100%"), allow_empty=True)
-NUMBERS = count(1)
 
 
 @dataclass(frozen=True)
@@ -60,56 +58,50 @@ class Services:
         return {**kept, "DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
 
 
+# The servers of the tests are killed at most, never cut off from power; what they keep is not worth a wait.
+QUICK = ("fsync", "full_page_writes", "synchronous_commit", "autovacuum")
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[embedded.Servers]:
     """Real PostgreSQL and Valkey. Not below pytest's own folder: root's stand-in could not enter that."""
     with tempfile.TemporaryDirectory(prefix="pipeline tests ") as folder:
         Path(folder).chmod(0o755)
         with embedded.running(Path(folder) / "state") as started:
+            settings = [f"ALTER SYSTEM SET {name} = off" for name in QUICK]
+            administer(started.database_url, *settings, "SELECT pg_reload_conf()")
             make_templates(started.database_url)
             yield started
 
 
 def make_templates(url: str) -> None:
     """with_schema, which has what schema.sql makes, and with_tables, which has the tables of this repository's data."""
-    with _administration(url) as cursor:
-        cursor.execute("CREATE DATABASE with_schema")
+    administer(url, "CREATE DATABASE with_schema")
     apply_schema(Database(with_path(url, "/with_schema"), "tests"))
-    with _administration(url) as cursor:
-        cursor.execute("CREATE DATABASE with_tables TEMPLATE with_schema")
+    administer(url, "CREATE DATABASE with_tables TEMPLATE with_schema")
     bring_up_to_date(Database(with_path(url, "/with_tables"), "tests"), OWN_TABLES)
 
 
+@pytest.fixture(scope="session")
+def databases(servers: embedded.Servers) -> Databases:
+    return Databases(servers.database_url, ("with_schema", "with_tables"))
+
+
 @pytest.fixture
-def services(servers: embedded.Servers, request: pytest.FixtureRequest) -> Iterator[Services]:
+def services(servers: embedded.Servers, databases: Databases, request: pytest.FixtureRequest) -> Iterator[Services]:
     """A database with the tables and nothing in them, and an empty queue.
 
     A module that sets TEMPLATE to with_schema has what schema.sql makes alone.
     """
-    name = f"test_{next(NUMBERS)}"
-    template = getattr(request.module, "TEMPLATE", "with_tables")
-    with _administration(servers.database_url) as cursor:
-        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     redis.Redis.from_url(servers.redis_url).flushdb()
-    yield Services(with_path(servers.database_url, f"/{name}"), servers.redis_url)
-    with _administration(servers.database_url) as cursor:
-        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with databases.copy_of(getattr(request.module, "TEMPLATE", "with_tables")) as url:
+        yield Services(url, servers.redis_url)
 
 
 def queue_of(services: Services, name: str = "chunks") -> ChunkQueue:
     """The queue of the test's database, over a connection of its own."""
     with Database(services.database_url, "tests").transaction() as tx:
         return ChunkQueue.at(services.redis_url, name, ledger.installation(tx))
-
-
-def _administration(url: str):
-    connection = psycopg2.connect(url)
-    connection.autocommit = True
-    return connection.cursor()
-
-
-def with_path(url: str, path: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=path))
 
 
 @dataclass

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pipeline.descriptions.faults import DescriptionError
 from pipeline.descriptions.package import read_package
 from pipeline.errors import InputError
+from tests.support import examples
 from tests.unit.packages import Json, field_refusal, refers, refusal, resource, written
 
 TYPES = "string, number, integer, boolean, date, time, datetime, year, yearmonth, duration, object, array, list"
@@ -571,6 +572,7 @@ FULL = {
 }
 
 
+@examples(60)
 @given(st.sampled_from(places_in(FULL)), ANYTHING)
 def test_whatever_stands_in_a_description_it_is_read_or_refused_in_one_line(
     place: tuple[str | int, ...], value: object
