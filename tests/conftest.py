@@ -1,18 +1,16 @@
 """What all tests share: real servers, started once, and an empty database and queue for each test."""
 
 import csv
-import io
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -24,12 +22,21 @@ from pipeline.limits import RowLimit
 from pipeline.postgres.database import Database
 from pipeline.postgres.schema import apply_schema
 from pipeline.queue import ChunkQueue
+from pipeline.queue.job import ChunkJob
+from pipeline.queue.rq_queue import RqChunkQueue
 from pipeline.tables.described import bring_up_to_date, wanted_tables
 from producer.outlook import Limits
 from producer.produce import Produced, produce
 from producer.sources import find_sources
 from tests.databases import Databases
-from tests.support import administer, with_path
+from tests.support import administer
+from tests.support import at_once as at_once
+from tests.support import expected_people as expected_people
+from tests.support import generate as generate
+from tests.support import hear_sigint as hear_sigint
+from tests.support import start_process as start_process
+from tests.support import wait_until as wait_until
+from tests.support import with_path as with_path
 from worker.load import ChunkLoader
 from worker.order import InOrder
 
@@ -69,7 +76,9 @@ def servers() -> Iterator[embedded.Servers]:
         Path(folder).chmod(0o755)
         with embedded.running(Path(folder) / "state") as started:
             settings = [f"ALTER SYSTEM SET {name} = off" for name in QUICK]
-            administer(started.database_url, *settings, "SELECT pg_reload_conf()")
+            password = urlsplit(started.database_url).password  # hashed 4,096 times for each connection, else once
+            hashed_once = ("SET scram_iterations = 1", f"ALTER ROLE pipeline PASSWORD '{password}'")
+            administer(started.database_url, *settings, "SELECT pg_reload_conf()", *hashed_once)
             make_templates(started.database_url)
             yield started
 
@@ -132,6 +141,12 @@ class Pipeline:
         for name, text in files.items():
             (self.data / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
 
+    def waiting_chunks(self) -> list[tuple[int, int, str]]:
+        """Load, number and text of each chunk on the queue, in its order."""
+        jobs = RqChunkQueue("chunks", connection=self.queue.connection).get_jobs()
+        assert all(isinstance(job, ChunkJob) for job in jobs)
+        return [chunk for job in jobs if isinstance(job, ChunkJob) for chunk in job.arguments()]
+
     def produce(self, chunk_rows: int | None = None) -> list[Produced]:
         sources = find_sources(self.data, ())
         return produce(sources, self.database, self.queue, chunk_rows=chunk_rows, queue_limit=1000, limits=self.limits)
@@ -140,14 +155,14 @@ class Pipeline:
         """Loads what is on the queue, as one worker that then ends."""
         self.queue.work(InOrder(self.loader.load_chunk, self.queue).load_chunk, burst=True)
 
-    def load(self, chunk_rows: int | None = None, **files: str) -> None:
+    def load(self, chunk_rows: int | None = None, /, **files: str) -> None:
         """Writes files, produces and works, and checks that every row is accounted for."""
         self.write(**files)
         self.produce(chunk_rows)
         self.work()
         self.check_reconciliation()
 
-    def rows(self, statement: str) -> list[tuple]:
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
         with self.database.transaction() as tx:
             return tx.rows(statement)
 
@@ -199,27 +214,6 @@ def pipeline(services: Services, tmp_path: Path) -> Iterator[Pipeline]:
     pipeline.close()
 
 
-def hear_sigint() -> None:
-    """A shell has the commands that it runs in the background ignore it, and so would what they start."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def start_process(
-    command: list[str], environment: dict[str, str], *, own_group: bool = False
-) -> "subprocess.Popen[str]":
-    """A process in the project's folder, which Ctrl-C would reach even if the tests run in the background."""
-    return subprocess.Popen(
-        command,
-        cwd=PROJECT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=hear_sigint,
-        process_group=0 if own_group else None,
-    )
-
-
 @dataclass(frozen=True)
 class Commands:
     """The real commands as processes, on the test's services."""
@@ -244,49 +238,11 @@ def commands(services: Services) -> Commands:
     return Commands(services)
 
 
-def generate(folder: Path, people: int, seed: int = 1) -> Path:
-    """A folder with places, `people` generated people and the expected summary."""
-    command = [sys.executable, PROJECT / "data" / "generate.py"]
-    options = ["--people", str(people), "--seed", str(seed), "--output", str(folder)]
-    subprocess.run([*command, *options], check=True, capture_output=True)
-    (folder / "example.csv").unlink()
-    return folder
-
-
 def named(pipeline: Pipeline) -> list[tuple[int, str]]:
     """Row number and given name of each person."""
     return [(number, given_name) for _, number, given_name, *_ in pipeline.people()]
 
 
-def held(pipeline: Pipeline) -> Counter[tuple]:
+def held(pipeline: Pipeline) -> Counter[tuple[Any, ...]]:
     """The people of one file as the table holds them, to be compared with expected_people."""
     return Counter((number, *fields) for _, number, *fields in pipeline.people())
-
-
-def expected_people(folder: Path) -> Counter[tuple[str, ...]]:
-    """The rows of people.csv as the table should hold them, counted by the csv module alone."""
-    with (folder / "people.csv").open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        next(rows)
-        return Counter((number, *fields) for number, fields in enumerate(rows, 1))
-
-
-class Terminal(io.StringIO):
-    """A terminal as standard error, and what it shows."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-def wait_until(condition: Callable[[], object], timeout: float = 30) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.02)
-
-
-def at_once(function: Callable[[], object], times: int) -> None:
-    """Runs a function in so many threads; raises the first error of any of them."""
-    with ThreadPoolExecutor(times) as threads:
-        for ended in [threads.submit(function) for _ in range(times)]:
-            ended.result()

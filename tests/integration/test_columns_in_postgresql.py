@@ -58,7 +58,7 @@ def parsed(text: str) -> Any:
     return json.loads(text, parse_float=Decimal, parse_int=Decimal)
 
 
-def stored(cursor: Any, asked: Column, texts: list[str], *expressions: str) -> list[tuple]:
+def stored(cursor: Any, asked: Column, texts: list[str], *expressions: str) -> list[tuple[Any, ...]]:
     """Copies good texts into a table with the CHECKs of the column; the values of expressions, a row each."""
     checks = "".join(f", CONSTRAINT {name} CHECK ({check})" for name, check in asked.checks())
     quoted = f'"{asked.field.column}"'
@@ -68,7 +68,8 @@ def stored(cursor: Any, asked: Column, texts: list[str], *expressions: str) -> l
     cursor.copy_expert(f"COPY t ({quoted}) FROM STDIN", io.StringIO(lines))
     cursor.execute("SET LOCAL TimeZone = 'UTC'")  # Python has no year before 1, where the first day begins in the west
     cursor.execute(f"SELECT {', '.join(expressions)} FROM t ORDER BY number")
-    return cursor.fetchall()
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def good(asked: Column, texts: list[str]) -> list[str]:
