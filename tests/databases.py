@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+import psycopg2.errors
+
 from tests.support import administration, with_path
 
 NUMBERS = count(1)
@@ -18,9 +20,10 @@ SCHEMAS = "nspname NOT LIKE 'pg\\_temp%' AND nspname NOT LIKE 'pg\\_toast%'"  # 
 FIRST_OID = 16384  # of objects that are not PostgreSQL's own
 VERSION = "SELECT '{0}', count(*), max(xmin::text::bigint) FROM {0}"  # of rows: changes with any of them
 OF_DATABASE = """
-    SELECT datacl::text, datconnlimit, (SELECT count(*) FROM pg_db_role_setting WHERE setdatabase = pg_database.oid)
+    SELECT datacl::text, datconnlimit, (SELECT count(*) FROM pg_db_role_setting WHERE setdatabase = pg_database.oid),
+        pg_database_size(oid) > 12000000  -- to drop it is quicker than to delete its rows
     FROM pg_database
-    WHERE datname = current_database()
+    WHERE datname = %s
 """
 TABLES = f"SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND oid >= {FIRST_OID} ORDER BY 1"
 RESTARTS = """
@@ -28,12 +31,9 @@ RESTARTS = """
         pg_sequence_last_value(seqrelid) IS NOT NULL)
     FROM pg_sequence
 """
-END_SESSIONS = """
-    SELECT pg_terminate_backend(pid)
-    FROM pg_stat_activity
-    WHERE datname = current_database() AND pid != pg_backend_pid()
-"""
-LARGEST = 12_000_000  # bytes; a larger database is dropped, which is quicker than to delete its rows
+END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+SPARE = "spare_{}"  # what still runs of the test before finds no database under the name that it knows
+UNCHANGED = (None, -1, 0, False)
 
 
 @dataclass(frozen=True)
@@ -85,22 +85,25 @@ class Databases:
             else:
                 cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         yield with_path(self._url, f"/{name}")
-        if self._is_emptied(name, self._templates[template]):
-            self._spare[template] = name
-        else:
-            with administration(self._url) as cursor:
+        spare = SPARE.format(name)
+        with administration(self._url) as cursor:
+            cursor.execute(END_SESSIONS, (name,))
+            try:
+                cursor.execute(f"ALTER DATABASE {name} RENAME TO {spare}")
+            except psycopg2.errors.ObjectInUse:  # by what connects again and again
                 cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+                return
+            cursor.execute(OF_DATABASE, (spare,))
+            if cursor.fetchone() == UNCHANGED and self._is_emptied(spare, self._templates[template]):
+                self._spare[template] = spare
+            else:
+                cursor.execute(f"DROP DATABASE {spare} WITH (FORCE)")
 
     def _is_emptied(self, name: str, template: Template) -> bool:
         """Empties the database if a test changed rows alone."""
         with administration(with_path(self._url, f"/{name}")) as cursor:
-            cursor.execute(END_SESSIONS)
-            cursor.execute(f"SELECT pg_database_size(current_database()) > {LARGEST}")
-            [(is_large,)] = cursor.fetchall()
-            cursor.execute(OF_DATABASE)
-            own_settings = cursor.fetchall()
             cursor.execute(template.state)
-            if is_large or own_settings != [(None, -1, 0)] or cursor.fetchall() != template.rows:
+            if cursor.fetchall() != template.rows:
                 return False
             cursor.execute(template.emptying)
         return True
