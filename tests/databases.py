@@ -41,8 +41,7 @@ class Template:
     """What a copy has before a test."""
 
     name: str
-    state: str  # a query, of the versions of all objects and of the rows that the template has
-    rows: list[tuple[Any, ...]]
+    states: list[tuple[str, list[tuple[Any, ...]]]]  # queries and their rows: of the objects, then of filled tables
     emptying: str  # statements that leave a copy as it was, if its state is
 
     @classmethod
@@ -56,14 +55,16 @@ class Template:
             objects = [f"{VERSION.format(name)} WHERE {column} >= {FIRST_OID}" for name, column in CATALOGS.items()]
             filled = [VERSION.format(table) for table, has_rows in counts.items() if has_rows]
             schemas = f"{VERSION.format('pg_namespace')} WHERE {SCHEMAS}"
-            state = " UNION ALL ".join([schemas, *objects, *filled])
+            states = []
+            for parts in ([schemas, *objects], filled):
+                state = " UNION ALL ".join(parts)
+                cursor.execute(state)
+                states.append((state, cursor.fetchall()))
             cursor.execute(RESTARTS)
             restarts = [restart for (restart,) in cursor.fetchall()]
             deletes = [f"DELETE FROM {table}" for table, has_rows in counts.items() if not has_rows]
-            cursor.execute(state)
-            rows = cursor.fetchall()
         emptying = "; ".join(["SET session_replication_role = replica", *deletes, *restarts])
-        return cls(name, state, rows, emptying)
+        return cls(name, states, emptying)
 
 
 class Databases:
@@ -102,8 +103,9 @@ class Databases:
     def _is_emptied(self, name: str, template: Template) -> bool:
         """Empties the database if a test changed rows alone."""
         with administration(with_path(self._url, f"/{name}")) as cursor:
-            cursor.execute(template.state)
-            if cursor.fetchall() != template.rows:
-                return False
+            for state, rows in template.states:
+                cursor.execute(state)
+                if cursor.fetchall() != rows:
+                    return False
             cursor.execute(template.emptying)
         return True

@@ -10,6 +10,7 @@ COUNTRY = "INSERT INTO countries (name) VALUES ('Scotland') RETURNING id"
 LEFT = {
     "rows": (COUNTRY, True),
     "another table": ("CREATE TABLE things ()", False),
+    "a table that is gone": ("DROP TABLE installation CASCADE", False),
     "a column": ("ALTER TABLE people ADD COLUMN note text", False),
     "a right": ("GRANT SELECT ON people TO public", False),
     "a row that the template has": ("UPDATE installation SET schema_version = 0", False),
