@@ -94,12 +94,14 @@ ACCEPTED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("content", ACCEPTED.values(), ids=ACCEPTED)
-def test_what_makes_no_difference_is_accepted(pipeline: Pipeline, content: bytes) -> None:
+def test_what_makes_no_difference_is_accepted(pipeline: Pipeline) -> None:
     pipeline.write(places=PLACES)
-    write(pipeline, content)
+    for name, content in ACCEPTED.items():
+        (pipeline.data / f"people-{name}.csv").write_bytes(content)
     load(pipeline)
-    assert pipeline.people() == [("people.csv", 1, "Jean", "Kerr", "1901-02-03", "Ayr")]
+    assert pipeline.people() == [
+        (f"people-{name}.csv", 1, "Jean", "Kerr", "1901-02-03", "Ayr") for name in sorted(ACCEPTED)
+    ]
     assert pipeline.rejected() == []
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,11 +23,11 @@ OF_PEOPLE = [
 ]
 
 
-def describe(pipeline: Pipeline, *resources: dict) -> None:
+def describe(pipeline: Pipeline, *resources: dict[str, Any]) -> None:
     (pipeline.data / "datapackage.json").write_text(json.dumps({"resources": resources}))
 
 
-def resource(name: str, *fields: str) -> dict:
+def resource(name: str, *fields: str) -> dict[str, Any]:
     return {"name": name, "path": f"{name}.csv", "schema": {"fields": [{"name": field} for field in fields]}}
 
 

@@ -11,7 +11,6 @@ SECOND_RUN = FIRST_RUN + timedelta(hours=1)
 
 def load(number: int, sealed_at: datetime, rejected: int = 0) -> LoadProgress:
     """A load of two rows of the file NUMBER.csv."""
-    counts = {"inserted": 2 - rejected, "updated": 0, "unchanged": 0, "rejected": rejected, "deleted": 0}
     return LoadProgress(
         load=number,
         source=f"{number:02d}.csv",
@@ -20,7 +19,11 @@ def load(number: int, sealed_at: datetime, rejected: int = 0) -> LoadProgress:
         committed_rows=2,
         complete=True,
         sealed_at=sealed_at,
-        **counts,
+        inserted=2 - rejected,
+        updated=0,
+        unchanged=0,
+        rejected=rejected,
+        deleted=0,
     )
 
 

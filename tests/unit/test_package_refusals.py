@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pipeline.descriptions.faults import DescriptionError
 from pipeline.descriptions.package import read_package
 from pipeline.errors import InputError
+from tests.support import examples
 from tests.unit.packages import Json, field_refusal, refers, refusal, resource, written
 
 TYPES = "string, number, integer, boolean, date, time, datetime, year, yearmonth, duration, object, array, list"
@@ -512,14 +513,14 @@ def test_all_references_that_lead_nowhere_are_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("title", "shown"), [({"en": "Things"}, "an object instead of"), (5, "5 must be")])
-def test_a_title_is_a_text_in_one_language(title: object, shown: str, tmp_path: Path) -> None:
+def test_a_title_is_a_text_in_one_language(title: Any, shown: str, tmp_path: Path) -> None:
     for owner in ("title", "description"):
         message = refusal(tmp_path, {"resources": [resource(**{owner: title})]})
         assert message == f"datapackage.json /resources/0/{owner}: {shown} a string; correct it"
         assert field_refusal(tmp_path, {owner: title}) == f"/{owner}: {shown} a string; correct it"
 
 
-ANYTHING = st.sampled_from(
+ANYTHING: st.SearchStrategy[object] = st.sampled_from(
     [None, True, 5, 1.5, "", "x", "a", "**", [], ["x"], [["x"]], [None], {}, {"x": 1}, {"value": []}]
 )
 
@@ -560,13 +561,16 @@ FULL = {
                 "fieldsMatch": ["subset"],
                 "missingValues": [""],
             },
-            **{"dialect": {"delimiter": ";", "header": True}, "encoding": "latin-1", "pipeline:sharedKeys": True},
+            dialect={"delimiter": ";", "header": True},
+            encoding="latin-1",
         )
+        | {"pipeline:sharedKeys": True}
     ],
     "missingValues": ["", "NA"],
 }
 
 
+@examples(60)
 @given(st.sampled_from(places_in(FULL)), ANYTHING)
 def test_any_description_is_read_or_refused_in_one_line(place: tuple[str | int, ...], value: object) -> None:
     changed = {"whole": json.loads(json.dumps(FULL))}

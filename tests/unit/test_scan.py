@@ -28,7 +28,7 @@ def source(folder: Path, content: str | bytes) -> Source:
 
 def scan(source: Source, chunk_rows: int | None, dialect: Dialect = PEOPLE.dialect) -> LoadPlan:
     described = replace(source, dataset=replace(source.dataset, dialect=dialect))
-    with source.path.open("rb") as file:
+    with Path(str(source.path)).open("rb") as file:
         return module.scan(described, file, chunk_rows)
 
 

@@ -43,9 +43,8 @@ def web(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """As after a minute."""
-    monkeypatch.setattr(
-        waiting.retry_transient, "__kwdefaults__", {**waiting.retry_transient.__kwdefaults__, "seconds": 0.2}
-    )
+    defaults = waiting.retry_transient.__kwdefaults__ or {}
+    monkeypatch.setattr(waiting.retry_transient, "__kwdefaults__", {**defaults, "seconds": 0.2})
 
 
 def read(url: str) -> bytes:
