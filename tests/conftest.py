@@ -31,6 +31,7 @@ from pipeline.tables.described import bring_up_to_date, wanted_tables
 from producer.outlook import Limits
 from producer.produce import Produced, produce
 from producer.sources import find_sources
+from tests.forked import run_forked, start_forked
 from worker.load import ChunkLoader
 from worker.order import InOrder
 
@@ -235,16 +236,10 @@ class Commands:
     services: Services
 
     def start(self, *command: str, **environment: str) -> "subprocess.Popen[str]":
-        return start_process([sys.executable, "-m", *command], {**self.services.environment, **environment})
+        return start_forked(command, {**self.services.environment, **environment})
 
     def run(self, *command: str, timeout: float = 60, **environment: str) -> "subprocess.CompletedProcess[str]":
-        process = self.start(*command, **environment)
-        try:
-            out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-        return subprocess.CompletedProcess(command, process.returncode, out, err)
+        return run_forked(command, {**self.services.environment, **environment}, timeout=timeout)
 
 
 @pytest.fixture

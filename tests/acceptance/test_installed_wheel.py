@@ -49,7 +49,8 @@ def commands(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = tmp_path_factory.mktemp("installed") / "venv"
     run(sys.executable, "-m", "venv", "--without-pip", environment, cwd=environment.parent)
     python = environment / "bin" / "python"
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python, "install", "--quiet")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python, "install")
+    pip = (*pip, "--quiet", "--no-compile")  # Python compiles what the tests read
     if FROM_INDEX:
         run(*pip, "--constraint", PROJECT / "requirements-dev.txt", f"{wheel}[embedded]", cwd=environment)
     else:

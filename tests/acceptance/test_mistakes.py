@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.descriptions.package import OWN_PACKAGE
-from tests.acceptance.embedded_runs import forget, run, start
+from tests.acceptance.embedded_runs import forget, start
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, start_process
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
@@ -117,14 +117,14 @@ def test_without_the_extra_the_embedded_servers_are_refused_with_the_remedy(
     assert not state.exists()
 
 
-def test_a_run_says_which_database_it_loads_into(commands: Commands, pipeline: Pipeline, folder: Path) -> None:
+def test_a_run_says_which_database_it_loads_into(commands: Commands, pipeline: Pipeline, state: Path) -> None:
     pipeline.write(places=PLACES, people=PEOPLE)
     ended = commands.run("pipeline", "run", **files(pipeline))
     host_and_name = pipeline.services.database_url.partition("@")[2]
     assert f"database: {host_and_name}\n" in ended.stderr
-    embedded = start(pipeline.data, folder / "state")
+    embedded = start(pipeline.data, state)
     _, err = embedded.communicate(timeout=60)
-    assert f"database: embedded, in {folder / 'state'}\n" in err
+    assert f"database: embedded, in {state}\n" in err
 
 
 def test_forgetting_nothing_loads_nothing(commands: Commands, pipeline: Pipeline) -> None:
@@ -185,9 +185,7 @@ def test_files_that_no_dataset_takes_are_warned_about_but_for_reports(commands: 
     ) in warned.stderr
 
 
-def test_sources_of_embedded_servers_can_be_forgotten(folder: Path, data: Path) -> None:
-    state = folder / "state"
-    run(data, state)
+def test_sources_of_embedded_servers_can_be_forgotten(folder: Path, data: Path, state: Path) -> None:
     wrong = forget("people.csv", folder / "sate")
     assert wrong.returncode == 2
     assert f"PIPELINE_STATE: no state in '{folder / 'sate'}'" in wrong.stderr
