@@ -234,12 +234,13 @@ class Commands:
     """The real commands as processes, on the test's services."""
 
     services: Services
+    timeout: float = 60  # seconds that a command has to end
 
     def start(self, *command: str, **environment: str) -> "subprocess.Popen[str]":
         return start_forked(command, {**self.services.environment, **environment})
 
-    def run(self, *command: str, timeout: float = 60, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return run_forked(command, {**self.services.environment, **environment}, timeout=timeout)
+    def run(self, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return run_forked(command, {**self.services.environment, **environment}, timeout=self.timeout)
 
 
 @pytest.fixture

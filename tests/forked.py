@@ -12,6 +12,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -83,6 +84,7 @@ def _leave_tests(environment: Mapping[str, str]) -> None:
     gc.enable()
     os.environ.clear()
     os.environ.update(environment)
+    tempfile.tempdir = None  # looked up again, in these variables
     sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace")  # noqa: SIM115
     sys.excepthook = sys.__excepthook__
@@ -101,9 +103,12 @@ def _exit_after(function: Callable[[], object]) -> NoReturn:
         function()
         code = 0
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0
+        if isinstance(end.code, str):
+            sys.stderr.write(f"{end.code}\n")
+        else:
+            code = end.code or 0
     except BaseException:
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        sys.excepthook(*sys.exc_info())
     finally:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):  # no one reads it, or it is closed
@@ -122,5 +127,5 @@ def _start_fork_server(_: str, arguments: Sequence[str], descriptors: Sequence[i
     for number in signals.SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signals._is_heard = False
-    util._finalizer_registry.clear()
+    util._finalizer_registry.clear()  # type: ignore[attr-defined]
     _exit_after(lambda: exec(arguments[-1], {}))  # noqa: S102

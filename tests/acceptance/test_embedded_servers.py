@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -125,10 +126,11 @@ def test_they_change_no_permission_outside_their_folder(folder: Path, data: Path
 
 
 def test_no_password_shows_in_the_process_list(folder: Path, data: Path) -> None:
-    (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000)
+    (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 100)
     process = start(data, folder / "state", "--chunk-rows", "10")
     shown = ""
     while process.poll() is None:
+        time.sleep(0.02)
         for each in psutil.process_iter():
             try:
                 shown += " ".join(each.cmdline()) + "\n"

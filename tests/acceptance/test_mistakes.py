@@ -60,7 +60,8 @@ def test_a_dry_run_changes_nothing(commands: Commands, pipeline: Pipeline) -> No
 
 
 def test_a_dry_run_ends_as_the_run_does_if_too_many_rows_are_rejected(commands: Commands, pipeline: Pipeline) -> None:
-    pipeline.load(places=PLACES, **{"people-gone": PEOPLE + "Jean,Kerr,never,Ayr\n"})
+    pipeline.write(**{"people-gone": PEOPLE + "Jean,Kerr,never,Ayr\n"})
+    pipeline.load(places=PLACES)
     (pipeline.data / "people-gone.csv").unlink()
     pipeline.write(people=PEOPLE + "Jean,Kerr,never,Ayr\n" * 2)
     words = "error: 3 of 14 rows are rejected, more than --max-rejects 2 allows; "
@@ -165,7 +166,8 @@ def test_a_file_whose_rejected_rows_may_be_good_now_is_named(commands: Commands,
 def test_nothing_is_forgotten_if_another_file_is_broken_or_refused(
     commands: Commands, pipeline: Pipeline, people: str
 ) -> None:
-    pipeline.load(places=PLACES, people=PEOPLE, **{"people-2": PEOPLE})
+    pipeline.write(**{"people-2": PEOPLE})
+    pipeline.load(places=PLACES, people=PEOPLE)
     (pipeline.data / "people-2.csv").unlink()
     pipeline.write(people=people)
     ended = commands.run("producer", "--forget-missing", **files(pipeline))

@@ -161,4 +161,5 @@ def test_help_names_every_flag_with_its_variable_and_ends_with_examples(commands
     ):
         assert flag in options
         assert f"env var: {variable}" in options
+    assert "env var: START_TIMEOUT; default: 10.0" in options
     assert command in examples
