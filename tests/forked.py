@@ -85,6 +85,7 @@ def _leave_tests(environment: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     tempfile.tempdir = None  # looked up again, in these variables
+    sys.path.insert(0, os.getcwd())  # as -m does
     sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace")  # noqa: SIM115
     sys.excepthook = sys.__excepthook__

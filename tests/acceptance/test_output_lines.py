@@ -49,7 +49,7 @@ def test_the_lines_of_a_run_do_not_grow_with_its_chunks(
 
 
 def test_the_lines_of_the_stages_do_not_grow_with_their_chunks(commands: Commands, pipeline: Pipeline) -> None:
-    generate(pipeline.data, people=3_000)
+    generate(pipeline.data, people=1_000)
     workers = [commands.start("worker") for _ in range(8)]
     files = {"DATA_DIR": str(pipeline.data), "OUTPUT_DIR": str(pipeline.data)}
     said = ""
