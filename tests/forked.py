@@ -21,6 +21,8 @@ from importlib.util import find_spec
 from multiprocessing import util
 from typing import Any, NoReturn
 
+from setproctitle import getproctitle
+
 from pipeline import PROJECT, signals
 
 MODULES = ("exporter.__main__", "monitor.__main__", "pipeline.__main__", "producer.__main__", "worker.__main__")
@@ -42,6 +44,7 @@ def start_forked(
     """
     for module in (*MODULES, *LATER_MODULES):
         import_module(module)
+    getproctitle()  # finds the memory of the title, which it does not where variables have changed
     prepare = options.pop("preexec_fn", None)
     return subprocess.Popen(
         ["python", "-m", *command],  # a name for messages: `_run` never returns
