@@ -3,7 +3,6 @@
 import csv
 import os
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from producer.forecast import Limits
 from producer.produce import Produced, produce
 from producer.sources import find_sources
 from tests.databases import Databases
+from tests.forked import run_forked, start_forked
 from tests.support import administer
 from tests.support import at_once as at_once
 from tests.support import expected_people as expected_people
@@ -219,18 +219,13 @@ class Commands:
     """The real commands as processes, on the test's services."""
 
     services: Services
+    timeout: float = 60  # seconds that a command has to end
 
     def start(self, *command: str, **environment: str) -> "subprocess.Popen[str]":
-        return start_process([sys.executable, "-m", *command], {**self.services.environment, **environment})
+        return start_forked(command, {**self.services.environment, **environment})
 
-    def run(self, *command: str, timeout: float = 60, **environment: str) -> "subprocess.CompletedProcess[str]":
-        process = self.start(*command, **environment)
-        try:
-            out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-        return subprocess.CompletedProcess(command, process.returncode, out, err)
+    def run(self, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return run_forked(command, {**self.services.environment, **environment}, timeout=self.timeout)
 
 
 @pytest.fixture

@@ -178,6 +178,7 @@ def test_people_whose_places_are_still_being_loaded_lose_no_retries(commands: Co
     pipeline.write(places=PLACES, people=PEOPLE)
     pipeline.produce()
     places, people = pipeline.queue.connection.lrange("rq:queue:chunks", 0, -1)
+    assert isinstance(people, bytes)
     pipeline.queue.connection.lpop("rq:queue:chunks")
     enqueued = set()
 

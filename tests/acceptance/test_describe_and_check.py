@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 
 from pipeline import PROJECT
+from tests.forked import run_forked
 
 SALES = "id,date,amount $,zip\n1,25/12/2026,9.99,01067\n2,01/01/2027,12,10115\n"
 HEADING = "sales.csv: 2 rows, utf-8, delimiter ',' → resource sales, table sales"
 
 
 def pipeline(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "pipeline", *map(str, arguments)]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    return run_forked(["pipeline", *map(str, arguments)], {"PATH": os.environ["PATH"]})
 
 
 def peak_memory(*arguments: object) -> int:

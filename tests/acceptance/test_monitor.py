@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from http.client import HTTPMessage
+from email.message import Message
 
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
@@ -28,7 +28,7 @@ HOSTILE = "<script>alert(1)</script>,Ok,not a date,Ayr\n"
 @dataclass
 class Answer:
     status: int
-    headers: HTTPMessage
+    headers: Message
     text: str
 
 
