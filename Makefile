@@ -20,7 +20,7 @@ test: $(BIN)/pytest ## run the tests that need neither Docker nor a browser, wit
 	@$(BIN)/pytest -n 4 tests --ignore tests/compose --ignore tests/faults --ignore tests/browser
 
 faults: $(BIN)/pytest ## run the fault tests: killed workers, lost servers, forged jobs (FAULTS_SEED=... repeats the random ones)
-	@$(BIN)/pytest -n 2 tests/faults
+	@$(BIN)/pytest -n 4 tests/faults
 
 test-browser: $(BIN)/pytest ## look at the pages in a headless Chromium (screenshots go to build/screenshots)
 	@$(BIN)/pytest tests/browser
