@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test faults test-browser pictures test-compose lint audit bench bench-peers format data lock clean
+.PHONY: help run test faults test-browser pictures test-compose check lint audit bench bench-peers format data lock clean
 
 # The commands in .venv name its folder: in a checkout that was moved or copied they would run the code of another one.
 ifneq ($(shell test -e $(BIN)/pipeline && ! grep -qF '$(CURDIR)/.venv/' $(BIN)/pipeline && echo elsewhere),)
@@ -30,6 +30,9 @@ pictures: $(BIN)/pytest ## take the pictures of the README again (needs a browse
 
 test-compose: $(BIN)/pytest ## run the tests of the containers (needs a Docker Engine; COMPOSE='docker compose' names another compose)
 	@$(BIN)/pytest tests/compose
+
+check: lint ## run lint and the unit tests, for every save
+	@$(BIN)/pytest -q -n auto tests/unit
 
 lint: $(BIN)/pytest ## check style and types
 	@$(BIN)/ruff check .
