@@ -34,10 +34,11 @@ test-compose: $(BIN)/pytest ## run the tests of the containers (needs a Docker E
 check: lint ## run lint and the unit tests, for every save
 	@$(BIN)/pytest -q -n auto tests/unit
 
-lint: $(BIN)/pytest ## check style and types
+lint: $(BIN)/pytest ## check style, types and the workflow file
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 
 # Not part of `make lint`: it asks the package index, whose answer can change from one day to the next. --strict, since
 # without it a version that the index does not know counts as one without a vulnerability.
