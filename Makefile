@@ -23,7 +23,7 @@ faults: $(BIN)/pytest ## run the fault tests: killed workers, lost servers, forg
 	@$(BIN)/pytest -n 4 tests/faults
 
 test-browser: $(BIN)/pytest ## look at the pages in a headless Chromium (screenshots go to build/screenshots)
-	@$(BIN)/pytest tests/browser
+	@$(BIN)/pytest -n 2 tests/browser
 
 pictures: $(BIN)/pytest ## take the pictures of the README again (needs a browser)
 	@$(BIN)/pytest tests/browser/pictures.py

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.conftest import PHONE, OpenTab, Serve, StartStage
+from tests.browser.conftest import PHONE, OpenTab, Serve, StartStage, width
 from tests.conftest import PEOPLE, PLACES, Pipeline, wait_until
 
 REJECTED = "Ann,Bell,not a date,Ayr\nBen,Bell,1901-02-03," + "Llanfairpwllgwyngyll" * 10 + "\n"
@@ -34,4 +34,4 @@ def test_a_long_row_is_readable_on_a_phone(pipeline: Pipeline, open_tab: OpenTab
     pipeline.load(places=PLACES, people=PEOPLE + REJECTED)
     tab = open_tab(f"{serve('monitor')}/rejected", viewport={"width": PHONE, "height": 800})
     cells = tab.page.locator("td code").all()
-    assert min(cell.locator("..").bounding_box()["width"] for cell in cells) > PHONE / 2
+    assert min(width(cell.locator("..")) for cell in cells) > PHONE / 2

@@ -120,7 +120,7 @@ def folders(tmp_path: Path) -> dict[str, str]:
 def test_the_urls_alone_load_a_file_over_tls(tls: TlsServers, folders: dict[str, str], tmp_path: Path) -> None:
     commands = Commands(Services(tls.database_url(), tls.redis_url()))
     for command in ("pipeline schema", "producer", "worker --burst", "exporter"):
-        ended = commands.run(*command.split(), **folders)
+        ended = commands.run(*command.split(), timeout=60, **folders)
         assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
 
@@ -141,7 +141,7 @@ def test_a_server_that_cannot_prove_who_it_is_is_refused(
     assert right.run("pipeline", "schema").returncode == 0
     trust = {"authority": tls.stranger} if wrong == "authority" else {"host": OTHER_HOST}
     url = tls.database_url(**trust) if setting == "DATABASE_URL" else tls.redis_url(**trust)
-    ended = right.run(*command.split(), **folders, **{setting: url})
+    ended = right.run(*command.split(), timeout=60, **folders | {setting: url})
     assert ended.returncode == 2, ended.stderr
     assert ended.stderr.startswith(f"error: {setting}: ")
     assert "certificate" in ended.stderr

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import psycopg2
@@ -135,7 +135,8 @@ class Run:
 
     def registered_workers(self) -> set[int]:
         """The pids in the names of the workers that Redis knows."""
-        names = [name.decode(errors="replace") for name in self.redis.smembers("rq:workers:chunks")]
+        members = cast(set[bytes], self.redis.smembers("rq:workers:chunks"))
+        names = [name.decode(errors="replace") for name in members]
         return {int(name.split("-")[-2]) for name in names if name.startswith("rq:worker:")}
 
     def produce(self, **environment: str) -> "subprocess.Popen[str]":
@@ -162,9 +163,13 @@ class Run:
         self.pipeline.load()
         aside.rename(people)
 
+    def queued(self) -> list[bytes]:
+        """The ids of the jobs on the queue, in their order."""
+        return cast(list[bytes], self.redis.lrange("rq:queue:chunks", 0, -1))
+
     def chunks(self, condition: str) -> int:
         """How many chunks of the current load of people meet a condition."""
-        return self.value(
+        return self.count(
             "SELECT count(*) FROM load_chunks JOIN current_loads ON current_loads.id = load_id"
             f" JOIN sources ON sources.id = source_id WHERE sources.name = 'people.csv' AND {condition}"
         )
@@ -174,13 +179,16 @@ class Run:
         [(value,)] = retry_transient(lambda: self.pipeline.rows(query))
         return value
 
+    def count(self, query: str) -> int:
+        return int(self.value(query))
+
     def wait_for_chunks(self, count: int) -> None:
         """Waits until so many chunks of people are committed: the run is in full swing."""
         wait_until(lambda: self.chunks("committed_at IS NOT NULL") >= count)
 
     def waiting_sessions(self, stage: str = "worker") -> int:
         """Sessions of a stage that wait for a lock."""
-        return self.value(
+        return self.count(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
             f" AND application_name = 'pipeline {stage}' AND datname = current_database()"
         )

@@ -15,15 +15,15 @@ def test_every_chunk_delivered_three_times_at_once_and_later_has_one_effect(run:
     run.load_places()
     producer = run.produce(QUEUE_LIMIT="1000")
     assert producer.wait(60) == 0
-    ids = run.redis.lrange(JOBS, 0, -1)
-    hashes = {job_id: run.redis.hgetall(b"rq:job:" + job_id) for job_id in ids}
+    ids = run.queued()
+    hashes = {job_id: dict(run.redis.hgetall(b"rq:job:" + job_id)) for job_id in ids}
     run.redis.delete(JOBS)
     for job_id in ids:
         run.redis.rpush(JOBS, job_id, job_id)
     run.start_workers()
     wait_until(lambda: not run.pipeline.queue.state().under_way, timeout=60)
     for job_id, fields in hashes.items():  # later, when all of it is done
-        run.redis.hset(b"rq:job:" + job_id, mapping=fields)
+        run.redis.hset(b"rq:job:" + job_id, mapping=fields)  # type: ignore[arg-type]
         run.redis.rpush(JOBS, job_id)
     wait_until(lambda: not run.pipeline.queue.state().under_way, timeout=60)
     run.finish(producer, run.export())
