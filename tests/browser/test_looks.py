@@ -23,11 +23,12 @@ def everything(pipeline: Pipeline, start: StartStage) -> None:
 
 
 @pytest.mark.usefixtures("everything")
-@pytest.mark.parametrize("path", ["", "rejected"])
-def test_a_page_is_accessible_valid_and_fits(path: str, open_tab: OpenTab, serve: Serve) -> None:
-    tab = open_tab(f"{serve('monitor')}/{path}")
-    tab.check_html()
-    tab.check_looks(path or "live")
+def test_the_pages_are_accessible_valid_and_fit(open_tab: OpenTab, serve: Serve) -> None:
+    url = serve("monitor")
+    for path, name in (("", "live"), ("rejected", "rejected")):
+        tab = open_tab(f"{url}/{path}")
+        tab.check_html()
+        tab.check_looks(name)
 
 
 def test_a_long_row_is_readable_on_a_phone(pipeline: Pipeline, open_tab: OpenTab, serve: Serve) -> None:
