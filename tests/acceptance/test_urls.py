@@ -104,7 +104,7 @@ def test_a_server_that_stalls_ends_the_producer_at_the_limit(
     commands: Commands, pipeline: Pipeline, web: WebServer, environment: dict[str, str]
 ) -> None:
     web.answers = [Answer(PEOPLE.encode(), sent=50, stalls=True)]
-    produced = commands.run("producer", "--drain-timeout", "2", f"{web.url}/people.csv", **environment, timeout=20)
+    produced = commands.run("producer", "--drain-timeout", "2", f"{web.url}/people.csv", **environment)
     assert produced.returncode == 4
     assert produced.stderr.splitlines()[-1].startswith(
         f"error: DRAIN_TIMEOUT: not done after 2 s: {web.url}/people.csv: the connection ended after 50"
