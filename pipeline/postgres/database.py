@@ -176,7 +176,7 @@ class Database:
                     if self._read_only:
                         cursor.execute("SET default_transaction_read_only = on")
                 self._connection = connection
-            except psycopg2.OperationalError as error:
+            except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
                 raise cannot_connect(error, self.address) from None
             except psycopg2.ProgrammingError:
                 raise SettingsError(

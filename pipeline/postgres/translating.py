@@ -34,7 +34,7 @@ class ForeignKeyError(PipelineError):
     """A row refers to something that is not there (any more)."""
 
 
-def cannot_connect(error: psycopg2.OperationalError, address: str) -> CannotConnectError:
+def cannot_connect(error: psycopg2.Error, address: str) -> CannotConnectError:
     """Why no connection could be opened, and whether waiting can help."""
     reason = " ".join(str(error).split())
     return CannotConnectError(
