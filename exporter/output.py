@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 def check_writable(output: Path) -> None:
     """Raises SettingsError, naming OUTPUT_DIR, if reports cannot be written there."""
     if not output.is_dir():
-        raise SettingsError(f"OUTPUT_DIR: no folder '{output}'; create it or correct the setting")
+        raise SettingsError(f"OUTPUT_DIR: no folder '{output}'; create it or name another with --output")
     try:
         with tempfile.TemporaryFile(dir=output):
             pass

@@ -109,7 +109,7 @@ def _own_queries(folder: Path | None) -> list[Path]:
         return sorted(path for path in folder.iterdir() if path.suffix == ".sql")
     except OSError as error:
         raise SettingsError(
-            f"REPORTS_DIR: cannot read folder '{folder}': {error.strerror}; create it or correct the setting"
+            f"REPORTS_DIR: cannot read folder '{folder}': {error.strerror}; create it or name another with --reports"
         ) from error
 
 

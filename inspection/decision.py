@@ -69,6 +69,12 @@ def _has_number(profile: ColumnProfile) -> bool:
 
 def _typed(profile: ColumnProfile, reading: Reading) -> Decision:
     count = profile.value_count
+    if reading is POINT and not profile.separators:
+        reason = f"{count:,} of {count:,} {'values are numbers' if count > 1 else 'value is a number'}"
+        not_whole = profile.ended.get(INTEGER, profile.first)
+        if not_whole and not any(map(str.isalpha, not_whole.text)):
+            reason += f"; {not_whole} is outside the range of bigint"
+        return Decision(dict(reading.properties), reading.type_shown, reason)
     values = f"values are {reading.shown}" if count > 1 else f"value is {reading.shown_singly}"
     reason = f"{count:,} of {count:,} {values}"
     if reading.rival:

@@ -22,6 +22,8 @@ CUT_INTERVAL = 1.0  # seconds
 NO_WORKER_WARNING = 3.0  # seconds without a worker until a warning is logged
 REPEAT_INTERVAL = 60.0  # seconds between warnings of what lasts
 
+is_start_logged = True  # whether `retry_at_start` logs for what it waits; a stage may leave that to another
+
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
@@ -134,7 +136,7 @@ def retry_at_start(attempt: Callable[[], T], setting: str) -> T:
         except TransientError as error:
             if isinstance(error, CannotConnectError) and error.is_permanent:
                 raise SettingsError(f"{setting}: {error}; correct the setting") from error
-            if str(error) not in said and _start_limit:
+            if str(error) not in said and _start_limit and is_start_logged:
                 said.add(str(error))
                 logger.info("waiting for a server that may be starting: %s", error)
             raise

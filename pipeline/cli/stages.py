@@ -23,7 +23,7 @@ from typing import cast
 
 from setproctitle import setproctitle
 
-from pipeline import remedies, signals
+from pipeline import remedies, signals, waiting
 from pipeline.cli import command, fork_server, progress
 from pipeline.cli.command import TIMED_OUT, USAGE
 from pipeline.cli.output import Output
@@ -187,6 +187,7 @@ def _run_stage(
     if output is not None:
         output.take_over()
         progress.is_shown_by_run = True
+    waiting.is_start_logged = stage != WORKER  # the producer waits for the same servers
     sigterm_code = 0 if stage == WORKER else command.TERMINATED
     main = import_module(f"{stage}.__main__").main
     command.run(main, f"python -m {stage}", hard_deadline=True, sigterm_code=sigterm_code, is_stage_of_run=True)

@@ -65,7 +65,7 @@ def _mismatch(dataset: Dataset, header: Sequence[str], place: str, fault: str, r
         "partial": f"needs some of {_listed(field.name for field in dataset.fields)}",
     }[dataset.fields_match]
     return InputError(
-        f"{place}: {fault}, which has {_listed(map(repr, header))}; a {dataset.name} file {needed}{remedy}"
+        f"{place}: {fault}, which has {_listed(map(repr, header))}; a file of {dataset.name} {needed}{remedy}"
     )
 
 

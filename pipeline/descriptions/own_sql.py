@@ -69,7 +69,7 @@ def use(folder: Path | None) -> None:
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".sql")
     except OSError as error:
         raise SettingsError(
-            f"DATASETS_DIR: cannot read folder '{folder}': {error.strerror}; create it or correct the setting"
+            f"DATASETS_DIR: cannot read folder '{folder}': {error.strerror}; create it or name another with --datasets"
         ) from error
     _installed.update({path.stem: read_own_sql(path) for path in paths})
 

@@ -91,6 +91,7 @@ def test_a_run_whose_server_is_not_there_ends_as_its_stages_do(commands: Command
     ended = commands.run("pipeline", "run", "--data", str(pipeline.data), REDIS_URL="redis://127.0.0.1:1/0")
     assert ended.returncode == 4
     assert "REDIS_URL: cannot use Redis at 127.0.0.1:1" in ended.stderr
+    assert ended.stderr.count("waiting for a server that may be starting") == 1, "not once for each stage"
     assert "another one is started" not in ended.stderr
 
 

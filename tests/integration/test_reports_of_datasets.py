@@ -131,5 +131,7 @@ def test_a_report_of_the_user_s_that_cannot_be_written_is_refused(
 
 
 def test_a_folder_of_reports_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"REPORTS_DIR: cannot read folder '.*none': No such file or directory"):
+    with pytest.raises(
+        SettingsError, match=r"REPORTS_DIR: cannot read folder '.*none': No such file or directory; .* --reports"
+    ):
         find_reports(tmp_path, tmp_path, tmp_path / "none")
