@@ -87,7 +87,7 @@ def check_output(path: Path, *, may_replace: bool) -> None:
     if not path.parent.is_dir():
         raise SettingsError(f"no folder '{path.parent}' to write into; name the folder of the files with --data")
     if not may_replace and os.path.lexists(path):
-        raise SettingsError(f"{path}: there is one already; replace it with --force, or write another with --output")
+        raise SettingsError(f"{path}: the file exists; replace it with --force, or write another with --output")
 
 
 def write_package(described: Sequence[Resource], path: Path, *, may_replace: bool) -> None:

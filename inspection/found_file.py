@@ -67,7 +67,7 @@ def _check_file(path: Path) -> None:
     if stat.S_ISDIR(mode):
         raise InputError(f"{path}: a folder; name the CSV files in it")
     if not stat.S_ISREG(mode):
-        raise InputError(f"{path}: not a file; copy what it gives into one")
+        raise InputError(f"{path}: not a regular file; copy its content into one")
 
 
 @contextmanager

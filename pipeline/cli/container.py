@@ -219,7 +219,9 @@ def _run_and_serve_outcome(service: str, command: list[str]) -> NoReturn:
     if server.stay():
         time.sleep(END_PAUSE)
         if service == PRODUCER:
-            logger.info("servers and workers go on; Ctrl-C stops them, `docker-compose down` removes their containers")
+            logger.info(
+                "servers and workers keep running; Ctrl-C stops them, `docker-compose down` removes their containers"
+            )
     sys.exit(outcome.exit_code)
 
 

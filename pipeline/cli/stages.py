@@ -128,7 +128,9 @@ class StageProcesses:
             with alive, signals.held():  # a stage told half of what to do would show an error of the fork server
                 process.start()
         except (EOFError, OSError) as error:
-            raise PipelineError(f"the {stage} cannot be started: {error or type(error).__name__}") from error
+            raise PipelineError(
+                f"the {stage} cannot be started: {error or type(error).__name__}; run it again"
+            ) from error
         return member
 
     def _replacement(self, worker: Member) -> Member:

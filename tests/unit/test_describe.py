@@ -193,7 +193,7 @@ def test_a_description_that_came_in_the_meantime_is_not_replaced(tmp_path: Path)
     found = described(tmp_path, things="id\n1\n")
     path = tmp_path / "datapackage.json"
     path.write_text("mine")
-    with pytest.raises(SettingsError, match="there is one already"):
+    with pytest.raises(SettingsError, match="the file exists; replace it"):
         write_package(found, path, may_replace=False)
     assert path.read_text() == "mine"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["datapackage.json", "things.csv"]
@@ -311,7 +311,7 @@ def test_what_is_no_file_is_named_by_what_it_is(tmp_path: Path) -> None:
         file_kinds(tmp_path, [tmp_path / "none.csv"])
     with pytest.raises(InputError, match=r": a folder; name the CSV files in it"):
         file_kinds(tmp_path, [tmp_path])
-    with pytest.raises(InputError, match=r"pipe\.csv: not a file; copy what it gives into one"):
+    with pytest.raises(InputError, match=r"pipe\.csv: not a regular file; copy its content into one"):
         file_kinds(tmp_path, [tmp_path / "pipe.csv"])
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(InputError, match=r"loop: cannot be read: Too many levels of symbolic links; correct"):
