@@ -1,4 +1,4 @@
-"""The folder that reports are written into: no file in it is replaced but those that an exporter wrote."""
+"""The folder of the reports. Only files that an exporter wrote are replaced."""
 
 import fcntl
 import filecmp

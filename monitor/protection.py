@@ -1,4 +1,4 @@
-"""What keeps others out of the page: a password, the names it answers to, and requests of other sites refused."""
+"""Access to the page: a password, the allowed host names, and no requests from other sites."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Waiting: for servers that are away or frozen, for workers that are not there; always with a limit, and logged."""
+"""Waits for servers and workers. Each wait has a limit and is logged."""
 
 import logging
 import math
@@ -151,7 +151,7 @@ def retry_at_start(attempt: Callable[[], T], setting: str) -> T:
 
 
 class Stopwatch:
-    """For how long something has been so without a break, from the first look on."""
+    """How long a condition has held without a break, since the first check."""
 
     def __init__(self) -> None:
         self._since: float | None = None
@@ -163,7 +163,7 @@ class Stopwatch:
 
 
 class Throttle:
-    """Whether a line that would come again and again is to be logged now: at once, and then once a minute."""
+    """Limits a repeated log line to one a minute."""
 
     def __init__(self) -> None:
         self._said = -math.inf
@@ -177,7 +177,7 @@ class Throttle:
 
 
 def no_worker(shortage: str | None) -> str:
-    """That no worker is known, with the remedy; `shortage` is what keeps workers from registering, if anything."""
+    """The message that no worker is known, with the remedy. `shortage` says what keeps workers from registering."""
     if shortage:
         return f"no worker can register: {shortage}"
     return f"no worker is running; {remedies.current.start_worker}"

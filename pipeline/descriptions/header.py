@@ -1,4 +1,4 @@
-"""Where the header of a file has the fields of its dataset."""
+"""Positions of a dataset's fields in the header of a file."""
 
 import unicodedata
 from collections import Counter

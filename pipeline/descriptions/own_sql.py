@@ -1,7 +1,7 @@
-"""SQL of a dataset's own, NAME.sql: how rows of a dataset with shared keys get into tables that it makes itself.
+"""A dataset's own SQL, NAME.sql: it stores rows of a dataset with shared keys in tables that it makes itself.
 
-It is taken from the project, or from the folder that DATASETS_DIR names, and never from the data folder.
-docs/extending.md is the contract of its statements.
+It comes from the project or from the folder DATASETS_DIR, never from the data folder. docs/extending.md is the contract
+of its statements.
 """
 
 import hashlib
@@ -138,7 +138,7 @@ def _project() -> dict[str, tuple[Dataset, OwnSql | None]]:
 
 
 def read_own_sql(path: Path) -> OwnSql:
-    """Raises SettingsError, naming file, line and remedy, if it is not what a dataset can bring."""
+    """Reads a dataset's SQL. Raises SettingsError, naming file, line and remedy, if it breaks the contract."""
     try:
         content = path.read_bytes()
         text = content.decode("utf-8-sig")
