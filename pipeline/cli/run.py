@@ -81,8 +81,6 @@ def with_servers(
             if must_exist:
                 state_folder.check_exists(_state_folder(state))
             folder = state or default_folder.prepare()
-            if not must_exist:  # a new database takes seconds to create
-                logger.info("starting PostgreSQL and Valkey in %s", folder)
             embedded = stack.enter_context(servers.running(folder))
             stack.enter_context(watch.watched(embedded.fault))
             settings.setdefault("DATABASE_URL", embedded.database_url)

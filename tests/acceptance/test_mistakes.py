@@ -124,6 +124,7 @@ def test_a_run_says_which_database_it_loads_into(commands: Commands, pipeline: P
     assert f"database: {host_and_name}\n" in ended.stderr
     embedded = start(pipeline.data, folder / "state")
     _, err = embedded.communicate(timeout=60)
+    assert f"creating the embedded database in '{folder / 'state'}'; this takes a few seconds\n" in err
     assert f"database: embedded, in {folder / 'state'}\n" in err
 
 
