@@ -64,7 +64,7 @@ def check_url(variable: str, url: str, schemes: tuple[str, ...], example: str) -
         raise SettingsError(f"{variable} does not begin with {', '.join(others)} or {last}; an example is {example}")
     if not separator or not re.fullmatch(_REST, rest, re.ASCII) or not _can_be_split(url):
         raise SettingsError(
-            f"{variable} is not a URL such as {example}; what is special in its password has to be"
+            f"{variable} is not a URL such as {example}; special characters in its password must be"
             " percent-encoded: @ as %40, / as %2F, : as %3A, ? as %3F, # as %23, % as %25"
         )
 

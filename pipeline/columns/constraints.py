@@ -105,7 +105,7 @@ def _bound_rule(name: str, text: str, field: Field, column_type: ColumnType, col
     bound = _constant(in_json, text, column_type)
     sql_operator, compare, broken = BOUNDS[name]
     if bound.key != bound.key:
-        raise ValueError(f"{in_json} {text!r} is no bound")
+        raise ValueError(f"{in_json} {text!r} is not a bound")
     strictest, clearly = (min, operator.gt) if ">" in sql_operator else (max, operator.lt)
     quick_bound = column_type.quick_key(bound.key)
 

@@ -180,7 +180,7 @@ def _sections(path: Path, text: str) -> dict[tuple[str, str], Section]:
 def _fault(kind: str, name: str, text: str) -> str | None:
     """What is wrong with a section, and the remedy."""
     if kind == "name" and name not in STATEMENTS:
-        return f"is none that a dataset can bring; those are {' and '.join(STATEMENTS)}"
+        return f"is unknown; a dataset has the statements {' and '.join(STATEMENTS)}"
     if kind == "table" and (name != snake_case(name) or table_fault(name)):
         return f"{table_fault(name) or 'has a name that is not in snake_case'}; give it another name"
     starts = list(statement_starts(text))
