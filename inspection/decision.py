@@ -50,7 +50,7 @@ def _decided_type(profile: ColumnProfile) -> Decision:
 
 
 def _possible_numbers(profile: ColumnProfile) -> list[Reading]:
-    """The ways to read the values as numbers that make different numbers of them."""
+    """The readings as numbers that give different values. Readings with equal values count once."""
     if not any(reading in NUMBERS for reading in profile.possible) or not _has_number(profile):
         return []
     if INTEGER in profile.possible:
@@ -115,7 +115,7 @@ def _doubt_reason(place: Place) -> str:
 
 
 def _missing_values(profile: ColumnProfile, is_typed: bool) -> list[str]:
-    """To be written: only where the texts can be no values of the type."""
+    """Texts to write as missingValues: only those that cannot be values of the type."""
     tokens = sorted(text for text in profile.missing if text)
     return ["", *tokens] if tokens and is_typed else []
 

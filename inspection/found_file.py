@@ -1,4 +1,4 @@
-"""How a file is written: its encoding, its delimiter, the names in its header."""
+"""How a file is written: its encoding, delimiter and column names."""
 
 import re
 import stat

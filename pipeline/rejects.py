@@ -1,4 +1,4 @@
-"""How many rejected rows are too many."""
+"""The limit on rejected rows."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Bars on a terminal: a line for each file, drawn again and again below the lines that are printed meanwhile."""
+"""Progress bars on a terminal: a line for each file, redrawn below the printed lines."""
 
 import os
 import sys
@@ -51,7 +51,7 @@ class Bars:
             self._live.stop()
 
     def draw(self, files: Sequence[NamedPace], total: NamedPace) -> None:
-        """Draws a line for each file; for the first under way and the total, if the terminal has room for no more."""
+        """Draws a line for each file. If they do not fit, draws files that are being loaded, and the total."""
         self._measure()
         room = max(self._console.height - LINES_KEPT_FREE, 1)
         if len(files) > room:
@@ -65,7 +65,7 @@ class Bars:
         self._show(Text(text, style="dim", overflow="ellipsis", no_wrap=True))
 
     def print(self, line: str) -> None:
-        """Prints a line above the bars, which stays."""
+        """Prints a line above the bars. The line stays."""
         with suppress(OSError):
             self._console.print(Text(printable(line)), soft_wrap=True)
 
