@@ -167,8 +167,8 @@ def reset(state: Path | None) -> None:
     "ENCODING",
     multiple=True,
     metavar="[FILE=]NAME",
-    help="Encoding of all CSV files, such as latin-1, or of one, such as people-3.csv=latin-1; what loads were given is"
-    " not known here.  [default: utf-8, or utf-16 if a file begins with its mark]",
+    help="Encoding of all CSV files, such as latin-1, or of one, such as people-3.csv=latin-1; encodings of earlier"
+    " runs are not known here.  [default: utf-8, or utf-16 if a file begins with its mark]",
 )
 @settings.logging_options
 def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path, encoding: tuple[str, ...]) -> int:
@@ -232,9 +232,9 @@ def describe(files: tuple[Path, ...], data: Path, output: Path | None, force: bo
     "--table-schema",
     "TABLE_SCHEMA",
     metavar="NAME",
-    help="Schema for tables of datasets, created if it is missing.  [default: where they are, or the pipeline's own]",
+    help="Schema for tables of datasets, created if missing.  [default: their present one, or the pipeline's own]",
 )
-@click.option("--print", "only_print", is_flag=True, help="Print the SQL that would be run, and run nothing.")
+@click.option("--print", "only_print", is_flag=True, help="Print the SQL without running it.")
 @settings.database_url()
 @settings.start_timeout
 @settings.logging_options

@@ -43,8 +43,10 @@ Examples:
 
 
 @click.command(epilog=STATUS_EXAMPLES)
-@click.option("--watch", "is_watched", is_flag=True, help="Show it again each second, until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object; with --watch one a line. See docs/status.md.")
+@click.option("--watch", "is_watched", is_flag=True, help="Repeat it each second, until Ctrl-C.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object; with --watch, one a line. See docs/status.md."
+)
 @click.option(
     "--exit-code", "tells_state", is_flag=True, help="Exit with 0 if idle, 1 if a chunk failed, 5 if loading."
 )
