@@ -61,7 +61,9 @@ def check_url(variable: str, url: str, schemes: tuple[str, ...], example: str) -
     scheme, separator, rest = url.partition("://")
     if separator and scheme not in schemes:
         *others, last = (f"{each}://" for each in schemes)
-        raise SettingsError(f"{variable} does not begin with {', '.join(others)} or {last}; an example is {example}")
+        raise SettingsError(
+            f"{variable} is not a URL that begins with {', '.join(others)} or {last}; an example is {example}"
+        )
     if not separator or not re.fullmatch(_REST, rest, re.ASCII) or not _can_be_split(url):
         raise SettingsError(
             f"{variable} is not a URL such as {example}; special characters in its password must be"

@@ -59,7 +59,7 @@ def held(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 def test_reports_that_are_up_to_date_are_written_again_on_request(pipeline: Pipeline, output: Path) -> None:
     before = held(output)
-    exported = export(pipeline.database, find_reports(output), output, rewrite=True)
+    exported = export(pipeline.database, find_reports(output, output), output, rewrite=True)
     assert exported is not None
     assert exported.up_to_date_since is None
     after = held(output)
