@@ -1,4 +1,4 @@
-"""Checks files by their whole description, without a database, in the words in which a load would reject their rows."""
+"""Checks files by their whole description without a database. Reasons are worded as in a load."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -75,7 +75,9 @@ def _referred_to(sources: Sequence[Source], folder: Path, datasets: Sequence[Dat
     """The other files of the folder that hold what these refer to, directly or through others."""
     by_name = {dataset.name: dataset for dataset in datasets}
     needed: set[str] = set()
-    waiting = [name for source in sources for name in (*others_referred_to(source.dataset), *_itself(source.dataset))]
+    waiting = [
+        name for source in sources for name in (*others_referred_to(source.dataset), *_self_referenced(source.dataset))
+    ]
     while waiting:
         if (name := waiting.pop()) not in needed:
             needed.add(name)
@@ -90,7 +92,7 @@ def _referred_to(sources: Sequence[Source], folder: Path, datasets: Sequence[Dat
     return [source for source in found if source.dataset.name in needed and source.name not in known]
 
 
-def _itself(dataset: Dataset) -> list[str]:
+def _self_referenced(dataset: Dataset) -> list[str]:
     return [dataset.name] if any(reference.dataset == dataset.name for reference in dataset.references) else []
 
 

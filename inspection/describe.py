@@ -1,4 +1,4 @@
-"""Writes a first description of files: what their columns hold, as far as there is one way to read them."""
+"""Writes a first description of files, with a type for each column that can be read in one way."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field

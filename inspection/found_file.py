@@ -1,4 +1,4 @@
-"""How a file is written: its encoding, its delimiter, the names in its header."""
+"""How a file is written: its encoding, delimiter and column names."""
 
 import re
 import stat
@@ -70,7 +70,7 @@ def _check_file(path: Path) -> None:
     if stat.S_ISDIR(mode):
         raise InputError(f"{path}: a folder; name the CSV files in it")
     if not stat.S_ISREG(mode):
-        raise InputError(f"{path}: not a file; copy what it gives into one")
+        raise InputError(f"{path}: not a regular file; copy its content into one")
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def main(host: str, port: int, redis_url: str, queue_name: str) -> None:
 
 
 def protected(app: Flask, protection: Protection) -> Flask:
-    """The application. It refuses what the monitor refuses, and each request that writes and does not requeue."""
+    """The application. It refuses what the monitor refuses, and all writes other than requeueing."""
 
     @app.before_request
     def refuse() -> Response | None:

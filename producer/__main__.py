@@ -167,7 +167,8 @@ def _sentence(result: Produced) -> str:
     if result.under_way_chunks:
         under_way = counted(result.under_way_chunks, "chunk")
         return f"{result.source}: {counted(result.row_count, 'row')}, {under_way} already on the queue"
-    return f"{result.source}: {counted(result.row_count, 'row')}, unchanged, nothing to do"
+    rows = counted(result.row_count, "row")
+    return f"{result.source}: {rows}, unchanged, nothing to do; the sums are of the run that loaded it"
 
 
 def _total(results: list[Produced]) -> str:

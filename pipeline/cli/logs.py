@@ -48,13 +48,13 @@ class JsonFormatter(logging.Formatter):
         }
         for name in FIELDS:
             if (value := getattr(record, name, None)) is not None:
-                entry[name] = _shown(value)
+                entry[name] = _json_value(value)
         if record.exc_info:
             entry["traceback"] = printable_lines(self.formatException(record.exc_info))
         return json.dumps(entry, ensure_ascii=False)
 
 
-def _shown(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, str):
         return printable(value)
     return round(value, 3) if isinstance(value, float) else value

@@ -1,4 +1,4 @@
-"""Which dataset a file holds, by its name within the data folder."""
+"""Which dataset a file belongs to, by its name within the data folder."""
 
 import re
 from functools import cache

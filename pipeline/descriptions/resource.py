@@ -167,7 +167,7 @@ def _checked_path(node: Node) -> str:
 
 
 def _encoding(node: Node) -> str:
-    """The name that Python has for the encoding, for ASCII utf-8."""
+    """Python's name for the encoding; utf-8 for ASCII."""
     name = node.text()
     with suppress(LookupError, ValueError):  # UnicodeError is a ValueError
         codec = codecs.lookup(name)

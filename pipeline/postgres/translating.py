@@ -77,7 +77,7 @@ def query_errors(offset: int) -> Iterator[None]:
             raise  # the session knows more about it
         position = int(error.diag.statement_position or 0) - offset
         if position <= 0:
-            raise QueryError(f"{found}; PostgreSQL tells no position") from None
+            raise QueryError(f"{found}; PostgreSQL gives no position") from None
         raise QueryError(str(found), position) from None
 
 

@@ -75,8 +75,8 @@ def test_the_stages_by_hand_in_any_order_and_again(commands: Commands, pipeline:
     assert summary.read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
     again = commands.run("producer", **files)
     assert again.stdout.splitlines() == [
-        "places.csv: 3 rows, unchanged, nothing to do",
-        "people.csv: 4 rows, unchanged, nothing to do",
+        "places.csv: 3 rows, unchanged, nothing to do; the sums are of the run that loaded it",
+        "people.csv: 4 rows, unchanged, nothing to do; the sums are of the run that loaded it",
     ]
     assert commands.run("exporter", **files).returncode == 0
     assert summary.read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'

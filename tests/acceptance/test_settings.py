@@ -22,8 +22,13 @@ WRONG_PASSWORD = re.compile(r"//(.*):.*@")
         ("exporter", {"DRAIN_TIMEOUT": "soon"}, 2, ["DRAIN_TIMEOUT", "'soon' is not a number from 0 to 1,000,000,000"]),
         ("producer", {"DATA_DIR": "/nowhere"}, 2, ["DATA_DIR", "/nowhere", "create it"]),
         ("producer", {"DATASETS_DIR": "/nowhere"}, 2, ["DATASETS_DIR", "/nowhere", "create it"]),
-        ("worker", {"DATASETS_DIR": "/dev/null"}, 2, ["DATASETS_DIR", "/dev/null", "correct the setting"]),
-        ("exporter", {"OUTPUT_DIR": "/nowhere"}, 2, ["OUTPUT_DIR", "/nowhere", "create it"]),
+        ("worker", {"DATASETS_DIR": "/dev/null"}, 2, ["DATASETS_DIR", "/dev/null", "name another with --datasets"]),
+        (
+            "exporter",
+            {"OUTPUT_DIR": "/nowhere"},
+            2,
+            ["OUTPUT_DIR", "/nowhere", "create it or name another with --output"],
+        ),
         ("exporter", {"OUTPUT_DIR": "/dev/fd"}, 2, ["OUTPUT_DIR", "/dev/fd", "correct its rights"]),
         ("exporter", {"LOG_FORMAT": "xml"}, 2, ["LOG_FORMAT", "'xml'", "'text', 'json'"]),
         (

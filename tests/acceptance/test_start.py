@@ -86,6 +86,15 @@ def test_a_server_that_is_not_there_is_waited_for_and_then_named_with_the_settin
     assert re.search(r"[^.]; retried for [1-9] s; start the server or correct the setting$", last)
 
 
+def test_a_run_whose_server_is_not_there_ends_as_its_stages_do(commands: Commands, pipeline: Pipeline) -> None:
+    pipeline.write(places="city,county,country\n")
+    ended = commands.run("pipeline", "run", "--data", str(pipeline.data), REDIS_URL="redis://127.0.0.1:1/0")
+    assert ended.returncode == 4
+    assert "REDIS_URL: cannot use Redis at 127.0.0.1:1" in ended.stderr
+    assert ended.stderr.count("waiting for a server that may be starting") == 1, "not once for each stage"
+    assert "another one is started" not in ended.stderr
+
+
 def test_a_run_and_its_stages_wait_as_long_as_the_flag_says(commands: Commands, pipeline: Pipeline) -> None:
     pipeline.write(places="city,county,country\n")
     command = ("pipeline", "run", "--data", str(pipeline.data), "--start-timeout", "0.5")

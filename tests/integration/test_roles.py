@@ -310,6 +310,9 @@ def test_no_stage_has_a_login_by_default(pipeline: Pipeline, stage: str) -> None
         ("producer", "exporter", "INSERT on loads, INSERT on load_chunks"),
         ("worker", "producer", "INSERT on rejected_rows"),
         ("worker", "exporter", "UPDATE on load_chunks, INSERT on rejected_rows"),
+        ("monitor", "worker", "SELECT on load_progress, SELECT on rejected_rows"),
+        ("monitor", "producer", "SELECT on rejected_rows"),
+        ("exporter", "producer", "SELECT on rejected_rows"),
     ],
 )
 def test_a_stage_with_the_role_of_another_is_refused_at_start_with_the_rights_it_lacks(
@@ -320,6 +323,12 @@ def test_a_stage_with_the_role_of_another_is_refused_at_start_with_the_rights_it
     assert f"lacks rights of the {stage}: {lacking}; name a user who is a member of the role pipeline_{stage}" in str(
         raised.value
     )
+
+
+def test_the_status_needs_the_rights_of_the_monitor(url_of: Url) -> None:
+    with pytest.raises(SettingsError, match=r"lacks rights of the monitor: .*; name a user who .* pipeline_monitor"):
+        Database(url_of("worker"), "status").check()
+    Database(url_of("monitor"), "status").check()
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -91,6 +91,13 @@ def test_what_is_no_url_is_refused(url: str) -> None:
     assert refused.value.__context__ is None
 
 
+def test_a_url_of_another_kind_of_server_is_told_how_it_has_to_begin() -> None:
+    with pytest.raises(SettingsError) as refused:
+        check_url("REDIS_URL", "http://user:secret@host", REDIS, "redis://host:6379/0")
+    begins = "REDIS_URL is not a URL that begins with redis://, rediss:// or unix://"
+    assert str(refused.value) == f"{begins}; an example is redis://host:6379/0"
+
+
 @examples(50)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
 def test_a_password_by_itself_needs_no_encoding(password: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from pipeline.cli import progress
 from pipeline.cli.bars import Bars
 from pipeline.cli.progress import Progress
+from pipeline.wording import speed
 from tests.support import Terminal
 
 
@@ -86,6 +87,10 @@ def test_elsewhere_there_are_lines_ever_further_apart(
             seconds += 1
             bar.advance(200)
     assert len(caplog.messages) == 10, "after 5 s, 10 s, 20 s and so on"
+
+
+def test_a_speed_agrees_with_its_noun() -> None:
+    assert [speed(1.2), speed(0.2), speed(80_000)] == ["1 row/s", "0 rows/s", "80,000 rows/s"]
 
 
 def test_nothing_done_is_no_news(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
