@@ -16,6 +16,7 @@ from monitor.live_status import LiveStatus
 from monitor.protection import check_address
 from pipeline import credentials, signals
 from pipeline.cli import command, settings
+from pipeline.cli.numbers import Port
 from pipeline.cli.run import with_servers
 from pipeline.errors import SettingsError
 from pipeline.postgres.database import Database
@@ -37,7 +38,7 @@ logger = logging.getLogger("monitor")
 @settings.setting(
     "--port",
     "MONITOR_PORT",
-    type=settings.Port(),
+    type=Port(),
     default=8080,
     metavar="PORT",
     help="Port; 0 takes a free one.",

@@ -10,6 +10,7 @@ from werkzeug.serving import make_server
 from monitor.protection import Protection, check_address
 from pipeline import credentials
 from pipeline.cli import command, settings
+from pipeline.cli.numbers import Port
 from pipeline.queue.dashboard import REQUEUES, rq_dashboard
 
 logger = logging.getLogger("monitor")
@@ -19,7 +20,7 @@ logger = logging.getLogger("monitor")
 @click.option("--host", default="127.0.0.1", metavar="ADDRESS", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
-    type=settings.Port(),
+    type=Port(),
     default=9181,
     metavar="PORT",
     show_default=True,

@@ -9,6 +9,7 @@ import click
 from pipeline import credentials
 from pipeline.cli import command, look, settings
 from pipeline.cli.location import LOCATION
+from pipeline.cli.numbers import PositiveNumber
 from pipeline.cli.terminal import echo
 from pipeline.limits import RowLimit
 from pipeline.postgres.database import Database
@@ -42,7 +43,7 @@ def cli(context: click.Context) -> None:
 @settings.setting(
     "--workers",
     "WORKERS",
-    type=settings.PositiveNumber(),
+    type=PositiveNumber(),
     default=2,
     metavar="N",
     help="Worker processes to start.",

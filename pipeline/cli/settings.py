@@ -11,53 +11,13 @@ import click
 
 from pipeline import __version__, credentials
 from pipeline.cli import logs
+from pipeline.cli.numbers import PositiveNumber, Seconds
 from pipeline.descriptions import own_sql
 from pipeline.errors import SettingsError
 from pipeline.limits import RowLimit
 from pipeline.waiting import START_TIMEOUT, limit_start, limit_waits
 
-LONGEST_WAIT = 1_000_000_000  # seconds
-
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class PositiveNumber(click.IntRange):
-    """A whole number from 1 on. The error quotes the value; click's names a range."""
-
-    def __init__(self) -> None:
-        super().__init__(min=1)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
-            self.fail(f"'{value}' is not a whole number from 1 on.", param, ctx)
-
-
-class Seconds(click.FloatRange):
-    """A number of seconds, with an error that quotes the value."""
-
-    def __init__(self) -> None:
-        super().__init__(min=0, max=LONGEST_WAIT)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
-            self.fail(f"'{value}' is not a number from 0 to {LONGEST_WAIT:,}.", param, ctx)
-
-
-class Port(click.IntRange):
-    """A port to listen on, with an error that quotes the value; 0 takes a free one."""
-
-    def __init__(self) -> None:
-        super().__init__(0, 65535)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
-            self.fail(f"'{value}' is not a port from 0 to 65535.", param, ctx)
 
 
 def setting(flag: str, variable: str, **attributes: Any) -> Callable[[F], F]:
