@@ -14,7 +14,7 @@ from tests.conftest import Commands, start_process
 from tests.faults.required import unavailable
 from tests.faults.wire import Wire
 
-NETWORK = "198.18.77"  # of the range that RFC 2544 keeps for tests
+NETWORK = f"198.18.{os.getpid() % 256}"  # of the range that RFC 2544 keeps for tests
 OWN_ADDRESS = f"{NETWORK}.254"
 
 
