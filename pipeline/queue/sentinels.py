@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.connection import parse_url
-from redis.sentinel import Sentinel
+from redis.sentinel import MasterNotFoundError, Sentinel
 
 SCHEME = "redis+sentinel"
 PORT = 26379
@@ -39,8 +39,8 @@ def sentinel_client(url: str, **options: Any) -> "Redis":
     """A client of the master, which each new connection asks the sentinels for. Raises ValueError as above."""
     settings = sentinel_settings(url)
     timeouts = {name: value for name, value in options.items() if name.startswith("socket_")}
-    sentinel = Sentinel(settings["INSTANCES"], sentinel_kwargs={**timeouts, **settings["SENTINEL_KWARGS"]})
-    return sentinel.master_for(  # type: ignore[no-any-return]
+    sentinels = _Sentinels(settings["INSTANCES"], sentinel_kwargs={**timeouts, **settings["SENTINEL_KWARGS"]})
+    return sentinels.master_for(  # type: ignore[no-any-return]
         settings["MASTER_NAME"],
         db=settings["DB"],
         username=settings["USERNAME"],
@@ -48,6 +48,18 @@ def sentinel_client(url: str, **options: Any) -> "Redis":
         **settings["CONNECTION_KWARGS"],
         **options,
     )
+
+
+class _Sentinels(Sentinel):
+    """Sentinels whose error says in plain words that none of them knows the master."""
+
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        try:
+            return super().discover_master(service_name)  # type: ignore[no-any-return]
+        except MasterNotFoundError:
+            raise MasterNotFoundError(
+                f"no sentinel answers that '{service_name}' has a master; its name or sentinel_password may be wrong"
+            ) from None
 
 
 def _split_host(host: str) -> Any:

@@ -90,22 +90,25 @@ def _socket_options(url: str) -> dict[str, Any]:
 
 
 def _cannot_connect(url: str, error: redis.RedisError) -> CannotConnectError:
-    host, port = _first_host(url)
+    place = _place(url)
     cause = error.__cause__ or error.__context__
     return CannotConnectError(
-        f"cannot use Redis at {host}:{port}: {str(error).rstrip('.')}",
+        f"cannot use Redis at {place}: {str(error).rstrip('.')}",
         is_permanent=isinstance(error, redis.AuthenticationError)
         or not isinstance(error, TRANSIENT)
         or isinstance(cause, ssl.SSLError)
-        or (isinstance(cause, socket.gaierror) and _is_unknown(host, cause)),
+        or (isinstance(cause, socket.gaierror) and _is_unknown(place.rpartition(":")[0], cause)),
         is_answered=not isinstance(cause, OSError),
     )
 
 
-def _first_host(url: str) -> tuple[str, int]:
-    """Of a URL, which may name several."""
-    parts = urlsplit(f"//{urlsplit(url).netloc.rpartition('@')[2].partition(',')[0]}")
-    return parts.hostname or "", parts.port or 6379
+def _place(url: str) -> str:
+    """Hosts and ports of a URL, or the path of its Unix socket."""
+    parts = urlsplit(url)
+    hosts = parts.netloc.rpartition("@")[2]
+    if parts.scheme in ("redis", "rediss") and ":" not in hosts:
+        return f"{hosts}:6379"
+    return hosts or parts.path
 
 
 def warn_about_eviction(connection: "Redis") -> None:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from pipeline.errors import CannotConnectError, SettingsError
 from pipeline.queue.sentinels import sentinel_settings
+from pipeline.queue.server import connected
 
 
 def test_a_url_names_sentinels_master_database_and_passwords() -> None:
@@ -27,3 +29,18 @@ def test_a_url_may_name_no_more_than_a_sentinel_and_a_master() -> None:
 def test_a_url_without_a_master_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="names no master"):
         sentinel_settings(url)
+
+
+def test_sentinels_that_know_no_master_are_named_with_the_remedy() -> None:
+    with pytest.raises(CannotConnectError) as refused:
+        connected("redis+sentinel://:secret@127.0.0.1:1,127.0.0.1:2/main")
+    assert str(refused.value) == (
+        "cannot use Redis at 127.0.0.1:1,127.0.0.1:2: no sentinel answers that 'main' has a master; its name or"
+        " sentinel_password may be wrong"
+    )
+    assert not refused.value.is_permanent
+
+
+def test_a_url_that_names_no_master_is_an_error_of_the_setting() -> None:
+    with pytest.raises(SettingsError, match=r"REDIS_URL is not a Redis URL; .*/mymaster/0"):
+        connected("redis+sentinel://127.0.0.1:1")
