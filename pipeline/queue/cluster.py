@@ -2,6 +2,8 @@
 
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import redis
@@ -29,7 +31,8 @@ def is_cluster(connection: "Redis") -> bool:
 def cluster_client(url: str, **options: Any) -> "Redis":
     """A client of the node that has the queue's slot. Each new connection finds it again, also after a failover.
 
-    Raises SettingsError, with the remedy, if the keys of the queue would be in several slots.
+    Raises SettingsError, with the remedy, if the keys of the queue would be in several slots, and redis.ConnectionError
+    if no node answers.
     """
     tag = HASH_TAG.search(RQ_KEY_PREFIX)
     if tag is None:
@@ -39,8 +42,18 @@ def cluster_client(url: str, **options: Any) -> "Redis":
         )
     timeouts = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout")}
     connection_class = _SlotSSLConnection if url.startswith("rediss://") else _SlotConnection
-    slot = _Slot(RedisCluster.from_url(url, **timeouts), key_slot(tag[1].encode()))
+    with _connection_errors():
+        slot = _Slot(RedisCluster.from_url(url, **timeouts), key_slot(tag[1].encode()))
     return Redis(connection_pool=ConnectionPool.from_url(url, connection_class=connection_class, slot=slot, **options))
+
+
+@contextmanager
+def _connection_errors() -> Iterator[None]:
+    """That no node answers, or none has the slot, is no RedisError of redis-py's."""
+    try:
+        yield
+    except RedisClusterException as error:
+        raise redis.ConnectionError(str(error)) from error
 
 
 class _Slot:
@@ -52,11 +65,9 @@ class _Slot:
 
     def owner(self) -> tuple[str, int]:
         """Host and port of its master now; raises redis.ConnectionError if no node answers."""
-        try:
+        with _connection_errors():
             self._nodes.initialize()
             node = self._nodes.get_node_from_slot(self._number)
-        except RedisClusterException as error:
-            raise redis.ConnectionError(str(error)) from error
         return node.host, node.port
 
 

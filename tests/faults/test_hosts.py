@@ -136,7 +136,7 @@ def test_a_load_survives_hosts_that_are_cut_off_killed_slow_and_new(
     cut_off, killed, slow = hosts.add(), hosts.add(), hosts.add(delay=DELAY, loss=LOSS)
     on_cut_off, on_killed, on_slow = map(run.start_worker_on, (cut_off, killed, slow))
     producer, exporter = run.produce(CHUNK_ROWS=str(CHUNK_ROWS)), run.export()
-    wait_until(lambda: all(run.committed_by(worker) for worker in (on_cut_off, on_killed, on_slow)))
+    wait_until(lambda: all(run.committed_by(worker) for worker in (on_cut_off, on_killed, on_slow)), timeout=60)
 
     with run.stopped_inside_the_transaction(workers=3):
         in_hand = [run.chunk_in_hand(worker) for worker in (on_cut_off, on_killed)]

@@ -177,6 +177,7 @@ def load_on_cluster(run: Run, keys: dict[str, str], fail: Callable[[], None], re
         ended = run.commands.run(stage, timeout=120, **settings)
         assert ended.returncode == 0, ended.stderr
     run.stop_workers()
+    assert not any("CROSSSLOT" in worker.communicate()[1] for worker in run.stopped)
     expected = expected_people(run.pipeline.data)
     assert held(run.pipeline) == expected
     run.pipeline.check_reconciliation_of({"people.csv": expected.total(), "places.csv": 113})
