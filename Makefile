@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test faults test-browser pictures test-compose lint audit bench bench-peers format data lock clean
+.PHONY: help run test faults test-browser pictures test-compose check lint audit bench bench-peers format data lock clean
 
 # The commands in .venv name its folder: in a checkout that was moved or copied they would run the code of another one.
 ifneq ($(shell test -e $(BIN)/pipeline && ! grep -qF '$(CURDIR)/.venv/' $(BIN)/pipeline && echo elsewhere),)
@@ -20,10 +20,10 @@ test: $(BIN)/pytest ## run the tests that need neither Docker nor a browser, wit
 	@$(BIN)/pytest -n 4 tests --ignore tests/compose --ignore tests/faults --ignore tests/browser
 
 faults: $(BIN)/pytest ## run the fault tests: killed workers, lost servers, forged jobs (FAULTS_SEED=... repeats the random ones)
-	@$(BIN)/pytest -n 2 tests/faults
+	@$(BIN)/pytest -n 4 tests/faults
 
 test-browser: $(BIN)/pytest ## look at the pages in a headless Chromium (screenshots go to build/screenshots)
-	@$(BIN)/pytest tests/browser
+	@$(BIN)/pytest -n 2 tests/browser
 
 pictures: $(BIN)/pytest ## take the pictures of the README again (needs a browser)
 	@$(BIN)/pytest tests/browser/pictures.py
@@ -31,10 +31,14 @@ pictures: $(BIN)/pytest ## take the pictures of the README again (needs a browse
 test-compose: $(BIN)/pytest ## run the tests of the containers (needs a Docker Engine; COMPOSE='docker compose' names another compose)
 	@$(BIN)/pytest tests/compose
 
-lint: $(BIN)/pytest ## check style and types
+check: lint ## run lint and the unit tests, for every save
+	@$(BIN)/pytest -q -n auto tests/unit
+
+lint: $(BIN)/pytest ## check style, types and the workflow file
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 
 # Not part of `make lint`: it asks the package index, whose answer can change from one day to the next. --strict, since
 # without it a version that the index does not know counts as one without a vulnerability.
@@ -59,7 +63,7 @@ data: ## generate the shipped data again: always the same bytes
 
 lock: $(BIN)/pytest ## update the pinned versions of all dependencies
 	@$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-header pyproject.toml -o requirements.txt
-	@$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-header --all-extras -c requirements.txt pyproject.toml -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-header --extra dashboard --extra dev --extra embedded --extra s3 --extra sftp -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## remove what was installed; the embedded state stays (see `pipeline reset`)
 	rm -rf .venv bench/.peers build *.egg-info
@@ -76,5 +80,6 @@ $(BIN)/pipeline: requirements-dev.txt pyproject.toml
 # And what development needs besides.
 $(BIN)/pytest: $(BIN)/pipeline
 	@echo 'installing the tools of development into .venv'
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c requirements-dev.txt uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
 	@touch $@

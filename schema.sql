@@ -132,6 +132,7 @@ CREATE TABLE IF NOT EXISTS loads (
     encoding    text,
     description_sha256 text,
     keeps_rows  boolean NOT NULL DEFAULT false,
+    remote_version text,
     CONSTRAINT loads_pkey PRIMARY KEY (id),
     CONSTRAINT loads_source_id_id_key UNIQUE (source_id, id),   -- serves current_loads
     CONSTRAINT loads_source_id_fkey FOREIGN KEY (source_id) REFERENCES sources (id),
@@ -240,6 +241,9 @@ BEGIN
     IF to_regclass('load_chunks_missing') IS NULL THEN
         CREATE INDEX load_chunks_missing ON load_chunks (load_id, number) WHERE committed_at IS NULL;
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'loads'::regclass AND attname = 'remote_version') THEN
+        ALTER TABLE loads ADD COLUMN remote_version text;
+    END IF;
     IF to_regclass('loads_keeping_rows') IS NULL THEN
         CREATE INDEX loads_keeping_rows ON loads (id) WHERE keeps_rows;
     END IF;
@@ -254,6 +258,7 @@ COMMENT ON COLUMN load_chunks.line_count IS 'Physical lines up to its last row: 
 COMMENT ON COLUMN load_chunks.worker IS 'Host name and process id of the worker that committed the chunk; NULL if none had to.';
 COMMENT ON COLUMN load_chunks.seconds IS 'From the begin of the transaction that committed the chunk to its end.';
 COMMENT ON COLUMN load_chunks.retries IS 'Attempts before the one that committed the chunk, after transient errors; NULL as for worker.';
+COMMENT ON COLUMN loads.remote_version IS 'SHA-256 of a file''s URL and version, as a server tells it: it is not read again; NULL where none does.';
 COMMENT ON COLUMN loads.keeps_rows IS 'Whether rows are there that the load does not list: until the last missing chunk of the dataset, or while others refer to them.';
 COMMENT ON COLUMN loads.description_sha256 IS 'Of the description that its rows are checked by; NULL in loads from before it was recorded.';
 
@@ -473,7 +478,7 @@ BEGIN
             INSERT (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256, line_count),
             UPDATE (reopened, committed_at, inserted, updated, unchanged, rejected, deleted)
             ON load_chunks TO pipeline_producer;
-        GRANT UPDATE (keeps_rows) ON loads TO pipeline_producer;
+        GRANT UPDATE (keeps_rows, remote_version) ON loads TO pipeline_producer;
         GRANT SELECT (load_id, number, is_kept_aside), DELETE ON chunk_texts TO pipeline_producer;
         GRANT SELECT ON installation, current_loads, load_progress TO pipeline_producer;
         GRANT SELECT, UPDATE (keys_freed_at) ON datasets TO pipeline_producer;

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from bench import quick, report, wide
 from bench.case import Case
@@ -124,7 +125,7 @@ def parsed() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    number = {"type": int, "metavar": "N"}
+    number: dict[str, Any] = {"type": int, "metavar": "N"}
     parser.add_argument("--people", **number, help=f"rows of a case (default: 1000000; with --quick {quick.PEOPLE})")
     parser.add_argument("--rounds", **number, help=f"rounds (default: 3; with --quick {quick.ROUNDS})")
     parser.add_argument("--large", action="store_true", help="with ten million people too")

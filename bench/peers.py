@@ -50,7 +50,13 @@ def pgloader() -> Path | None:
 
 def with_pgloader(harness: Harness, people: People) -> Measured:
     variables = {"DATABASE_URL": harness.url(), "PEOPLE_CSV": str(people.folder / "people.csv")}
-    line = ["pgloader", "--on-error-stop", "--root-dir", f"{harness.scratch}/pgloader/", SQL / "pgloader.load"]
+    line: list[str | Path] = [
+        "pgloader",
+        "--on-error-stop",
+        "--root-dir",
+        f"{harness.scratch}/pgloader/",
+        SQL / "pgloader.load",
+    ]
     return harness.measure(Command(line, {**harness.client_environment(), **variables}, people.folder))
 
 
@@ -60,7 +66,7 @@ def with_csvsql(harness: Harness, people: People) -> Measured:
     address = f"{parts.hostname}:{parts.port or 5432}"
     options = ["--insert", "--no-create", "--no-inference", "--snifflimit", "0", "--chunk-size", "10000"]
     target = ["--db", f"postgresql+psycopg2://{parts.username}@{address}{parts.path}", "--tables", "people_bare"]
-    line = [ENVIRONMENT / "bin/csvsql", *target, *options, people.folder / "people.csv"]
+    line: list[str | Path] = [ENVIRONMENT / "bin/csvsql", *target, *options, people.folder / "people.csv"]
     return harness.measure(Command(line, harness.client_environment(), people.folder))
 
 
@@ -72,7 +78,12 @@ def with_dlt(harness: Harness, people: People) -> Measured:
         "RUNTIME__DLTHUB_TELEMETRY": "false",
         "DLT_DATA_DIR": str(state),
     }
-    line = [ENVIRONMENT / "bin/python", SQL.parent / "dlt_merge.py", people.folder / "people.csv", state]
+    line: list[str | Path] = [
+        ENVIRONMENT / "bin/python",
+        SQL.parent / "dlt_merge.py",
+        people.folder / "people.csv",
+        state,
+    ]
     return harness.measure(Command(line, {**harness.client_environment(), **settings}, harness.scratch))
 
 
@@ -86,10 +97,10 @@ PEERS = (
 def install() -> int:
     """csvkit and dlt into an environment of their own, pgloader from the distribution; 1 if one is left out."""
     venv.create(ENVIRONMENT, with_pip=True, clear=True)
-    pip = [ENVIRONMENT / "bin/pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip: list[str | Path] = [ENVIRONMENT / "bin/pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, *PACKAGES], check=True)
     if pgloader() is None:
-        apt_get = shutil.which("apt-get")
+        apt_get = shutil.which("apt-get") or ""
         commands = [[apt_get, "update", "--quiet"], [apt_get, "install", "--yes", "--quiet", "pgloader"]]
         if (
             os.geteuid()

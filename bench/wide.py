@@ -55,5 +55,5 @@ def wide(harness: Harness, folder: Path, count: int, name: str, template: str) -
     yield what, verified(harness.measure_pipeline(folder))
     yield f"{what}, unchanged", verified(harness.measure_pipeline(folder, with_reports=True))
     if name == "by-position":
-        hashing = [sys.executable, "-c", HASHING, folder / "orders.csv"]
+        hashing: list[str | Path] = [sys.executable, "-c", HASHING, folder / "orders.csv"]
         yield "hashing the wide file", harness.measure(Command(hashing, harness.client_environment(), PROJECT))

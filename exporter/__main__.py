@@ -41,7 +41,7 @@ logger = logging.getLogger("exporter")
 
 
 @click.command(epilog=EXAMPLES)
-@settings.folder("--output", "OUTPUT_DIR", "data", "Folder that the reports are written into.")
+@settings.folder("--output", "OUTPUT_DIR", "data", "Folder for the reports.")
 @settings.data_dir
 @settings.reports_dir
 @settings.drain_timeout
@@ -64,11 +64,11 @@ def main(
     redis_url: str,
     queue_name: str,
 ) -> None:
-    """Wait until all loads are complete, then write every report, and report.html, which shows them.
+    """Wait until all loads are complete, then write all reports, and report.html with all of them.
 
-    Reports are the files of exporter/reports and of REPORTS_DIR, without those about datasets that are not there.
-    Each is replaced whole or not at all. If no load has changed since they were written, they stay. No report may be
-    called what the producer would read from the data folder.
+    The reports are those of exporter/reports and of REPORTS_DIR whose datasets have tables. Each file is replaced
+    whole or not at all. Reports that are up to date stay. A report must not have the name of a file that the producer
+    would load.
     """
     check_writable(output)
     package = read_package(find_package(data))
@@ -89,7 +89,7 @@ def main(
     if failed := len(exported.failures):
         raise PipelineError(
             f"{failed} of {failed + len(exported.files)} reports failed; the others are written:"
-            " correct what is named above, and run it again"
+            " correct the errors above, and run it again"
         )
 
 

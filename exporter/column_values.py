@@ -1,4 +1,4 @@
-"""What the columns of a dataset hold: how many values, and the least, greatest and commonest of them."""
+"""The values in the columns of a dataset: how many there are, the least, the greatest and the commonest."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

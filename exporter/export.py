@@ -1,4 +1,4 @@
-"""From complete loads to files: every report, all from one snapshot."""
+"""All reports, from one snapshot of complete loads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

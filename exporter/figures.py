@@ -1,4 +1,4 @@
-"""What the page shows of a report: bars, groups of figures, or its first rows, read from the file that was written."""
+"""How the page shows a report: as bars, groups of figures, or its first rows, read from the written file."""
 
 import csv
 import io
@@ -101,29 +101,29 @@ Figures = Bars | Groups | Cells | Text
 
 def read_figures(path: Path, row_count: int) -> Figures:
     """What is shown of a report's file, of which a bounded part is in memory. `row_count` is that of CSV."""
-    return _of_csv(path, row_count) if path.suffix == ".csv" else _of_json(path)
+    return _csv_figures(path, row_count) if path.suffix == ".csv" else _json_figures(path)
 
 
-def _of_json(path: Path) -> Figures:
-    content = _parsed(path) if path.stat().st_size <= LARGEST_JSON else None
+def _json_figures(path: Path) -> Figures:
+    content = _parse_json(path) if path.stat().st_size <= LARGEST_JSON else None
     if isinstance(content, dict):
         if _are_numbers(content.values()):
             rows = [((name,), number) for name, number in islice(content.items(), ROWS)]
             return Bars(("", ""), rows, len(content))
         if all(isinstance(each, dict) and _are_numbers(each.values(), least=0) for each in content.values()):
-            return _groups(content)
+            return _group_figures(content)
     with path.open(encoding="utf-8") as file:
         return Text(file.read(BEGINNING))
 
 
-def _parsed(path: Path) -> object:
+def _parse_json(path: Path) -> object:
     try:
-        return json.loads(path.read_bytes(), parse_float=Decimal, parse_constant=_refused)
+        return json.loads(path.read_bytes(), parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):  # of NaN, of a number with thousands of digits, of deep nesting
         return None
 
 
-def _groups(content: Mapping[str, Mapping[str, Number]]) -> Groups:
+def _group_figures(content: Mapping[str, Mapping[str, Number]]) -> Groups:
     totals: Counter[str] = Counter()
     for numbers in content.values():
         totals.update(numbers)
@@ -139,11 +139,11 @@ def _are_numbers(values: Iterable[object], least: Number = Decimal("-Infinity"))
     return all(isinstance(value, int | Decimal) and not isinstance(value, bool) and value >= least for value in values)
 
 
-def _refused(constant: str) -> None:
+def _refuse_constant(constant: str) -> None:
     raise ValueError(constant)
 
 
-def _of_csv(path: Path, row_count: int) -> Figures:
+def _csv_figures(path: Path, row_count: int) -> Figures:
     with path.open(encoding="utf-8", newline="") as file:
         head = file.read(HEAD)
     lines = list(csv.reader(io.StringIO(head, newline="")))

@@ -1,4 +1,4 @@
-"""A hidden file next to the reports: what an exporter has written, and of what, so whether it is up to date."""
+"""The manifest: a hidden file that lists what the exporter wrote and a digest of its input."""
 
 import hashlib
 import json
@@ -27,10 +27,10 @@ LONGEST = 1 << 20  # bytes of a manifest
 
 
 def input_digest(tx: Transaction, reports: Iterable[Report]) -> str:
-    """A digest of all that reports are made from: what the ledger says of the tables, the queries, and the code.
+    """A digest of the input of all reports: the state of the ledger, the queries, and the code.
 
-    Each load, reopened chunk or forgotten source makes it another, and each database has its own, since the
-    ledger knows every commit to the microsecond. It does not notice tables changed by hand.
+    It changes with each load, reopened chunk and forgotten source, because the ledger has the time of each commit in
+    microseconds. It differs between databases. It does not notice tables changed by hand.
     """
     files = [(path.name, _digest(path)) for path in CODE]
     queries = [(report.path.name, report.query) for report in reports]
@@ -38,10 +38,10 @@ def input_digest(tx: Transaction, reports: Iterable[Report]) -> str:
 
 
 def write(folder: Path, input_digest: str | None, reports: Iterable[Path], earlier: Iterable[str] = ()) -> Path:
-    """Writes the manifest of these files, as they are now, into `folder`, and syncs it.
+    """Writes the manifest of these files into `folder`, and syncs it.
 
-    Without `input_digest` it says whose files they are, and never that they are up to date. `earlier` names files of
-    reports that are gone: the producer warns about files that it does not know.
+    Without `input_digest`, the files are listed as the exporter's own but never count as up to date. `earlier` names
+    files of removed reports, so that the producer does not warn about them.
     """
     path = folder / NAME
     with path.open("xb") as file:
@@ -52,9 +52,9 @@ def write(folder: Path, input_digest: str | None, reports: Iterable[Path], earli
 
 
 def written_at(folder: Path, input_digest: str, reports: Sequence[Path]) -> datetime | None:
-    """When these files were written; None unless all of them are as they would be made now.
+    """When these files were written; None unless the manifest shows that all of them are up to date.
 
-    The manifest in `folder` is, byte by byte, the one that they would get, or counts for nothing.
+    The manifest in `folder` must equal, byte by byte, the one that would be written now.
     """
     path = folder / NAME
     try:
@@ -70,12 +70,12 @@ def written_at(folder: Path, input_digest: str, reports: Sequence[Path]) -> date
 
 
 def written_names(folder: Path) -> frozenset[str]:
-    """The names of the files in `folder` that an exporter has written; none if the manifest is not one."""
+    """The names of the files in `folder` that an exporter wrote; empty without a valid manifest."""
     return frozenset({NAME, *_listed(folder, "reports")})
 
 
 def earlier_names(folder: Path, names: Collection[str]) -> list[str]:
-    """Files in `folder` that an exporter has written for reports that are gone: none of these names."""
+    """Files in `folder` that an exporter wrote for reports that are now removed: those not in `names`."""
     written = {*_listed(folder, "reports"), *_listed(folder, "earlier")} - set(names)
     return sorted(name for name in written if (folder / name).is_file())
 

@@ -1,4 +1,4 @@
-"""The folder that reports are written into: no file in it is replaced but those that an exporter wrote."""
+"""The folder of the reports. Only files that an exporter wrote are replaced."""
 
 import fcntl
 import filecmp
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 def check_writable(output: Path) -> None:
     """Raises SettingsError, naming OUTPUT_DIR, if reports cannot be written there."""
     if not output.is_dir():
-        raise SettingsError(f"OUTPUT_DIR: no folder '{output}'; create it or correct the setting")
+        raise SettingsError(f"OUTPUT_DIR: no folder '{output}'; create it or name another with --output")
     try:
         with tempfile.TemporaryFile(dir=output):
             pass

@@ -1,4 +1,4 @@
-"""report.html: all reports, what became of every row, and what the tables hold, on one page that needs nothing else."""
+"""report.html: all reports, the outcome of every row, and the values of the tables, as one self-contained page."""
 
 import os
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ class Contents:
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _ShownReport:
     """A report as the page shows it."""
 
     title: str
@@ -77,7 +77,7 @@ def write_page(folder: Path, contents: Contents, written: Sequence[Written], fai
     page = _rendered(
         ROWS,
         contents=contents,
-        reports=_shown(folder, reports[:REPORTS]),
+        reports=_ordered_reports(folder, reports[:REPORTS]),
         more_reports=len(reports[REPORTS:]),
         failed=failed,
     )
@@ -96,10 +96,10 @@ def _rendered(rows: int, **values: object) -> bytes:
     return page if len(page) <= LARGEST or not rows else _rendered(rows // 2, **values)
 
 
-def _shown(folder: Path, written: Sequence[Written]) -> list[_Shown]:
+def _ordered_reports(folder: Path, written: Sequence[Written]) -> list[_ShownReport]:
     """The project's reports, then the user's; charts before tables, and charts of JSON before those of CSV."""
     shown = [
-        _Shown(
+        _ShownReport(
             title=each.report.title,
             file=each.report.name,
             is_own=each.report.is_own,

@@ -1,4 +1,4 @@
-"""Publishing: reports that are written replace the previous ones, and a manifest says what they were made of."""
+"""Publishing: new reports replace the previous ones, and a manifest records their input."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path

@@ -66,7 +66,7 @@ def find_reports(output: Path, data: Path, own: Path | None = None) -> list[Repo
     for name in _source_names(PAGE, output, data):
         if dataset := dataset_of(package, name):
             raise SettingsError(
-                f"{PAGE}: the page of the reports has this name, and '{name}' would be read as a file of"
+                f"{PAGE}: the report page has this name, and '{name}' would be read as a file of"
                 f" {dataset.name}; give that file another name"
             )
     reports: dict[str, Report] = {}
@@ -83,7 +83,7 @@ def find_reports(output: Path, data: Path, own: Path | None = None) -> list[Repo
                 )
         other = reports.setdefault(report.name.casefold(), report)
         if other.name == report.name and other is not report:
-            raise SettingsError(f"report {path.name}: there is one of this name already; rename it")
+            raise SettingsError(f"report {path.name}: another report has this name; rename it")
         if other is not report:
             raise SettingsError(f"report {path.name}: differs from {other.path.name} only in case; rename one of them")
     return list(reports.values())
@@ -109,7 +109,7 @@ def _own_queries(folder: Path | None) -> list[Path]:
         return sorted(path for path in folder.iterdir() if path.suffix == ".sql")
     except OSError as error:
         raise SettingsError(
-            f"REPORTS_DIR: cannot read folder '{folder}': {error.strerror}; create it or correct the setting"
+            f"REPORTS_DIR: cannot read folder '{folder}': {error.strerror}; create it or name another with --reports"
         ) from error
 
 
@@ -118,7 +118,7 @@ def check_sources(tx: Transaction, reports: Iterable[Report]) -> None:
     sources = {name.casefold(): name for (name,) in tx.rows("SELECT name FROM sources")}
     if source := sources.get(PAGE):
         raise SettingsError(
-            f"{PAGE}: the page of the reports has this name, and '{source}' is a source that was loaded; forget it, and"
+            f"{PAGE}: the report page has this name, and '{source}' is a source that was loaded; forget it, and"
             " give that file another name"
         )
     for report in reports:

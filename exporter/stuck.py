@@ -1,4 +1,4 @@
-"""Loads that do not get done: which chunks are stuck, and why the drain ends without them."""
+"""Stuck chunks: which ones they are, and why the drain ends without them."""
 
 import time
 from functools import partial

@@ -1,4 +1,4 @@
-"""Writing: every report from its query into its file, side by side, all from one snapshot; then their page."""
+"""Writes all reports in parallel from one snapshot, and then their page."""
 
 import io
 import os
@@ -52,9 +52,9 @@ class Failure:
 
 
 def write_all(database: Database, snapshot: str, folder: Path, reports: Sequence[Report]) -> list[Path | Failure]:
-    """Writes the reports and their page; returns the file of each, or why it cannot be made.
+    """Writes the reports and their page; returns the file of each, or the reason why it failed.
 
-    The page reads what it shows of the database while the reports are made.
+    The database part of the page is read while the reports are made.
     """
     with ThreadPoolExecutor(CONNECTIONS) as threads:
         reading = threads.submit(read_contents, database, snapshot)

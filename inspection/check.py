@@ -1,4 +1,4 @@
-"""Checks files by their whole description, without a database, in the words in which a load would reject their rows."""
+"""Checks files by their whole description without a database. Reasons are worded as in a load."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -13,19 +13,20 @@ from pipeline.datasets.outcome import Rejected
 from pipeline.descriptions.description import Dataset, others_referred_to
 from pipeline.descriptions.own_sql import read_package_of
 from pipeline.errors import InputError, SettingsError
-from producer.content import Contents
-from producer.encodings import Encodings
+from pipeline.url import Location
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encodings
 from producer.first_pass import differ
 from producer.sources import Source, find_sources
 
-Listener = Callable[[Path, Rejected], None]
+Listener = Callable[[Location, Rejected], None]
 
 
 @dataclass
 class CheckedFile:
     """What a load would say of a file."""
 
-    path: Path
+    path: Location
     row_count: int = 0
     problems: Problems = field(default_factory=Problems)
     unchecked: tuple[str, ...] = ()  # references, such as: place_of_birth (no file of places is in the folder)
@@ -38,7 +39,7 @@ class CheckedFile:
 
 def check(
     folder: Path,
-    paths: Sequence[Path],
+    paths: Sequence[Location],
     name: str | None = None,
     encodings: Encodings = Encodings(),  # noqa: B008 (frozen)
     on_bad_row: Listener | None = None,
@@ -61,7 +62,7 @@ def check(
     wanted = {source.path for source in sources}
     sources += _referred_to(sources, folder, package.datasets)
     sources.sort(key=lambda source: (package.datasets.index(source.dataset), source.name))
-    with Contents() as contents, KeyStore.empty() as store:
+    with OpenedFiles() as contents, KeyStore.empty() as store:
         check = _Check(sources, contents, encodings, store)
         for number, source in enumerate(sources):
             listener = on_bad_row if source.path in wanted else None
@@ -74,7 +75,9 @@ def _referred_to(sources: Sequence[Source], folder: Path, datasets: Sequence[Dat
     """The other files of the folder that hold what these refer to, directly or through others."""
     by_name = {dataset.name: dataset for dataset in datasets}
     needed: set[str] = set()
-    waiting = [name for source in sources for name in (*others_referred_to(source.dataset), *_itself(source.dataset))]
+    waiting = [
+        name for source in sources for name in (*others_referred_to(source.dataset), *_self_referenced(source.dataset))
+    ]
     while waiting:
         if (name := waiting.pop()) not in needed:
             needed.add(name)
@@ -89,14 +92,14 @@ def _referred_to(sources: Sequence[Source], folder: Path, datasets: Sequence[Dat
     return [source for source in found if source.dataset.name in needed and source.name not in known]
 
 
-def _itself(dataset: Dataset) -> list[str]:
+def _self_referenced(dataset: Dataset) -> list[str]:
     return [dataset.name] if any(reference.dataset == dataset.name for reference in dataset.references) else []
 
 
 class _Check:
     """The check of some sources, in load order."""
 
-    def __init__(self, sources: Sequence[Source], contents: Contents, encodings: Encodings, store: KeyStore) -> None:
+    def __init__(self, sources: Sequence[Source], contents: OpenedFiles, encodings: Encodings, store: KeyStore) -> None:
         self._sources = sources
         self._contents = contents
         self._encodings = encodings

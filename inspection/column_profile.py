@@ -1,4 +1,4 @@
-"""What is known of a column after its values so far, in memory that does not grow with the file."""
+"""A summary of a column's values so far, in memory that does not grow with the file."""
 
 import operator
 from collections import Counter
@@ -67,7 +67,7 @@ class ColumnProfile:
             self._look_for_equal(texts, distinct)
         fresh -= missing
         if fresh and not is_text:
-            self._test(texts, fresh, where)
+            self._test_readings(texts, fresh, where)
 
     def _look_for_equal(self, texts: Sequence[str], distinct: set[str]) -> None:
         if len(distinct) < len(texts) or not MISSING.isdisjoint(distinct):
@@ -80,7 +80,7 @@ class ColumnProfile:
         if not self.all_differ:
             self._hashes.clear()
 
-    def _test(self, texts: Sequence[str], fresh: set[str], where: Callable[[int], str]) -> None:
+    def _test_readings(self, texts: Sequence[str], fresh: set[str], where: Callable[[int], str]) -> None:
         if self.first is None:
             number = next(number for number, text in enumerate(texts) if text in fresh)
             text = texts[number]
@@ -97,7 +97,7 @@ class ColumnProfile:
             if is_implied or reading.holds(values, joined):
                 possible.append(reading)
             else:
-                self._end(reading, texts, fresh, where)
+                self._end_reading(reading, texts, fresh, where)
         self.possible = possible
         if possible and len(self.seen) < MOST_SEEN:
             self.seen.update(text for text in values if len(text) <= LONGEST_SEEN)
@@ -108,7 +108,9 @@ class ColumnProfile:
         else:
             self.possible.append(reading)
 
-    def _end(self, reading: Reading, texts: Sequence[str], fresh: set[str], where: Callable[[int], str]) -> None:
+    def _end_reading(
+        self, reading: Reading, texts: Sequence[str], fresh: set[str], where: Callable[[int], str]
+    ) -> None:
         for number, text in enumerate(texts):
             if text in fresh and (reading.is_doubtful(text) or not reading.is_value(text)):
                 row = self._rows_before + number

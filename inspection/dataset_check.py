@@ -113,12 +113,12 @@ class DatasetChecker:
             fields, faults = self._checker.checked(row)
             if fields:
                 columns = self._comparable([[field] for field in fields])
-                faults += self._unknown(columns, row)
+                faults += self._unknown_references(columns, row)
                 if not faults:
                     good.add(columns, [row.row_number])
             if faults:
                 rejected.append(Rejected(row, tuple(faults)))
-        refused = self._refused(source, good)
+        refused = self._refused_keys(source, good)
         if self._own_names:
             for position in range(len(self._own)):
                 self._own_names.enter(position, source, good.named(position, refused))
@@ -150,7 +150,7 @@ class DatasetChecker:
             found[position] = comparable(self._types[position], found[position])
         return found
 
-    def _unknown(self, columns: Sequence[Texts], row: SourceRow) -> list[Fault]:
+    def _unknown_references(self, columns: Sequence[Texts], row: SourceRow) -> list[Fault]:
         """The references of a row that lead to no row; of fields that are bad nothing can be said."""
         faults = []
         for named in self._references:
@@ -160,7 +160,7 @@ class DatasetChecker:
                 faults.append(unknown_key(named.reference, positions, row))
         return faults
 
-    def _refused(self, source: int, good: "_GoodRows") -> dict[int, BrokenKey]:
+    def _refused_keys(self, source: int, good: "_GoodRows") -> dict[int, BrokenKey]:
         """The rows whose keys other rows hold, by row number; a row that is refused holds no key."""
         refused = self._refused_row_by_row(source, good) if len(self.held) > 1 else {}
         for key in self.held:

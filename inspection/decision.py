@@ -1,4 +1,4 @@
-"""What is written of a column, and why: never one of two ways in which its values can be read."""
+"""The type that is written for a column, and the reason. Ambiguous values make a string."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,26 +27,30 @@ def decided(profile: ColumnProfile) -> Decision:
 
 def _decided_type(profile: ColumnProfile) -> Decision:
     if profile.first is None:
-        return _string("no value in any row" if profile.row_count else "no rows")
+        return _string_decision("no value in any row" if profile.row_count else "no rows")
     numbers = _possible_numbers(profile)
     others = [reading for reading in profile.possible if reading not in NUMBERS]
     if len(numbers) > 1:
-        return _string(f"{profile.first.text!r} can be read in two ways: as {numbers[0].shown}, or {numbers[1].shown}")
+        return _string_decision(
+            f"{profile.first.text!r} can be read in two ways: as {numbers[0].shown}, or {numbers[1].shown}"
+        )
     for reading in (*numbers, *others):
         if reading.why_not:
-            return _string(f"all values could be {reading.shown}, but {reading.why_not}")
+            return _string_decision(f"all values could be {reading.shown}, but {reading.why_not}")
         if "trueValues" in reading.properties and len({text.lower() for text in profile.seen}) == 1:
-            return _string(f"all values are {profile.first.text!r}, which alone may be something else than a boolean")
+            return _string_decision(
+                f"all values are {profile.first.text!r}, which alone may be something else than a boolean"
+            )
         rival = next((other for other in others if other.properties.get("format") == reading.rival), None)
         if rival and reading.rival:
             ways = f"as {reading.properties['format']} and as {reading.rival}"
-            return _string(f"{profile.first.text!r} can be read in two ways, {ways}, and no value decides")
-        return _typed(profile, reading)
-    return _string(_reason_text(profile))
+            return _string_decision(f"{profile.first.text!r} can be read in two ways, {ways}, and no value decides")
+        return _typed_decision(profile, reading)
+    return _string_decision(_reason_text(profile))
 
 
 def _possible_numbers(profile: ColumnProfile) -> list[Reading]:
-    """The ways to read the values as numbers that make different numbers of them."""
+    """The readings as numbers that give different values. Readings with equal values count once."""
     if not any(reading in NUMBERS for reading in profile.possible) or not _has_number(profile):
         return []
     if INTEGER in profile.possible:
@@ -67,8 +71,14 @@ def _has_number(profile: ColumnProfile) -> bool:
     return any(text.lower() not in SPECIAL for text in profile.seen)
 
 
-def _typed(profile: ColumnProfile, reading: Reading) -> Decision:
+def _typed_decision(profile: ColumnProfile, reading: Reading) -> Decision:
     count = profile.value_count
+    if reading is POINT and not profile.separators:
+        reason = f"{count:,} of {count:,} {'values are numbers' if count > 1 else 'value is a number'}"
+        not_whole = profile.ended.get(INTEGER, profile.first)
+        if not_whole and not any(map(str.isalpha, not_whole.text)):
+            reason += f"; {not_whole} is outside the range of bigint"
+        return Decision(dict(reading.properties), reading.type_shown, reason)
     values = f"values are {reading.shown}" if count > 1 else f"value is {reading.shown_singly}"
     reason = f"{count:,} of {count:,} {values}"
     if reading.rival:
@@ -81,7 +91,7 @@ def _is_format(reading: Reading, pattern: str) -> bool:
     return reading.properties.get("format") == pattern
 
 
-def _string(reason: str) -> Decision:
+def _string_decision(reason: str) -> Decision:
     return Decision(dict(STRING), "string", reason)
 
 
@@ -90,10 +100,10 @@ def _reason_text(profile: ColumnProfile) -> str:
     if not profile.ended:
         return "text"
     reading, place = max(profile.ended.items(), key=lambda item: (item[1].row, item[1].is_doubtful))
-    return f"{place} {_doubt(place)}" if place.is_doubtful else f"{reading.shown} at first, but not {place}"
+    return f"{place} {_doubt_reason(place)}" if place.is_doubtful else f"{reading.shown} at first, but not {place}"
 
 
-def _doubt(place: Place) -> str:
+def _doubt_reason(place: Place) -> str:
     digits = place.text.lstrip("+-")
     if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
         return "has a leading zero, which a number would lose"
@@ -105,7 +115,7 @@ def _doubt(place: Place) -> str:
 
 
 def _missing_values(profile: ColumnProfile, is_typed: bool) -> list[str]:
-    """To be written: only where the texts can be no values of the type."""
+    """Texts to write as missingValues: only those that cannot be values of the type."""
     tokens = sorted(text for text in profile.missing if text)
     return ["", *tokens] if tokens and is_typed else []
 

@@ -1,4 +1,4 @@
-"""Writes a first description of files: what their columns hold, as far as there is one way to read them."""
+"""Writes a first description of files, with a type for each column that can be read in one way."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +13,9 @@ from pipeline.csv_text.rows import BLOCK_LINES, SourceRow
 from pipeline.datasets.checking import textless_rows
 from pipeline.datasets.outcome import Rejected
 from pipeline.errors import SettingsError
-from producer.content import Contents
-from producer.encodings import Encodings
+from pipeline.url import Location
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encodings
 
 MOST_HASHES = 500_000  # values of all columns of a resource that are remembered to see whether they differ
 
@@ -44,7 +45,7 @@ class FileKind:
 
 def file_kinds(
     folder: Path,
-    paths: Sequence[Path],
+    paths: Sequence[Location],
     encodings: Encodings = Encodings(),  # noqa: B008 (frozen)
 ) -> list[FileKind]:
     """Reads files of a data folder whole. Files whose headers agree and whose names share a stem are of one kind.
@@ -57,7 +58,7 @@ def file_kinds(
         raise SettingsError(f"{doubled.path}: two files are called '{doubled.name}'; name each file once")
     encodings.check(source.name for source in sources)
     kinds: dict[object, FileKind] = {}
-    with Contents() as contents:
+    with OpenedFiles() as contents:
         for source in sources:
             with found_file(source, contents, encodings) as found:
                 stem = shared_stem(source.name)

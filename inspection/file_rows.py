@@ -8,8 +8,8 @@ from typing import IO
 from pipeline.csv_text.rows import SourceRows
 from pipeline.descriptions.header import field_positions
 from pipeline.ledger.load import LoadPlan
-from producer.content import Contents
-from producer.encodings import Encodings
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encodings
 from producer.scan import scan
 from producer.sources import Source
 
@@ -39,7 +39,7 @@ class FileRows:
 
 
 @contextmanager
-def opened(source: Source, contents: Contents, encodings: Encodings) -> Iterator[FileRows]:
+def opened(source: Source, contents: OpenedFiles, encodings: Encodings) -> Iterator[FileRows]:
     """The rows of a source; raises InputError if the file is broken as a whole."""
     encoding = encodings.of(source.name, source.dataset.encoding)
     with contents.opened(source, encoding) as (file, name, *_):

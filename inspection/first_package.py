@@ -1,4 +1,4 @@
-"""A first datapackage.json: what was found of files, in the words of the standard, and why, in words for people."""
+"""A first datapackage.json, and the reasons for its content as lines to read."""
 
 import json
 import os
@@ -87,13 +87,13 @@ def check_output(path: Path, *, may_replace: bool) -> None:
     if not path.parent.is_dir():
         raise SettingsError(f"no folder '{path.parent}' to write into; name the folder of the files with --data")
     if not may_replace and os.path.lexists(path):
-        raise SettingsError(f"{path}: there is one already; replace it with --force, or write another with --output")
+        raise SettingsError(f"{path}: the file exists; replace it with --force, or write another with --output")
 
 
 def write_package(described: Sequence[Resource], path: Path, *, may_replace: bool) -> None:
-    """Writes a datapackage.json whole or not at all, once it is known to be read as it is meant.
+    """Writes a datapackage.json whole or not at all, after a check that it is read as intended.
 
-    Raises SettingsError if there is a file already and it may not be replaced.
+    Raises SettingsError if the file exists and may not be replaced.
     """
     package = {"$schema": PROFILE, "resources": [resource.as_json() for resource in described]}
     text = json.dumps(package, ensure_ascii=False, indent=2) + "\n"

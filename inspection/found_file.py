@@ -1,4 +1,4 @@
-"""How a file is written: its encoding, its delimiter, the names in its header."""
+"""How a file is written: its encoding, delimiter and column names."""
 
 import re
 import stat
@@ -13,11 +13,12 @@ from inspection.names import undescribable
 from pipeline.csv_text.dialect import Dialect
 from pipeline.csv_text.rows import SourceRow
 from pipeline.descriptions.description import Dataset, Field
-from pipeline.descriptions.matching import path_fault, without_gz
+from pipeline.descriptions.matching import path_fault, without_compression
 from pipeline.descriptions.table_schema import MOST_FIELDS
 from pipeline.errors import InputError, SettingsError
-from producer.content import Contents
-from producer.encodings import Encoding, Encodings
+from pipeline.url import Location, Url
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encoding, Encodings
 from producer.header import DELIMITERS, Header, read_header
 from producer.scan import scan
 from producer.sources import Source
@@ -44,12 +45,14 @@ class FoundFile:
             raise InputError(f"{self.source.path} line {row.line}: bytes that are not UTF-8; {NAME_THE_ENCODING}")
 
 
-def source_of(path: Path, folder: Path) -> Source:
+def source_of(path: Location, folder: Path) -> Source:
     """The source that a file is in the data folder. Raises InputError if no description could name it."""
+    if isinstance(path, Url):
+        raise SettingsError(f"{path}: a description is of files of the data folder; fetch the file into it")
     _check_file(path)
     if not path.resolve().is_relative_to(folder.resolve()):
         raise SettingsError(f"{path}: not in the data folder '{folder}'; name its folder with --data {path.parent}")
-    name = without_gz(path.resolve().relative_to(folder.resolve()).as_posix())
+    name = without_compression(path.resolve().relative_to(folder.resolve()).as_posix())
     fault = ("has a *, which stands for any characters", "rename the file") if "*" in name else path_fault(name)
     if fault:
         raise InputError(f"{path}: '{name}' {fault[0]}; {fault[1]}")
@@ -67,11 +70,11 @@ def _check_file(path: Path) -> None:
     if stat.S_ISDIR(mode):
         raise InputError(f"{path}: a folder; name the CSV files in it")
     if not stat.S_ISREG(mode):
-        raise InputError(f"{path}: not a file; copy what it gives into one")
+        raise InputError(f"{path}: not a regular file; copy its content into one")
 
 
 @contextmanager
-def found_file(source: Source, contents: Contents, encodings: Encodings) -> Iterator[FoundFile]:
+def found_file(source: Source, contents: OpenedFiles, encodings: Encodings) -> Iterator[FoundFile]:
     """Opens a file and reads it once. Raises InputError, with the remedy, if it cannot be told how it is written."""
     encoding = Encoding(encodings.given(source.name), is_certain=source.name in encodings.by_source)
     with contents.opened(source, encoding) as (file, name, *_):
@@ -99,7 +102,7 @@ def found_file(source: Source, contents: Contents, encodings: Encodings) -> Iter
         )
 
 
-def _header(path: Path, file: IO[bytes], *, is_encoding_given: bool) -> Header:
+def _header(path: Location, file: IO[bytes], *, is_encoding_given: bool) -> Header:
     """The header; raises InputError if its delimiter or its encoding is open."""
     header = read_header(path, file, Dialect())
     try:
@@ -122,7 +125,7 @@ def _header(path: Path, file: IO[bytes], *, is_encoding_given: bool) -> Header:
     return header
 
 
-def _other_headers(path: Path, file: IO[bytes], header: Header) -> Iterator[Header]:
+def _other_headers(path: Location, file: IO[bytes], header: Header) -> Iterator[Header]:
     """The header by the other delimiters by which it can be read."""
     for delimiter in DELIMITERS:
         with suppress(InputError):

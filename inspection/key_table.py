@@ -1,4 +1,4 @@
-"""The keys that rows hold: in a table on disk, so that memory does not grow with the files."""
+"""Keys of rows in a table on disk, so that memory does not grow with the files."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Names for what a first description describes: resources, tables and columns."""
+"""Names of resources, tables and columns in a first description."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What is wrong with the rows of a file, grouped by rule."""
+"""Problems of a file's rows, grouped by rule."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field

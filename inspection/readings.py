@@ -1,4 +1,4 @@
-"""The ways in which the values of a column can be read, and what makes each of them doubtful."""
+"""Readings of a column's values: each a type with properties, and what makes it doubtful."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,10 +1,10 @@
 """What `check` prints."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from inspection.check import CheckedFile
 from pipeline.datasets.outcome import Rejected
+from pipeline.url import Location
 from pipeline.wording import counted
 
 
@@ -20,6 +20,6 @@ def check_lines(found: CheckedFile) -> Iterator[str]:
     yield from (f"  not checked: {reference}" for reference in found.unchecked)
 
 
-def row_line(path: Path, bad: Rejected) -> str:
+def row_line(path: Location, bad: Rejected) -> str:
     """Such as: people.csv line 42: date_of_birth '1990-13-02' is not a date (YYYY-MM-DD)."""
     return f"{path} line {bad.row.line}: {'; '.join(map(str, bad.faults))}"

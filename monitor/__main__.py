@@ -16,6 +16,7 @@ from monitor.live_status import LiveStatus
 from monitor.protection import check_address
 from pipeline import credentials, signals
 from pipeline.cli import command, settings
+from pipeline.cli.numbers import Port
 from pipeline.cli.run import with_servers
 from pipeline.errors import SettingsError
 from pipeline.postgres.database import Database
@@ -37,7 +38,7 @@ logger = logging.getLogger("monitor")
 @settings.setting(
     "--port",
     "MONITOR_PORT",
-    type=settings.Port(),
+    type=Port(),
     default=8080,
     metavar="PORT",
     help="Port; 0 takes a free one.",
@@ -61,10 +62,10 @@ def main(
 ) -> None:
     """Show the pipeline at work, in a browser and to Prometheus, until told to stop.
 
-    Without DATABASE_URL and REDIS_URL it looks at the embedded servers of `pipeline run`, and keeps them running.
+    Without DATABASE_URL and REDIS_URL, it shows the embedded servers of `pipeline run`, and keeps them running.
 
-    If the environment variable MONITOR_PASSWORD is set, or else MONITOR_PASSWORD_FILE names a file, the page asks for
-    the password that it holds; any user name will do.
+    With MONITOR_PASSWORD, or a file that MONITOR_PASSWORD_FILE names, the page asks for that password; any user name
+    works.
     """
     password = credentials.from_environment("MONITOR_PASSWORD")  # without a flag: those stand in lists of processes
     check_address(host, password)
@@ -87,7 +88,7 @@ def _serve(app: Starlette, host: str, port: int) -> None:
 
 
 class Server(uvicorn.Server):
-    """Says where the page is once it listens: at PAGE_URL, which the host of a container knows, or where it listens."""
+    """Logs the page's address once it listens: PAGE_URL, which the host of a container knows, or its own."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

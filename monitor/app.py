@@ -98,7 +98,7 @@ def _page(template: str, live: LiveStatus) -> Response:
 
 
 def _search(request: Request) -> Search:
-    """What the query of the URL asks for. PostgreSQL stores no NUL, so nothing is found with one."""
+    """The search in the URL's query. A text with NUL finds nothing, because PostgreSQL cannot store one."""
     given = {name: request.query_params.get(name, "").replace("\0", "") for name in ("source", "rule", "text")}
     return Search(**given)
 

@@ -1,4 +1,4 @@
-"""The status, read when asked, but no more often than people can look: many pages cost one read."""
+"""The status, read on request but at most once in 0.9 s, so many pages cost one read."""
 
 import threading
 import time

@@ -1,6 +1,6 @@
-"""The status as Prometheus metrics, read when they are asked for.
+"""The status as Prometheus metrics, read on request.
 
-All are gauges, the buckets of the histogram too: a forgotten source lowers its sums, and a counter must never go down.
+All are gauges, even the buckets of the histogram: a forgotten source lowers sums, and a counter must never go down.
 """
 
 from collections.abc import Iterable, Iterator

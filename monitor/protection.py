@@ -1,4 +1,4 @@
-"""What keeps others out of the page: a password, the names it answers to, and requests of other sites refused."""
+"""Access to the page: a password, the allowed host names, and no requests from other sites."""
 
 import base64
 import binascii
@@ -40,7 +40,7 @@ Next = Callable[[Request], Awaitable[Response]]
 def check_address(host: str, password: str | None) -> None:
     """Raises SettingsError if the page would be open to the network without a password.
 
-    A container's own network counts as closed: what is published of it, the user says.
+    A container's own network counts as closed, because the user decides which ports to publish.
     """
     if password or host in LOOPBACK or any(mark.exists() for mark in CONTAINER_MARKS):
         return
@@ -60,7 +60,7 @@ class Refusal:
 
 
 class Protection:
-    """Refuses requests that lack the password, come from another site, or name the server by a foreign name."""
+    """Refuses requests without the password, from other sites, or to a foreign host name."""
 
     def __init__(self, password: str | None) -> None:
         self._password = password
@@ -96,7 +96,7 @@ class Protection:
 
 
 def _is_same_origin(scheme: str, headers: Headers) -> bool:
-    """By the header that browsers set and no page can; older ones name the origin alone."""
+    """Decides by the header that browsers set and pages cannot; older browsers send only the origin."""
     if site := headers.get("sec-fetch-site"):
         return site == "same-origin"
     origin = headers.get("origin")

@@ -26,7 +26,7 @@ SQL = Queries(Path(__file__).with_suffix(".sql"))
 
 @dataclass(frozen=True)
 class Search:
-    """What rejected rows have to hold; an empty text holds in every row."""
+    """The criteria for rejected rows. An empty text matches every row."""
 
     source: str = ""
     rule: str = ""
@@ -49,7 +49,7 @@ def find(database: Database, search: Search) -> tuple[list[RejectedRow], int]:
 
 
 def as_csv(database: Database, search: Search) -> Iterator[str]:
-    """All rows that a search finds, as lines of CSV, of which a few thousand are in memory at a time.
+    """All rows of a search as lines of CSV, with a few thousand in memory at a time.
 
     Closes the connection at the end.
     """

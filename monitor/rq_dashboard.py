@@ -10,6 +10,7 @@ from werkzeug.serving import make_server
 from monitor.protection import Protection, check_address
 from pipeline import credentials
 from pipeline.cli import command, settings
+from pipeline.cli.numbers import Port
 from pipeline.queue.dashboard import REQUEUES, rq_dashboard
 
 logger = logging.getLogger("monitor")
@@ -19,7 +20,7 @@ logger = logging.getLogger("monitor")
 @click.option("--host", default="127.0.0.1", metavar="ADDRESS", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
-    type=settings.Port(),
+    type=Port(),
     default=9181,
     metavar="PORT",
     show_default=True,
@@ -42,7 +43,7 @@ def main(host: str, port: int, redis_url: str, queue_name: str) -> None:
 
 
 def protected(app: Flask, protection: Protection) -> Flask:
-    """The application. It refuses what the monitor refuses, and each request that writes and does not requeue."""
+    """The application. It refuses what the monitor refuses, and all writes other than requeueing."""
 
     @app.before_request
     def refuse() -> Response | None:

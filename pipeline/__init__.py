@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline import interrupted
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 PROJECT = Path(__file__).resolve().parent.parent  # the checkout, a container's /app, or site-packages
 
 interrupted.install()

@@ -1,4 +1,4 @@
-"""The `pipeline` command: everything on this machine, without anything to install or start first."""
+"""The `pipeline` command: the whole pipeline on this machine, with servers of its own if none are named."""
 
 import logging
 from functools import partial
@@ -8,10 +8,13 @@ import click
 
 from pipeline import credentials
 from pipeline.cli import command, look, settings
+from pipeline.cli.location import LOCATION
+from pipeline.cli.numbers import PositiveNumber
 from pipeline.cli.terminal import echo
 from pipeline.limits import RowLimit
 from pipeline.postgres.database import Database
 from pipeline.postgres.schema import apply_schema, enable_stage_logins
+from pipeline.url import Location
 from pipeline.waiting import retry_at_start, retry_transient, start_limit
 
 EXAMPLES = """\b
@@ -35,14 +38,12 @@ def cli(context: click.Context) -> None:
 @cli.command(epilog=EXAMPLES)
 @settings.data_dir
 @settings.datasets_dir(expose=True)
-@settings.folder(
-    "--output", "OUTPUT_DIR", None, "Folder that the reports are written into.  [default: the data folder]"
-)
+@settings.folder("--output", "OUTPUT_DIR", None, "Folder for the reports.  [default: the data folder]")
 @settings.reports_dir
 @settings.setting(
     "--workers",
     "WORKERS",
-    type=settings.PositiveNumber(),
+    type=PositiveNumber(),
     default=2,
     metavar="N",
     help="Worker processes to start.",
@@ -160,7 +161,7 @@ def reset(state: Path | None) -> None:
 
 
 @cli.command()
-@click.argument("files", nargs=-1, metavar="[FILE...|FOLDER]", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, metavar="[FILE|URL...|FOLDER]", type=LOCATION)
 @click.option("--name", metavar="NAME", help="What the one FILE (- for standard input) is called, such as people.csv.")
 @click.option("--all", "shows_all", is_flag=True, help="Print every row with a problem, with its line.")
 @settings.data_dir
@@ -169,24 +170,24 @@ def reset(state: Path | None) -> None:
     "ENCODING",
     multiple=True,
     metavar="[FILE=]NAME",
-    help="Encoding of all CSV files, such as latin-1, or of one, such as people-3.csv=latin-1; what loads were given is"
-    " not known here.  [default: utf-8, or utf-16 if a file begins with its mark]",
+    help="Encoding of all CSV files, such as latin-1, or of one, such as people-3.csv=latin-1; encodings of earlier"
+    " runs are not known here.  [default: utf-8, or utf-16 if a file begins with its mark]",
 )
 @settings.logging_options
-def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path, encoding: tuple[str, ...]) -> int:
+def check(files: tuple[Location, ...], name: str | None, shows_all: bool, data: Path, encoding: tuple[str, ...]) -> int:
     """Show which rows a load would reject.
 
-    Checks the CSV FILEs, or all files of the data folder, and needs no servers. Prints for each file its rows and
-    its problems by rule, with the first examples. Exits 3 if there are problems. References are looked up only in
-    the files of the folder.
+    Checks the CSV FILEs, or all files of the data folder, without servers. Prints the number of rows of each file, and
+    its problems by rule with examples. Exits with 3 if there are problems. Looks up references only in the folder's
+    files.
     """
     from inspection.check import check as checked_files  # needs the producer, which not each container's image holds
     from inspection.reports import check_lines, row_line
-    from producer.encodings import Encodings
+    from producer.files.encodings import Encodings
     from producer.sources import paths_without_file, warn_of_absent
     from producer.unnamed import warn_of_left_over
 
-    if len(files) == 1 and files[0].is_dir():
+    if len(files) == 1 and isinstance(files[0], Path) and files[0].is_dir():
         data, files = files[0], ()
     show_row = (lambda path, bad: echo(row_line(path, bad))) if shows_all else None
     is_good = True
@@ -200,7 +201,7 @@ def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path
 
 
 @cli.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=LOCATION)
 @settings.data_dir
 @click.option(
     "--output", metavar="FILE", type=click.Path(path_type=Path), help="[default: datapackage.json in the data folder]"
@@ -208,15 +209,17 @@ def check(files: tuple[Path, ...], name: str | None, shows_all: bool, data: Path
 @click.option("--force", is_flag=True, help="Replace a description that is there.")
 @settings.encoding
 @settings.logging_options
-def describe(files: tuple[Path, ...], data: Path, output: Path | None, force: bool, encoding: tuple[str, ...]) -> None:
+def describe(
+    files: tuple[Location, ...], data: Path, output: Path | None, force: bool, encoding: tuple[str, ...]
+) -> None:
     """Describe CSV files in a datapackage.json.
 
-    Reads each FILE of the data folder to its end. Says for each column what was decided, and why. A column whose
-    values can be read in two ways is a string.
+    Reads each FILE of the data folder to its end, and prints each column's type with the reason. If values can be read
+    in two ways, the column is a string.
     """
     from inspection.describe import file_kinds  # needs the producer, which not each container's image holds
     from inspection.first_package import check_output, resources, write_package
-    from producer.encodings import Encodings
+    from producer.files.encodings import Encodings
 
     output = output or data / "datapackage.json"
     check_output(output, may_replace=force)
@@ -234,22 +237,21 @@ def describe(files: tuple[Path, ...], data: Path, output: Path | None, force: bo
     "--table-schema",
     "TABLE_SCHEMA",
     metavar="NAME",
-    help="Schema for tables of datasets, created if it is missing.  [default: where they are, or the pipeline's own]",
+    help="Schema for tables of datasets, created if missing.  [default: their present one, or the pipeline's own]",
 )
-@click.option("--print", "only_print", is_flag=True, help="Print the SQL that would be run, and run nothing.")
+@click.option("--print", "only_print", is_flag=True, help="Print the SQL without running it.")
 @settings.database_url()
 @settings.start_timeout
 @settings.logging_options
 def schema(data: Path, table_schema: str | None, only_print: bool, database_url: str) -> None:
     """Create tables and roles, or update them.
 
-    These are the tables and roles of schema.sql, and the tables of the data folder's datasets: those that its
-    datapackage.json describes, or else the project's own. A change that would lose or reinterpret data is refused.
-    Safe to run again at any time; a database that is up to date stays as it is.
+    Makes the tables and roles of schema.sql, and the tables of the datasets that the data folder's datapackage.json
+    describes, or else of the project's. Refuses a change that would lose or reinterpret data. You can run it again at
+    any time.
 
-    If the environment variable STAGE_PASSWORD is set, or else STAGE_PASSWORD_FILE names a file, the roles
-    pipeline_producer, pipeline_worker, pipeline_exporter and pipeline_monitor may log in with the password that it
-    holds.
+    With STAGE_PASSWORD, or a file that STAGE_PASSWORD_FILE names, the roles pipeline_producer, pipeline_worker,
+    pipeline_exporter and pipeline_monitor can log in with that password.
     """
     password = credentials.from_environment("STAGE_PASSWORD")  # without a flag: those stand in lists of processes
     from pipeline.tables import described  # reads what no other command needs

@@ -58,10 +58,15 @@ _REST = rf"(?:{_ENCODED}(?::{_ENCODED})?@)?(?:{_HOST}(?:,{_HOST})*)?(?:/[^@?#\s]
 
 def check_url(variable: str, url: str, schemes: tuple[str, ...], example: str) -> None:
     """Raises SettingsError, which quotes no part of the URL, if it has another scheme or cannot be read in one way."""
-    scheme, _, rest = url.partition("://")
-    if scheme not in schemes or not re.fullmatch(_REST, rest, re.ASCII) or not _can_be_split(url):
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme not in schemes:
+        *others, last = (f"{each}://" for each in schemes)
         raise SettingsError(
-            f"{variable} is not a URL such as {example}; what is special in its password has to be"
+            f"{variable} is not a URL that begins with {', '.join(others)} or {last}; an example is {example}"
+        )
+    if not separator or not re.fullmatch(_REST, rest, re.ASCII) or not _can_be_split(url):
+        raise SettingsError(
+            f"{variable} is not a URL such as {example}; special characters in its password must be"
             " percent-encoded: @ as %40, / as %2F, : as %3A, ? as %3F, # as %23, % as %25"
         )
 

@@ -4,7 +4,7 @@ import signal
 
 
 def describe_end(code: int | None) -> str:
-    """`code` is negative for a signal, and None if the system tells only the parent of the process."""
+    """`code` is negative for a signal, and None if only the parent of the process knows it."""
     if code is None:
         return "has ended"
     if code < 0:

@@ -85,9 +85,11 @@ def check_not_forgotten(tx: Transaction, loads: Mapping[int, str]) -> None:
 
 
 def forgotten_meanwhile(sources: Iterable[str]) -> ForgottenError:
+    names = sorted(sources)
+    they_were, them = ("it was", "it") if len(names) == 1 else ("they were", "them")
     return ForgottenError(
-        f"forgotten while it was being loaded: {listed(sorted(sources))}; no row of it is kept; to load it after all,"
-        f" {remedies.current.produce_again}"
+        f"forgotten while {they_were} being loaded: {listed(names)}; no row of {them} is kept;"
+        f" to load {them} after all, {remedies.current.produce_again}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C while the modules of a command are read, before the command can hear signals: a line, not a traceback."""
+"""Ctrl-C while a command imports its modules, before signal handling starts: one line instead of a traceback."""
 
 import os
 import sys

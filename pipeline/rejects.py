@@ -1,4 +1,4 @@
-"""How many rejected rows are too many."""
+"""The limit on rejected rows."""
 
 from collections.abc import Sequence
 
@@ -32,8 +32,9 @@ def check_rejects(
     The error holds `kinds`, the commonest reasons, and `loads`, which the caller may show.
     """
     if rejected > limit.of(row_count):
+        are = "is" if rejected == 1 else "are"
         raise TooManyRejectsError(
-            f"{rejected:,} of {counted(row_count, 'row')} are rejected, more than --max-rejects {limit} allows;"
+            f"{rejected:,} of {counted(row_count, 'row')} {are} rejected, more than --max-rejects {limit} allows;"
             f" {outcome}",
             kinds,
             loads,

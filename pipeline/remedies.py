@@ -1,4 +1,4 @@
-"""What the user does next, in the words of the command that the user ran."""
+"""Remedies in messages: what to do next, in the words of the command that runs."""
 
 from dataclasses import dataclass
 

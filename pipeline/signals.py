@@ -1,7 +1,7 @@
-"""Being told to stop: not in the midst of what must be done whole, and also while a call into a server blocks.
+"""Signal handling: a stop does not interrupt what must be done whole, and ends calls that a server blocks.
 
-Python runs the handler of a signal only when such a call has returned, and a statement that waits for a lock may
-not return for long. A thread hears of each signal at once, and ends what does not end by itself.
+Python runs the handler of a signal only after such a call has returned, and a statement that waits for a lock may take
+long. A thread receives each signal at once, and ends calls that do not end by themselves.
 """
 
 import _thread
@@ -42,11 +42,11 @@ class Stopped(BaseException):
 
 
 def listen(cut: Callable[[], None], exit_codes: dict[int, int] | None, report: ReportUncaught) -> None:
-    """From now on the first of the signals raises Stopped in the main thread; others are not heard any more.
+    """From now on the first signal raises Stopped in the main thread; later ones are ignored.
 
-    A thread then sets `requested` and, a little later, calls `cut` again and again. With `exit_codes` (by signal)
-    the process ends with the signal's at the latest after a while. SIGALRM, by which RQ ends a job that takes too
-    long, calls `cut` at once. An exception that Python can raise nowhere is given to `report`.
+    A thread then sets `requested` and, after CALL_GRACE, calls `cut` repeatedly. With `exit_codes` (by signal) the
+    process exits with the signal's code after HARD_DEADLINE at the latest. SIGALRM, with which RQ ends a job that takes
+    too long, calls `cut` at once. `report` gets exceptions that Python cannot raise anywhere.
     """
     sys.unraisablehook = partial(_redeliver, report)
     signal.signal(signal.SIGTERM, _stop)
@@ -61,14 +61,14 @@ def listen(cut: Callable[[], None], exit_codes: dict[int, int] | None, report: R
 
 
 def ignore_signals() -> None:
-    """The process is about to end, and another signal would only spoil how."""
+    """Ignores further signals, because the process is about to end."""
     global _is_heard
     _is_heard = True
 
 
 @contextmanager
 def held() -> Iterator[None]:
-    """What tells this process to stop in the block is heard at its end. Processes started in it hear nothing."""
+    """Delays signals of this process to the end of the block. Processes started in the block have them blocked."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
@@ -83,9 +83,9 @@ def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
 
 
 def _redeliver(report: ReportUncaught, lost: "sys.UnraisableHookArgs") -> None:
-    """Sends a signal once more whose exception met a callback of a weak reference, or of the collector.
+    """Sends a signal again if its exception was raised in a weak reference's callback or the garbage collector.
 
-    To such an exception Python does nothing but to call this function; the process would never stop.
+    Python only passes such an exception to this function; the process would never stop.
     """
     global _is_heard
     if isinstance(lost.exc_value, Stopped):

@@ -1,4 +1,4 @@
-"""Waiting: for servers that are away or frozen, for workers that are not there; always with a limit, and logged."""
+"""Waits for servers and workers. Each wait has a limit and is logged."""
 
 import logging
 import math
@@ -21,6 +21,8 @@ CUT_GRACE = 2.0  # seconds after a deadline for waits that watch the clock; thei
 CUT_INTERVAL = 1.0  # seconds
 NO_WORKER_WARNING = 3.0  # seconds without a worker until a warning is logged
 REPEAT_INTERVAL = 60.0  # seconds between warnings of what lasts
+
+is_start_logged = True  # whether `retry_at_start` logs for what it waits; a stage may leave that to another
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -134,7 +136,7 @@ def retry_at_start(attempt: Callable[[], T], setting: str) -> T:
         except TransientError as error:
             if isinstance(error, CannotConnectError) and error.is_permanent:
                 raise SettingsError(f"{setting}: {error}; correct the setting") from error
-            if str(error) not in said and _start_limit:
+            if str(error) not in said and _start_limit and is_start_logged:
                 said.add(str(error))
                 logger.info("waiting for a server that may be starting: %s", error)
             raise
@@ -149,7 +151,7 @@ def retry_at_start(attempt: Callable[[], T], setting: str) -> T:
 
 
 class Stopwatch:
-    """For how long something has been so without a break, from the first look on."""
+    """How long a condition has held without a break, since the first check."""
 
     def __init__(self) -> None:
         self._since: float | None = None
@@ -161,7 +163,7 @@ class Stopwatch:
 
 
 class Throttle:
-    """Whether a line that would come again and again is to be logged now: at once, and then once a minute."""
+    """Limits a repeated log line to one a minute."""
 
     def __init__(self) -> None:
         self._said = -math.inf
@@ -175,7 +177,7 @@ class Throttle:
 
 
 def no_worker(shortage: str | None) -> str:
-    """That no worker is known, with the remedy; `shortage` is what keeps workers from registering, if anything."""
+    """The message that no worker is known, with the remedy. `shortage` says what keeps workers from registering."""
     if shortage:
         return f"no worker can register: {shortage}"
     return f"no worker is running; {remedies.current.start_worker}"

@@ -10,6 +10,11 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def speed(rows_per_second: float) -> str:
+    """Such as `1 row/s` or `80,000 rows/s`."""
+    return f"{counted(round(rows_per_second), 'row')}/s"
+
+
 def listed(names: Sequence[str]) -> str:
     """The first few of many names."""
     more = f"; and {len(names) - NAMED_AT_MOST:,} more" if len(names) > NAMED_AT_MOST else ""

@@ -10,6 +10,7 @@ import click
 
 from pipeline.cli import command, progress, settings
 from pipeline.cli.account import unloaded_references
+from pipeline.cli.location import LOCATION
 from pipeline.cli.logs import RESULTS
 from pipeline.cli.terminal import echo
 from pipeline.descriptions.package import find_package, read_package
@@ -19,9 +20,10 @@ from pipeline.limits import RowLimit
 from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
 from pipeline.rejects import check_rejects
+from pipeline.url import Location
 from pipeline.wording import NAMED_AT_MOST, counted
 from producer.dry_run import DryRun, preview
-from producer.encodings import Encodings
+from producer.files.encodings import Encodings
 from producer.forecast import Limits, RefusedVersionError
 from producer.left_out import missing_sources, warn_of_missing, warn_of_rejected
 from producer.produce import Produced, produce
@@ -35,6 +37,7 @@ Examples:
   python -m producer data/places.csv data/people.csv
   python -m producer --encoding people-2024.csv=latin-1 exports/people-2024.csv.gz
   ssh host cat people.csv | python -m producer --name people-host.csv -
+  python -m producer https://example.org/people.csv.gz 's3://bucket/2024/people-*.csv'
   python -m producer --forget people.csv
 """
 
@@ -43,7 +46,7 @@ results_log = logging.getLogger(RESULTS)
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, metavar="[FILE|URL]...", type=LOCATION)
 @click.option("--name", metavar="NAME", help="What the one FILE (- for standard input) is called, such as people.csv.")
 @click.option("--forget", "forgotten", multiple=True, metavar="NAME", help=settings.FORGET)
 @settings.forget_missing
@@ -64,7 +67,7 @@ results_log = logging.getLogger(RESULTS)
 @settings.version
 @settings.logging_options
 def main(
-    files: tuple[Path, ...],
+    files: tuple[Location, ...],
     name: str | None,
     forgotten: tuple[str, ...],
     forget_missing: bool,
@@ -81,7 +84,7 @@ def main(
     redis_url: str,
     queue_name: str,
 ) -> None:
-    """Queue what the database lacks of the CSV FILEs (default: all of the data folder).
+    """Queue what the database lacks of CSV files, by name or URL (default: all of the data folder).
 
     Safe to run again at any time, also while another producer runs: what is loaded or under way is not
     queued again. A new version of a loaded file is refused (exit code 3) if it would replace good rows by none, or by
@@ -137,7 +140,7 @@ def _showing_reasons() -> Iterator[None]:
         raise
 
 
-def _check_alone(option: str, files: tuple[Path, ...], name: str | None, other: bool) -> None:
+def _check_alone(option: str, files: tuple[Location, ...], name: str | None, other: bool) -> None:
     if files or name or other:
         raise SettingsError(f"{option} loads nothing; give it without FILE, --name, --dry-run and --forget-missing")
 
@@ -164,7 +167,8 @@ def _sentence(result: Produced) -> str:
     if result.under_way_chunks:
         under_way = counted(result.under_way_chunks, "chunk")
         return f"{result.source}: {counted(result.row_count, 'row')}, {under_way} already on the queue"
-    return f"{result.source}: {counted(result.row_count, 'row')}, unchanged, nothing to do"
+    rows = counted(result.row_count, "row")
+    return f"{result.source}: {rows}, unchanged, nothing to do; the sums are of the run that loaded it"
 
 
 def _total(results: list[Produced]) -> str:

@@ -9,8 +9,8 @@ from pipeline.ledger import ledger
 from pipeline.ledger.load import LoadProgress
 from pipeline.postgres.database import Database
 from pipeline.waiting import retry_transient
-from producer.content import Contents
-from producer.encodings import Encodings
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encodings
 from producer.first_pass import scan_all
 from producer.forecast import Forecast, Limits
 from producer.known_sources import known_sources
@@ -61,7 +61,7 @@ def preview(
 
     Raises what they would.
     """
-    with Contents() as contents:
+    with OpenedFiles() as contents:
         known = known_sources(sources, database)
         versions = scan_all(sources, known, contents, encodings, chunk_rows)
 

@@ -7,8 +7,8 @@ from pipeline.descriptions.descriptor import description_digest
 from pipeline.errors import InputError
 from pipeline.ledger.load import KnownSource
 from pipeline.wording import listed
-from producer.content import LIKELY_ENCODINGS, Content, Contents, fingerprint
-from producer.encodings import Encodings
+from producer.files.content import LIKELY_ENCODINGS, OpenedFile, OpenedFiles, fingerprint
+from producer.files.encodings import Encodings
 from producer.scan import scan
 from producer.scanned import Scanned
 from producer.sources import Source
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 def scan_all(
     sources: Sequence[Source],
     known: dict[str, KnownSource],
-    contents: Contents,
+    contents: OpenedFiles,
     encodings: Encodings,
     chunk_rows: int | None,
 ) -> list[Scanned]:
@@ -50,11 +50,18 @@ def differ(one: Source, other: Source) -> str:
 
 
 def first_pass(
-    source: Source, known: KnownSource | None, contents: Contents, encodings: Encodings, chunk_rows: int | None
+    source: Source, known: KnownSource | None, contents: OpenedFiles, encodings: Encodings, chunk_rows: int | None
 ) -> Scanned:
-    """Scans the file, unless its fingerprint says that the ledger has its content."""
+    """Scans the file, unless its version on a server or its fingerprint says that the ledger has its content."""
     recorded = known.given_encoding if known else None
     encoding = encodings.of(source.name, recorded or source.dataset.encoding)
+    if (
+        known
+        and known.sha256
+        and known.may_have(description_digest(source.dataset), encoding.name or "utf-8")
+        and contents.has_version(source, known.remote_version)
+    ):
+        return Scanned(source, encoding, known.sha256, encoding.name or "utf-8", known.row_count, plan=None)
     with contents.opened(source, encoding) as content:
         may_be_known = known and known.may_have(description_digest(source.dataset), content.encoding)
         if known and may_be_known and (sha256 := fingerprint(content.file)) == known.sha256:
@@ -65,7 +72,7 @@ def first_pass(
         return Scanned(source, encoding, plan.sha256, content.encoding, plan.row_count, plan)
 
 
-def _warn_of_control_rows(source: str, content: Content) -> None:
+def _warn_of_control_rows(source: str, content: OpenedFile) -> None:
     likely = LIKELY_ENCODINGS[content.encoding]
     logger.warning(
         "%s: %s control characters (U+0080 to U+009F) when read as %s; the file looks like %s: --encoding %s=%s",

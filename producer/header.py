@@ -6,13 +6,13 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import IO
 
 from pipeline.csv_text.dialect import Dialect
 from pipeline.csv_text.records import LONGEST_RECORD, BrokenRecordError, physical_lines, records, row_test
 from pipeline.descriptions.header import field_positions
 from pipeline.errors import InputError
+from pipeline.url import Location
 from producer.sources import Source
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -49,7 +49,7 @@ class Preamble:
     next_line: bytes  # on which the header or the first row begins; empty at the end of the file
 
 
-def read_header(path: Path, file: IO[bytes], dialect: Dialect) -> Header:
+def read_header(path: Location, file: IO[bytes], dialect: Dialect) -> Header:
     """The header of a file with any columns; leaves the file where the first record after it begins.
 
     Its delimiter is the one that a line `sep=;` names, else the dialect's, else the one that makes the most columns.
@@ -77,7 +77,7 @@ def source_header(source: Source, file: IO[bytes], dialect: Dialect) -> Header:
     return header
 
 
-def _possible_headers(path: Path, file: IO[bytes], dialect: Dialect) -> tuple[Preamble, list[Header]]:
+def _possible_headers(path: Location, file: IO[bytes], dialect: Dialect) -> tuple[Preamble, list[Header]]:
     """What stands above the header, and the header by each delimiter that it may have."""
     preamble = _preamble(file, dialect)
     if preamble.next_line.startswith((b"\xff\xfe", b"\xfe\xff")):

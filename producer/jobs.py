@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipeline.ledger.chunk import MissingChunk
 from pipeline.ledger.sealing import Load
 from producer.chunk_limits import CHUNK_BYTES, SMALLEST_CHUNK
-from producer.content import Contents
+from producer.files.content import OpenedFiles
 from producer.scanned import Scanned, text_of
 
 GROUP_CHUNKS = 100  # that share one job at most, each of fewer than SMALLEST_CHUNK rows
@@ -38,7 +38,10 @@ class Job:
 
 
 def members(
-    versions: list[Scanned], loads: list[tuple[str, Load]], to_queue: dict[str, list[MissingChunk]], contents: Contents
+    versions: list[Scanned],
+    loads: list[tuple[str, Load]],
+    to_queue: dict[str, list[MissingChunk]],
+    contents: OpenedFiles,
 ) -> Iterator[Member]:
     """The last pass over the files: the chunks that are to be queued, read one at a time."""
     for version, (name, load) in zip(versions, loads, strict=True):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pipeline.ledger.load import KnownSource
 from pipeline.postgres.database import Database
 from pipeline.waiting import retry_transient
-from producer.content import Contents
+from producer.files.content import OpenedFiles
 from producer.forecast import Forecast, Limits, RefusedVersionError
 from producer.preview import Preview
 from producer.scanned import Scanned
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 def check_new_versions(
     versions: Sequence[Scanned],
     known: dict[str, KnownSource],
-    contents: Contents,
+    contents: OpenedFiles,
     database: Database,
     limits: Limits,
 ) -> None:

@@ -16,7 +16,7 @@ from pipeline.ledger.row_places import RowPlaces
 from pipeline.postgres.queries import Queries
 from pipeline.postgres.transaction import Transaction
 from pipeline.tables.registry import recorded_tables
-from producer.content import Contents
+from producer.files.content import OpenedFiles
 from producer.forecast import Forecast, Limits, broken_limit, could_break
 from producer.scanned import Scanned, bytes_of
 
@@ -27,7 +27,7 @@ class Preview:
     """Previews versions one after the other, in one transaction; what an earlier one would load counts as loaded."""
 
     def __init__(
-        self, tx: Transaction, contents: Contents, known: dict[str, KnownSource], versions: Sequence[Scanned]
+        self, tx: Transaction, contents: OpenedFiles, known: dict[str, KnownSource], versions: Sequence[Scanned]
     ) -> None:
         self._tx = tx
         self._contents = contents

@@ -12,13 +12,14 @@ from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
 from pipeline.waiting import retry_transient
 from producer.backpressure import Backpressure
-from producer.content import Contents
-from producer.encodings import Encodings
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encodings
 from producer.first_pass import scan_all
 from producer.forecast import Limits
 from producer.jobs import jobs, members
 from producer.known_sources import known_sources
 from producer.new_versions import check_new_versions
+from producer.remote_versions import record_remote_versions
 from producer.seal_all import seal_all
 from producer.sealed_loads import SealedLoads
 from producer.sources import Source
@@ -55,12 +56,13 @@ def produce(
     are retried. Raises DrainTimeoutError after `drain_timeout` seconds without room on the queue, ForgottenError if
     one of the sources is forgotten meanwhile.
     """
-    with queue.producing(), Contents() as contents:
+    with queue.producing(), OpenedFiles() as contents:
         known = known_sources(sources, database)
         versions = scan_all(sources, known, contents, encodings, chunk_rows)
         check_new_versions(versions, known, contents, database, limits)
         before_sealing()
         loads = seal_all(versions, contents, database, encodings, chunk_rows)
+        record_remote_versions(contents.versions, loads, database)
         under_way = retry_transient(queue.state).under_way
         to_queue = {name: [chunk for chunk in load.missing if chunk.key not in under_way] for name, load in loads}
         retry_transient(partial(queue.drop_failures, list(chain(*to_queue.values()))))

@@ -10,7 +10,7 @@ from pipeline.descriptions.descriptor import description_digest
 from pipeline.errors import InputError
 from pipeline.ledger.chunk import ChunkPlan
 from pipeline.ledger.load import LoadPlan
-from producer.encodings import Encoding
+from producer.files.encodings import Encoding
 from producer.sources import Source
 
 

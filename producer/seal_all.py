@@ -12,8 +12,8 @@ from pipeline.postgres.database import Database
 from pipeline.postgres.transaction import Transaction
 from pipeline.waiting import retry_transient
 from pipeline.wording import counted
-from producer.content import Contents
-from producer.encodings import Encodings
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encodings
 from producer.first_pass import first_pass
 from producer.scanned import Scanned
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def seal_all(
-    versions: list[Scanned], contents: Contents, database: Database, encodings: Encodings, chunk_rows: int | None
+    versions: list[Scanned], contents: OpenedFiles, database: Database, encodings: Encodings, chunk_rows: int | None
 ) -> list[tuple[str, Load]]:
     """The loads of all versions, in order: those that the ledger has, or new ones."""
     loads: list[tuple[str, Load]] = []

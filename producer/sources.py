@@ -11,16 +11,18 @@ from itertools import chain, count
 from pathlib import Path
 
 from pipeline.descriptions.description import Dataset, Package
-from pipeline.descriptions.matching import dataset_of, expected_names, holds, without_gz
+from pipeline.descriptions.matching import dataset_of, expected_names, holds, without_compression
 from pipeline.descriptions.own_sql import read_package_of
 from pipeline.descriptions.package import OWN_PACKAGE, find_package, read_package
 from pipeline.errors import InputError, SettingsError
 from pipeline.postgres.quoting import is_storable
+from pipeline.url import Location, Url
 from pipeline.wording import listed
 
 STANDARD_INPUT = Path("-")
-LIKE_CSV = re.compile(r"\.(csv|tsv|tab|txt|psv)(\.gz)?$", re.IGNORECASE)  # what a user may expect to be loaded
-ANY_TEXT = re.compile(r"\.txt(\.gz)?$", re.IGNORECASE)  # of these, what may be no data at all
+# Names, without the suffix of a compression, of what a user may expect to be loaded; and of what may be no data at all.
+LIKE_CSV = re.compile(r"\.(csv|tsv|tab|psv)$", re.IGNORECASE)
+ANY_TEXT = re.compile(r"\.txt$", re.IGNORECASE)
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +31,8 @@ logger = logging.getLogger(__name__)
 class Source:
     """A file and the name under which the ledger knows it."""
 
-    name: str  # within the data folder and without .gz, such as people.csv
-    path: Path
+    name: str  # within the data folder and without .gz or the like, such as people.csv
+    path: Location
     dataset: Dataset
 
     def __post_init__(self) -> None:
@@ -39,7 +41,7 @@ class Source:
             raise InputError(f"{self.path}: the name '{self.name}' is not UTF-8; rename the file, or use --name")
 
 
-def find_sources(folder: Path, files: tuple[Path, ...], name: str | None = None) -> list[Source]:
+def find_sources(folder: Path, files: tuple[Location, ...], name: str | None = None) -> list[Source]:
     """The sources among `files`, or all of `folder` if none are named; what others refer to first.
 
     The folder's datapackage.json, or else the project's own, says what the files are. `name` is what the one file is
@@ -49,28 +51,27 @@ def find_sources(folder: Path, files: tuple[Path, ...], name: str | None = None)
     if name is not None and len(files) != 1:
         raise SettingsError(f"--name: '{name}' is the name of one file; name that file")
     package = read_package_of(folder)
-    sources = [_source(package, folder, path, name) for path in files] if files else _sources_in(folder, package)
+    paths = [path for file in files for path in _expanded(file)]
+    sources = [_source(package, folder, path, name) for path in paths] if files else _sources_in(folder, package)
     return sorted(sources, key=lambda source: (package.datasets.index(source.dataset), source.name))
 
 
 def left_over(folder: Path, report_names: Iterable[str] = ()) -> list[str]:
     """Files in the folder that look like CSV but hold no dataset, each with the name that it may be meant to have.
 
-    No other file has that name, in any case, and no other hint. A .txt file counts if its name is like that of a
-    dataset. `report_names` are files that the exporter wrote there.
+    No other file has that name, in any case, and no other hint. A .txt file or a ZIP archive counts if its name is like
+    that of a dataset. `report_names` are files that the exporter wrote there.
     """
     package = read_package(find_package(folder))
     reports = set(report_names)
     names = [path.relative_to(folder).as_posix() for path in _files(folder, package)]
-    taken = {without_gz(name).casefold() for name in names}
-    unknown = (name for name in names if LIKE_CSV.search(name) and name not in reports)
-    hints = {
-        name: _free_name(package, name, taken) for name in unknown if dataset_of(package, without_gz(name)) is None
-    }
+    taken = {without_compression(name).casefold() for name in names}
+    unknown = (name for name in names if _may_be_csv(name) and name not in reports)
+    hints = {name: _free_name(package, name, taken) for name in unknown if dataset_of(package, name) is None}
     return [
         f"{name} (call it {free})" if free else name
         for name, free in hints.items()
-        if free or not ANY_TEXT.search(name)
+        if free or LIKE_CSV.search(without_compression(name))
     ]
 
 
@@ -82,7 +83,7 @@ def paths_without_file(folder: Path) -> list[str]:
     if (path := find_package(folder)) == OWN_PACKAGE:
         return []
     package = read_package(path)
-    names = {without_gz(path.relative_to(folder).as_posix()).lower() for path in _files(folder, package)}
+    names = {without_compression(path.relative_to(folder).as_posix()).lower() for path in _files(folder, package)}
     absent: list[str] = []
     for dataset in package.datasets:
         if not any("*" in path for path in dataset.paths):
@@ -100,15 +101,11 @@ def warn_of_absent(paths: Sequence[str]) -> None:
         )
 
 
-def is_gz(name: str) -> bool:
-    return name.lower().endswith(".gz")
-
-
 def _sources_in(folder: Path, package: Package) -> list[Source]:
     if not folder.is_dir():
         raise SettingsError(f"DATA_DIR: no folder '{folder}'; create it or correct the setting")
     try:
-        names = {path: without_gz(path.relative_to(folder).as_posix()) for path in _files(folder, package)}
+        names = {path: without_compression(path.relative_to(folder).as_posix()) for path in _files(folder, package)}
     except OSError as error:
         raise SettingsError(
             f"DATA_DIR: cannot read '{error.filename}': {error.strerror}; correct its rights"
@@ -143,7 +140,18 @@ def _files(folder: Path, package: Package) -> Iterator[Path]:
         yield from (Path(parent) / name for name in sorted(files) if not name.startswith("."))
 
 
-def _source(package: Package, folder: Path, path: Path, name: str | None) -> Source:
+def _expanded(path: Location) -> Sequence[Location]:
+    """The files that a pattern names; else the one file."""
+    if not isinstance(path, Url) or not path.is_pattern:
+        return [path]
+    from producer.files.store_file import matching  # read by few runs
+
+    return matching(path)
+
+
+def _source(package: Package, folder: Path, path: Location, name: str | None) -> Source:
+    if isinstance(path, Url):
+        return _remote_source(package, path, name)
     if path != STANDARD_INPUT and not path.exists():
         raise InputError(f"{path}: no such file; name a CSV file that exists")
     if path.is_dir():
@@ -151,7 +159,7 @@ def _source(package: Package, folder: Path, path: Path, name: str | None) -> Sou
     is_called_as_it_is = name is None and path != STANDARD_INPUT
     if name is None:
         inside = path.resolve().is_relative_to(folder.resolve())
-        name = without_gz(path.resolve().relative_to(folder.resolve()).as_posix() if inside else path.name)
+        name = without_compression(path.resolve().relative_to(folder.resolve()).as_posix() if inside else path.name)
     dataset = dataset_of(package, name)
     if dataset is None:
         own = path.parent
@@ -166,12 +174,26 @@ def _source(package: Package, folder: Path, path: Path, name: str | None) -> Sou
     return Source(name, path, dataset)
 
 
+def _remote_source(package: Package, url: Url, name: str | None) -> Source:
+    name = name or without_compression(url.name)
+    if not name:
+        raise InputError(f"{url}: a folder; name the CSV files in it")
+    if dataset := dataset_of(package, name):
+        return Source(name, url, dataset)
+    raise InputError(f"{url}: '{name}' matches no dataset; use --name with one of {expected_names(package)}")
+
+
+def _may_be_csv(name: str) -> bool:
+    plain = without_compression(name)
+    return bool(LIKE_CSV.search(plain) or ANY_TEXT.search(plain)) or name.lower().endswith(".zip")
+
+
 def _free_name(package: Package, name: str, taken: set[str]) -> str | None:
     """The name that a file may be meant to have, such as people-2.csv for people_2.csv; that name is taken then.
 
     None if it is like no dataset, or if the dataset that it is like takes no further file.
     """
-    stem = LIKE_CSV.sub("", name)
+    stem = ANY_TEXT.sub("", LIKE_CSV.sub("", without_compression(name)))
     words = [word for word in re.split(r"[\W_]+", stem) if word]
     datasets = {dataset.name: dataset for dataset in package.datasets}
     for position, word in enumerate(words):

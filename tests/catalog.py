@@ -1,5 +1,7 @@
 """What a database has of tables, as PostgreSQL's catalogs say it, to be compared."""
 
+from typing import Any
+
 from pipeline.postgres.database import Database
 
 QUERIES = {
@@ -41,7 +43,7 @@ QUERIES = {
 }
 
 
-def catalog(database: Database, schema: str = "public", *tables: str) -> dict[str, set[tuple]]:
+def catalog(database: Database, schema: str = "public", *tables: str) -> dict[str, set[tuple[Any, ...]]]:
     """Relations, columns, constraints and rights of a schema, or of the tables named with their indexes."""
     with database.transaction() as tx:
         found = {name: set(tx.rows(query, schema=schema)) for name, query in QUERIES.items()}
@@ -50,6 +52,8 @@ def catalog(database: Database, schema: str = "public", *tables: str) -> dict[st
     return {name: {row for row in rows if row[0].startswith(tables)} for name, rows in found.items()}
 
 
-def differences(catalog: dict[str, set[tuple]], other: dict[str, set[tuple]]) -> set[tuple]:
+def differences(
+    catalog: dict[str, set[tuple[Any, ...]]], other: dict[str, set[tuple[Any, ...]]]
+) -> set[tuple[Any, ...]]:
     """What stands in one of them alone."""
     return {row for name in QUERIES for row in catalog[name] ^ other[name]}

@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
 from pipeline.descriptions.description import Constraints, Field
+from tests.support import examples
 
 
-def field(type_: str = "string", *, column: str = "a", constraints: Constraints | None = None, **properties) -> Field:
+def field(
+    type_: str = "string", *, column: str = "a", constraints: Constraints | None = None, **properties: Any
+) -> Field:
     """A field; the constraints may stand among the properties by their names."""
     names = set(Constraints.__dataclass_fields__)
     given = {name: properties.pop(name) for name in list(properties) if name in names}
@@ -158,6 +164,23 @@ def cases() -> Iterator[tuple[Field, st.SearchStrategy[str]]]:
     for number, (described, texts) in enumerate([*plain, *VARIANTS]):
         padded = texts.map(lambda text: f" {text} ")
         yield replace(described, column=f"c{number}"), st.one_of(texts, texts, texts, padded, st.just(""))
+
+
+CASES = list(cases())
+
+
+@cache
+def drawn(texts: st.SearchStrategy[str]) -> list[str]:
+    """Different texts, the same in every run: among others there may be no good one by chance."""
+    seen: dict[str, None] = {}
+
+    @examples(40, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(texts)
+    def see(text: str) -> None:
+        seen[text] = None
+
+    see()
+    return list(seen)
 
 
 def named(described: Field) -> str:

@@ -1,22 +1,16 @@
 """What all tests share: real servers, started once, and an empty database and queue for each test."""
 
 import csv
-import io
 import os
-import signal
 import subprocess
-import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any
+from urllib.parse import urlsplit
 
-import psycopg2
 import pytest
 import redis
 
@@ -27,10 +21,22 @@ from pipeline.limits import RowLimit
 from pipeline.postgres.database import Database
 from pipeline.postgres.schema import apply_schema
 from pipeline.queue import ChunkQueue
+from pipeline.queue.job import ChunkJob
+from pipeline.queue.rq_queue import RqChunkQueue
 from pipeline.tables.described import bring_up_to_date, wanted_tables
 from producer.forecast import Limits
 from producer.produce import Produced, produce
 from producer.sources import find_sources
+from tests.databases import Databases
+from tests.forked import run_forked, start_forked
+from tests.support import administer
+from tests.support import at_once as at_once
+from tests.support import expected_people as expected_people
+from tests.support import generate as generate
+from tests.support import hear_sigint as hear_sigint
+from tests.support import start_process as start_process
+from tests.support import wait_until as wait_until
+from tests.support import with_path as with_path
 from worker.load import ChunkLoader
 from worker.order import InOrder
 
@@ -44,7 +50,6 @@ PEOPLE = (
 )
 OWN_TABLES = wanted_tables(PROJECT / "data")
 ANY_VERSION = Limits(max_rejects=RowLimit.parse("100%"), allow_empty=True)
-NUMBERS = count(1)
 
 
 @dataclass(frozen=True)
@@ -60,56 +65,52 @@ class Services:
         return {**kept, "DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
 
 
+# The servers of the tests are killed at most, never cut off from power; what they keep is not worth a wait.
+QUICK = ("fsync", "full_page_writes", "synchronous_commit", "autovacuum")
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[embedded.Servers]:
     """Real PostgreSQL and Valkey. Not below pytest's own folder: root's stand-in could not enter that."""
     with tempfile.TemporaryDirectory(prefix="pipeline tests ") as folder:
         Path(folder).chmod(0o755)
         with embedded.running(Path(folder) / "state") as started:
+            settings = [f"ALTER SYSTEM SET {name} = off" for name in QUICK]
+            password = urlsplit(started.database_url).password  # hashed 4,096 times for each connection, else once
+            hashed_once = ("SET scram_iterations = 1", f"ALTER ROLE pipeline PASSWORD '{password}'")
+            administer(started.database_url, *settings, "SELECT pg_reload_conf()", *hashed_once)
             make_templates(started.database_url)
             yield started
 
 
 def make_templates(url: str) -> None:
     """with_schema, which has what schema.sql makes, and with_tables, which has the tables of this repository's data."""
-    with _administration(url) as cursor:
-        cursor.execute("CREATE DATABASE with_schema")
+    administer(url, "CREATE DATABASE with_schema")
     apply_schema(Database(with_path(url, "/with_schema"), "tests"))
-    with _administration(url) as cursor:
-        cursor.execute("CREATE DATABASE with_tables TEMPLATE with_schema")
+    administer(url, "CREATE DATABASE with_tables TEMPLATE with_schema")
     bring_up_to_date(Database(with_path(url, "/with_tables"), "tests"), OWN_TABLES)
 
 
+@pytest.fixture(scope="session")
+def databases(servers: embedded.Servers) -> Databases:
+    return Databases(servers.database_url, ("with_schema", "with_tables"))
+
+
 @pytest.fixture
-def services(servers: embedded.Servers, request: pytest.FixtureRequest) -> Iterator[Services]:
+def services(servers: embedded.Servers, databases: Databases, request: pytest.FixtureRequest) -> Iterator[Services]:
     """A database with the tables and nothing in them, and an empty queue.
 
     A module that sets TEMPLATE to with_schema has what schema.sql makes alone.
     """
-    name = f"test_{next(NUMBERS)}"
-    template = getattr(request.module, "TEMPLATE", "with_tables")
-    with _administration(servers.database_url) as cursor:
-        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     redis.Redis.from_url(servers.redis_url).flushdb()
-    yield Services(with_path(servers.database_url, f"/{name}"), servers.redis_url)
-    with _administration(servers.database_url) as cursor:
-        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with databases.copy_of(getattr(request.module, "TEMPLATE", "with_tables")) as url:
+        yield Services(url, servers.redis_url)
 
 
 def queue_of(services: Services, name: str = "chunks") -> ChunkQueue:
     """The queue of the test's database, over a connection of its own."""
     with Database(services.database_url, "tests").transaction() as tx:
         return ChunkQueue.at(services.redis_url, name, ledger.installation(tx))
-
-
-def _administration(url: str):
-    connection = psycopg2.connect(url)
-    connection.autocommit = True
-    return connection.cursor()
-
-
-def with_path(url: str, path: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=path))
 
 
 @dataclass
@@ -140,6 +141,12 @@ class Pipeline:
         for name, text in files.items():
             (self.data / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
 
+    def waiting_chunks(self) -> list[tuple[int, int, str]]:
+        """Load, number and text of each chunk on the queue, in its order."""
+        jobs = RqChunkQueue("chunks", connection=self.queue.connection).get_jobs()
+        assert all(isinstance(job, ChunkJob) for job in jobs)
+        return [chunk for job in jobs if isinstance(job, ChunkJob) for chunk in job.arguments()]
+
     def produce(self, chunk_rows: int | None = None) -> list[Produced]:
         sources = find_sources(self.data, ())
         return produce(sources, self.database, self.queue, chunk_rows=chunk_rows, queue_limit=1000, limits=self.limits)
@@ -148,14 +155,14 @@ class Pipeline:
         """Loads what is on the queue, as one worker that then ends."""
         self.queue.work(InOrder(self.loader.load_chunk, self.queue).load_chunk, burst=True)
 
-    def load(self, chunk_rows: int | None = None, **files: str) -> None:
+    def load(self, chunk_rows: int | None = None, /, **files: str) -> None:
         """Writes files, produces and works, and checks that every row is accounted for."""
         self.write(**files)
         self.produce(chunk_rows)
         self.work()
         self.check_reconciliation()
 
-    def rows(self, statement: str) -> list[tuple]:
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
         with self.database.transaction() as tx:
             return tx.rows(statement)
 
@@ -207,44 +214,18 @@ def pipeline(services: Services, tmp_path: Path) -> Iterator[Pipeline]:
     pipeline.close()
 
 
-def hear_sigint() -> None:
-    """A shell has the commands that it runs in the background ignore it, and so would what they start."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def start_process(
-    command: list[str], environment: dict[str, str], *, own_group: bool = False
-) -> "subprocess.Popen[str]":
-    """A process in the project's folder, which Ctrl-C would reach even if the tests run in the background."""
-    return subprocess.Popen(
-        command,
-        cwd=PROJECT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=hear_sigint,
-        process_group=0 if own_group else None,
-    )
-
-
 @dataclass(frozen=True)
 class Commands:
     """The real commands as processes, on the test's services."""
 
     services: Services
+    timeout: float = 60  # seconds that a command has to end
 
     def start(self, *command: str, **environment: str) -> "subprocess.Popen[str]":
-        return start_process([sys.executable, "-m", *command], {**self.services.environment, **environment})
+        return start_forked(command, {**self.services.environment, **environment})
 
-    def run(self, *command: str, timeout: float = 60, **environment: str) -> "subprocess.CompletedProcess[str]":
-        process = self.start(*command, **environment)
-        try:
-            out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-        return subprocess.CompletedProcess(command, process.returncode, out, err)
+    def run(self, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return run_forked(command, {**self.services.environment, **environment}, timeout=self.timeout)
 
 
 @pytest.fixture
@@ -252,49 +233,11 @@ def commands(services: Services) -> Commands:
     return Commands(services)
 
 
-def generate(folder: Path, people: int, seed: int = 1) -> Path:
-    """A folder with places, `people` generated people and the expected summary."""
-    command = [sys.executable, PROJECT / "data" / "generate.py"]
-    options = ["--people", str(people), "--seed", str(seed), "--output", str(folder)]
-    subprocess.run([*command, *options], check=True, capture_output=True)
-    (folder / "example.csv").unlink()
-    return folder
-
-
 def named(pipeline: Pipeline) -> list[tuple[int, str]]:
     """Row number and given name of each person."""
     return [(number, given_name) for _, number, given_name, *_ in pipeline.people()]
 
 
-def held(pipeline: Pipeline) -> Counter[tuple]:
+def held(pipeline: Pipeline) -> Counter[tuple[Any, ...]]:
     """The people of one file as the table holds them, to be compared with expected_people."""
     return Counter((number, *fields) for _, number, *fields in pipeline.people())
-
-
-def expected_people(folder: Path) -> Counter[tuple[str, ...]]:
-    """The rows of people.csv as the table should hold them, counted by the csv module alone."""
-    with (folder / "people.csv").open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        next(rows)
-        return Counter((number, *fields) for number, fields in enumerate(rows, 1))
-
-
-class Terminal(io.StringIO):
-    """A terminal as standard error, and what it shows."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-def wait_until(condition: Callable[[], object], timeout: float = 30) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.02)
-
-
-def at_once(function: Callable[[], object], times: int) -> None:
-    """Runs a function in so many threads; raises the first error of any of them."""
-    with ThreadPoolExecutor(times) as threads:
-        for ended in [threads.submit(function) for _ in range(times)]:
-            ended.result()

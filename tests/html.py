@@ -9,7 +9,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def parsed(html: str) -> Element:
     """Raises ParseError if the HTML is not valid."""
-    return html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(html)
+    document: Element = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(html)
+    return document
 
 
 def text_of(element: Element) -> str:

@@ -1,4 +1,4 @@
-"""The account of all rows, as lines to read: each load of a few, or the sum of many and those that need a look."""
+"""The counts of all rows as lines to read: one for each load, or, of many loads, the notable ones and the sum."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ results = logging.getLogger(RESULTS)
 
 
 def account(loads: Sequence[LoadProgress]) -> list[str]:
-    """A line for each load; of many, for the first of the notable ones, and one for the sum."""
+    """A line for each load. Of many loads: a line for each of the first notable ones, and one for the sum."""
     lines = list(map(str, accounted(loads)))
     if len(loads) > NAMED_AT_MOST and (more := len(_notable(loads)) - NAMED_AT_MOST) > 0:
         lines.insert(-1, f"and {counted(more, 'more file')} with rejected or deleted rows")
@@ -20,14 +20,14 @@ def account(loads: Sequence[LoadProgress]) -> list[str]:
 
 
 def accounted(loads: Sequence[LoadProgress]) -> list[LoadProgress]:
-    """The loads; of many, the first of the notable ones, and the sum of all, which is load 0."""
+    """The loads. Of many loads: the first notable ones, and the sum of all as load 0."""
     if len(loads) <= NAMED_AT_MOST:
         return list(loads)
     return [*_notable(loads)[:NAMED_AT_MOST], _sum(loads)]
 
 
 def log_account(loads: Sequence[LoadProgress]) -> None:
-    """The same for machines: a record each, with the counts as fields."""
+    """Logs the same for machines: one record for each load, with the counts as fields."""
     for load in accounted(loads):
         results.info(
             "%s",
@@ -47,7 +47,7 @@ def log_account(loads: Sequence[LoadProgress]) -> None:
 
 
 def _notable(loads: Sequence[LoadProgress]) -> list[LoadProgress]:
-    """The loads that were sealed last, if they are few, then the others with rejected or deleted rows."""
+    """The loads sealed last, if they are few, and the others with rejected or deleted rows."""
     last = max((load.sealed_at for load in loads if load.sealed_at), default=None)
     newest = [load for load in loads if last and load.sealed_at == last]
     newest = newest if len(newest) <= NAMED_AT_MOST else []
@@ -60,7 +60,7 @@ def ranked(reasons: Iterable[str]) -> list[str]:
 
 
 def kept_rows(loads: Iterable[LoadProgress], package: Package) -> list[str]:
-    """A line for each load with rows that its file no longer lists, and that stay for rows that name them."""
+    """A line for each load whose removed rows stay because rows of other files refer to them."""
     naming = {
         load.dataset: [
             each.name for each in package.datasets if load.dataset in (named.dataset for named in each.references)
@@ -77,7 +77,7 @@ def kept_rows(loads: Iterable[LoadProgress], package: Package) -> list[str]:
 
 
 def unloaded_references(good_rows: Mapping[str, int], package: Package) -> list[str]:
-    """A line for each dataset that rows of others refer to, and that has no row: of these no row can be good.
+    """A line for each dataset without a row that other datasets refer to: none of their rows can be good.
 
     `good_rows` holds the number of good rows of each dataset that has a source.
     """

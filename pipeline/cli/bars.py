@@ -1,4 +1,4 @@
-"""Bars on a terminal: a line for each file, drawn again and again below the lines that are printed meanwhile."""
+"""Progress bars on a terminal: a line for each file, redrawn below the printed lines."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ from rich.text import Text
 
 from pipeline.cli.pace import Pace
 from pipeline.cli.terminal import printable
-from pipeline.wording import duration
+from pipeline.wording import duration, speed
 
 WIDEST = 120  # columns
 CTRL_C = 6  # columns at the end of lines that stay free for ^C, several of them: a new line would shift the bars
@@ -51,7 +51,7 @@ class Bars:
             self._live.stop()
 
     def draw(self, files: Sequence[NamedPace], total: NamedPace) -> None:
-        """Draws a line for each file; for the first under way and the total, if the terminal has room for no more."""
+        """Draws a line for each file. If they do not fit, draws files that are being loaded, and the total."""
         self._measure()
         room = max(self._console.height - LINES_KEPT_FREE, 1)
         if len(files) > room:
@@ -65,7 +65,7 @@ class Bars:
         self._show(Text(text, style="dim", overflow="ellipsis", no_wrap=True))
 
     def print(self, line: str) -> None:
-        """Prints a line above the bars, which stays."""
+        """Prints a line above the bars. The line stays."""
         with suppress(OSError):
             self._console.print(Text(printable(line)), soft_wrap=True)
 
@@ -101,11 +101,13 @@ def _table(files: Sequence[NamedPace], width: int) -> Table:
         share = f"{100 * pace.done // max(pace.rows, 1)} %"
         is_done = pace.done >= pace.rows
         rate, left = (None, None) if is_done else (pace.rows_per_second, pace.seconds_left)
-        speed = (f"{rate:,.0f} rows/s", f"{duration(left)} left") if rate and left and left < LONGEST_LEFT else ("", "")
+        texts = ("", "")
+        if rate and left and left < LONGEST_LEFT:
+            texts = (speed(rate), f"{duration(left)} left")
         table.add_row(
             Text(printable(name)),
             _bar(pace),
             f"{pace.done:,} of {pace.rows:,}" if width >= ROOM_FOR_COUNTS else share,
-            *(speed if has_speed else ()),
+            *(texts if has_speed else ()),
         )
     return table

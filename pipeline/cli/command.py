@@ -30,7 +30,7 @@ TIMED_OUT = 4  # exit code
 
 
 class Commands(click.Group):
-    """Commands, which the message about an unknown one lists."""
+    """A group whose error about an unknown command lists the commands."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -59,7 +59,7 @@ def queue_of(database: Database, redis_url: str, name: str) -> "ChunkQueue":
 
 
 def check(database: Database) -> None:
-    """Promises what Database.check does; waits START_TIMEOUT for a server that does not serve."""
+    """Checks the database as Database.check does; waits START_TIMEOUT for a server that is not ready."""
     retry_at_start(database.check, "DATABASE_URL")
 
 
@@ -71,11 +71,11 @@ def run(
     sigterm_code: int = TERMINATED,
     is_stage_of_run: bool = False,
 ) -> NoReturn:
-    """Runs a command to its end and exits with the code that the README states for each outcome.
+    """Runs a command to its end and exits with the code that the README lists for the outcome.
 
-    With `hard_deadline` the process ends a few seconds after it was told to stop, even if a server does not answer.
+    With `hard_deadline` the process ends a few seconds after a stop signal, even if a server does not answer.
     `sigterm_code` is the exit code for SIGTERM: 0 for a worker, which is done when it is told to stop. A stage of
-    `pipeline run` is told by the run, which says why, and what to do.
+    `pipeline run` logs nothing about the stop: the run gives the reason and the remedy.
     """
     exit_codes: dict[int, int] = {signal.SIGTERM: sigterm_code, signal.SIGINT: INTERRUPTED}
     try:
@@ -87,7 +87,7 @@ def run(
         if stopped.number == signal.SIGINT:
             if interrupted.log_format() == "text":
                 echo("", err=True)  # below the ^C that the terminal shows
-            _fail([interrupted.MESSAGE], code, stopped)
+            _report_failure([interrupted.MESSAGE], code, stopped)
         elif not is_stage_of_run:
             logging.getLogger("pipeline").info("told to stop; run it again to go on")
     for number in signals.SIGNALS:
@@ -99,16 +99,16 @@ def _exit_code(command: click.Command, name: str) -> int:
     try:
         return command.main(prog_name=name, standalone_mode=False, max_content_width=100) or 0
     except click.ClickException as error:
-        return _fail([" ".join(error.format_message().split())], USAGE, error)
+        return _report_failure([" ".join(error.format_message().split())], USAGE, error)
     except (DescriptionError, RefusedTablesError) as error:
-        return _fail(error.lines, error.exit_code, error)
+        return _report_failure(error.lines, error.exit_code, error)
     except PipelineError as error:
-        return _fail([str(error)], error.exit_code, error)
+        return _report_failure([str(error)], error.exit_code, error)
     except Exception as error:
-        return _fail([f"unexpected {type(error).__name__}: {error}; --debug shows where"], 1, error)
+        return _report_failure([f"unexpected {type(error).__name__}: {error}; --debug shows where"], 1, error)
 
 
-def _fail(messages: Sequence[str], code: int, error: BaseException) -> int:
+def _report_failure(messages: Sequence[str], code: int, error: BaseException) -> int:
     debug = "--debug" in sys.argv
     if interrupted.log_format() == "json":
         logs.configure("json", debug=debug)

@@ -78,7 +78,7 @@ def _exit(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
 
 
 def _is_of_up(service: str) -> bool:
-    """Whether `up` made this container: those of `run` do not get the name of their service in the network."""
+    """Whether `up` made this container. Containers of `run` have no service name in the network."""
     return bool(set(_addresses(socket.gethostname())) & set(_addresses(service)))
 
 
@@ -92,7 +92,7 @@ def _addresses(name: str) -> list[str]:
 
 
 def _wait_for(service: str, of_up: bool) -> None:
-    """Exits if what this service waits for has failed."""
+    """Waits for a service, and exits if it failed."""
     stays = service == EXPORTER and of_up
     schema = _outcome(SCHEMA, is_coming=False, stays=stays)
     if schema and schema.exit_code:
@@ -164,7 +164,7 @@ def _show_error(message: str) -> None:
 
 
 class OutcomeServer:
-    """Tells the outcome to all who connect, also before there is one, and knows whether the exporter has ended."""
+    """Sends the outcome to all who connect, even before it is known, and notes when the exporter has ended."""
 
     def __init__(self) -> None:
         self._server = socket.create_server(("", PORT))
@@ -179,7 +179,7 @@ class OutcomeServer:
         self._is_known.set()
 
     def stay(self) -> bool:
-        """Returns when the exporter has ended, or has not come in time; says whether it came."""
+        """Waits until the exporter has ended or did not start in time; returns whether it started."""
         if not self._exporter_came.wait(START_GRACE):
             return False
         self._exporter_ended.wait()
@@ -205,7 +205,7 @@ class OutcomeServer:
 
 
 def _run_and_serve_outcome(service: str, command: list[str]) -> NoReturn:
-    """Runs the command, tells its outcome, and stays until the exporter has ended; exits with the command's code."""
+    """Runs the command, serves its outcome until the exporter has ended, and exits with the command's code."""
     server = OutcomeServer()
     schema = _outcome(SCHEMA, is_coming=False, stays=False) if service == PRODUCER else None
     if schema and schema.exit_code:
@@ -219,12 +219,14 @@ def _run_and_serve_outcome(service: str, command: list[str]) -> NoReturn:
     if server.stay():
         time.sleep(END_PAUSE)
         if service == PRODUCER:
-            logger.info("servers and workers go on; Ctrl-C stops them, `docker-compose down` removes their containers")
+            logger.info(
+                "servers and workers keep running; Ctrl-C stops them, `docker-compose down` removes their containers"
+            )
     sys.exit(outcome.exit_code)
 
 
 def _run(service: str, command: list[str]) -> Outcome:
-    """Runs the command to its end, passing signals on to it and its stderr on to ours."""
+    """Runs the command to its end. Forwards signals to it, and its stderr to this process's."""
     child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace")  # noqa: S603
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: child.send_signal(number))
@@ -241,7 +243,7 @@ def _run(service: str, command: list[str]) -> Outcome:
 
 
 def _message(line: str) -> str:
-    """What a line on stderr says, in text or JSON."""
+    """The message of a line on stderr, in text or JSON."""
     with suppress(ValueError, LookupError, TypeError):
         return str(json.loads(line)["message"])
     return line.removeprefix("error: ")

@@ -1,4 +1,4 @@
-"""The process that stages are forked from (Linux), started without a file that a kill could leave behind."""
+"""The process that stages are forked from (Linux only). A kill leaves no file of it behind."""
 
 import multiprocessing
 import os

@@ -1,7 +1,7 @@
-"""What `pipeline run` shows on a terminal: a bar for each file that is loaded, below what its processes print.
+"""The screen of `pipeline run` on a terminal: a bar for each file, below the lines that its processes print.
 
-The processes do not print on the terminal themselves, where a line would run into the bars: all of them, this one
-included, write into a pipe, from which the lines are printed above the bars.
+A printed line would run into the bars. So all processes, this one included, write into a pipe, and its lines are
+printed above the bars.
 """
 
 import multiprocessing
@@ -30,9 +30,9 @@ END_TIMEOUT = 2.0  # seconds for the last look, and for the last lines
 
 @contextmanager
 def load_screen(database: Database) -> Iterator[Output]:
-    """Shows the loads that become complete in the block, and removes them at its end; lines that were printed stay.
+    """Shows the progress of loads during the block, and removes the bars at its end; printed lines stay.
 
-    Yields what the processes of the run print into.
+    Yields the output for the processes of the run.
     """
     reader, writer = multiprocessing.Pipe(duplex=False)
     output = Output(writer, (STDERR, STDOUT) if sys.stdout.isatty() else (STDERR,))
@@ -67,7 +67,7 @@ class LoadScreen:
         self._total = Pace(0)
 
     def start(self, lines: Connection) -> None:
-        """Begins to print what can be read from `lines`, until all other ends of it are closed, and to draw."""
+        """Starts to draw, and to print lines from `lines` until all other ends of it are closed."""
         with signals.held():  # by the threads for good, so that the main thread hears them
             self._bars.start()
             self._printing = threading.Thread(target=self._print, args=(lines,), daemon=True)
@@ -75,7 +75,7 @@ class LoadScreen:
             self._drawing.start()
 
     def stop(self) -> None:
-        """Prints what is still to be read, and removes the bars."""
+        """Prints the remaining lines, and removes the bars."""
         self._has_ended.set()
         if self._printing is not None:
             self._printing.join(END_TIMEOUT)

@@ -48,13 +48,13 @@ class JsonFormatter(logging.Formatter):
         }
         for name in FIELDS:
             if (value := getattr(record, name, None)) is not None:
-                entry[name] = _shown(value)
+                entry[name] = _json_value(value)
         if record.exc_info:
             entry["traceback"] = printable_lines(self.formatException(record.exc_info))
         return json.dumps(entry, ensure_ascii=False)
 
 
-def _shown(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, str):
         return printable(value)
     return round(value, 3) if isinstance(value, float) else value
@@ -72,6 +72,8 @@ def configure(log_format: str, *, debug: bool) -> None:
         logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.INFO)
     for name in ("rq.worker", "rq.job", "rq.queue", "rq.registry"):
         logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.CRITICAL)  # the worker says it in a line
+    for name in ("aiobotocore", "botocore", "fsspec", "gcsfs", "google", "paramiko", "s3fs", "urllib3"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # below that they hold signatures and contents of files
     logging.getLogger(RESULTS).setLevel(logging.INFO if log_format == "json" else logging.CRITICAL)
     logging.captureWarnings(True)
     sys.excepthook = log_uncaught

@@ -43,8 +43,10 @@ Examples:
 
 
 @click.command(epilog=STATUS_EXAMPLES)
-@click.option("--watch", "is_watched", is_flag=True, help="Show it again each second, until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object; with --watch one a line. See docs/status.md.")
+@click.option("--watch", "is_watched", is_flag=True, help="Repeat it each second, until Ctrl-C.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object; with --watch, one a line. See docs/status.md."
+)
 @click.option(
     "--exit-code", "tells_state", is_flag=True, help="Exit with 0 if idle, 1 if a chunk failed, 5 if loading."
 )
@@ -85,7 +87,7 @@ def status(
 
 
 class _Psql(click.Command):
-    """Says where options of psql stand, when one stands among those of the pipeline."""
+    """Explains where psql's options go, if one stands among those of the pipeline."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -155,8 +157,10 @@ def _psql(url: str, arguments: Sequence[str], *, names_url: bool) -> int:
     environment = dict(os.environ)
     if parts.password is not None:  # not among the arguments, which every user of the machine can list
         environment["PGPASSWORD"] = unquote(parts.password)
-    without_password = parts._replace(netloc=f"{parts.netloc.rpartition('@')[0].partition(':')[0]}@{_place(parts)}")
-    process = subprocess.Popen([_program(), without_password.geturl(), *arguments], env=environment)  # noqa: S603
+    without_password = parts._replace(
+        netloc=f"{parts.netloc.rpartition('@')[0].partition(':')[0]}@{_host_and_port(parts)}"
+    )
+    process = subprocess.Popen([_psql_program(), without_password.geturl(), *arguments], env=environment)  # noqa: S603
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C cancels the query in psql
     try:
         return process.wait()
@@ -165,11 +169,11 @@ def _psql(url: str, arguments: Sequence[str], *, names_url: bool) -> int:
         raise
 
 
-def _place(parts: SplitResult) -> str:
+def _host_and_port(parts: SplitResult) -> str:
     return parts.netloc.rpartition("@")[2]
 
 
-def _program() -> Path:
+def _psql_program() -> Path:
     """The psql of the system, else that of the embedded server; raises SettingsError if there is neither."""
     if found := shutil.which("psql"):
         return Path(found)

@@ -1,4 +1,4 @@
-"""Where the processes of `pipeline run` print if that is not what they have from the process that they come from."""
+"""Where the processes of `pipeline run` print, if not to the standard streams that they inherit."""
 
 import os
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Output:
     descriptors: tuple[int, ...]
 
     def take_over(self) -> None:
-        """From now on what this process prints goes into the pipe."""
+        """Redirects the output of this process into the pipe."""
         for descriptor in self.descriptors:
             os.dup2(self.pipe.fileno(), descriptor)
         self.pipe.close()

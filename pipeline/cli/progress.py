@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.pace import Pace
 from pipeline.cli.terminal import shows_bars
-from pipeline.wording import counted, duration
+from pipeline.wording import counted, duration, speed
 
 if TYPE_CHECKING:
     from pipeline.cli.bars import Bars
@@ -59,11 +59,11 @@ class Progress:
 
     def _log(self, rate: float) -> None:
         logger.info(
-            "%s: %s of %s, %s rows/s, %s left",
+            "%s: %s of %s, %s, %s left",
             self._verb,
             f"{self._pace.done:,}",
             counted(self._pace.rows, "row"),
-            f"{rate:,.0f}",
+            speed(rate),
             duration(self._pace.seconds_left or 0.0),
             extra={"rows_done": self._pace.done, "rows": self._pace.rows, "rows_per_second": rate},
         )

@@ -22,13 +22,12 @@ results = logging.getLogger(RESULTS)
 
 
 def run(state: Path | None, workers: int, environment: Mapping[str, str], options: Sequence[str]) -> int:
-    """Producer, `workers` workers and exporter to the end; returns the exit code of the first that failed.
+    """Runs producer, `workers` workers and exporter to the end; returns the exit code of the first that failed.
 
-    DATABASE_URL and REDIS_URL in `environment` name the servers; where one is not set, embedded servers
-    with their state in `state` (default: default_folder.path) are started for the run. All stages get `options`.
-    A dry run creates tables in the embedded database alone.
-    Raises SettingsError before anything is started or loaded, PipelineError if a stage was killed, or workers again
-    and again.
+    DATABASE_URL and REDIS_URL in `environment` name the servers. If one is missing, embedded servers run for the block,
+    with their state in `state` (default: default_folder.path). All stages get `options`. A dry run creates tables only
+    in the embedded database. Raises SettingsError before anything is started or loaded, and PipelineError if a stage
+    was killed or workers end again and again.
     """
     remedies.current = remedies.PIPELINE_RUN
     stages.read_modules()
@@ -69,9 +68,9 @@ def _screen(database: Database) -> Iterator[Output | None]:
 def with_servers(
     environment: Mapping[str, str], state: Path | None, *, must_exist: bool = False
 ) -> Iterator[dict[str, str]]:
-    """The environment with both URLs; where one is not set, that of an embedded server, which runs for the block.
+    """The environment with both URLs. For a missing URL, embedded servers run for the block.
 
-    Raises SettingsError if the servers' state must exist and does not.
+    Raises SettingsError if `must_exist` and there is no state of such servers.
     """
     with ExitStack() as stack:
         settings = dict(environment)
@@ -96,12 +95,12 @@ def _state_folder(state: Path | None) -> Path:
 
 
 def _after_load(code: int) -> int:
-    """The exit code of the exporter, whose 2 is not the run's: that says that nothing was changed."""
+    """The exporter's exit code for the run. Its 2 becomes 1: a run's 2 says that nothing was changed."""
     return FAILED if code == USAGE else code
 
 
 def _check_settings(environment: Mapping[str, str]) -> None:
-    """Raises SettingsError for what producer or exporter would refuse."""
+    """Raises SettingsError for settings that producer or exporter would refuse."""
     from exporter.output import check_writable  # read while the process of the stages reads the same modules
     from exporter.report import find_reports
     from producer.sources import find_sources

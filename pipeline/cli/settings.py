@@ -1,4 +1,4 @@
-"""Settings of the commands: from a flag, else from the environment, else a default; checked before anything starts."""
+"""Settings of the commands. They are checked before anything starts."""
 
 import math
 import os
@@ -11,57 +11,17 @@ import click
 
 from pipeline import __version__, credentials
 from pipeline.cli import logs
+from pipeline.cli.numbers import PositiveNumber, Seconds
 from pipeline.descriptions import own_sql
 from pipeline.errors import SettingsError
 from pipeline.limits import RowLimit
 from pipeline.waiting import START_TIMEOUT, limit_start, limit_waits
 
-LONGEST_WAIT = 1_000_000_000  # seconds
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class PositiveNumber(click.IntRange):
-    """A whole number from 1 on; what is none is refused in plain words."""
-
-    def __init__(self) -> None:
-        super().__init__(min=1)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
-            self.fail(f"'{value}' is not a whole number from 1 on.", param, ctx)
-
-
-class Seconds(click.FloatRange):
-    """A number of seconds, refused in plain words as well."""
-
-    def __init__(self) -> None:
-        super().__init__(min=0, max=LONGEST_WAIT)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
-            self.fail(f"'{value}' is not a number from 0 to {LONGEST_WAIT:,}.", param, ctx)
-
-
-class Port(click.IntRange):
-    """A port to listen on, refused in plain words too; 0 takes a free one."""
-
-    def __init__(self) -> None:
-        super().__init__(0, 65535)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
-            self.fail(f"'{value}' is not a port from 0 to 65535.", param, ctx)
-
-
 def setting(flag: str, variable: str, **attributes: Any) -> Callable[[F], F]:
-    """A setting: from its flag, else from its environment variable, else its default; all shown by --help."""
+    """A setting: its flag, or its environment variable, or its default. --help shows all three."""
     attributes.setdefault("show_default", attributes.get("default") is not None)
     return click.option(flag, envvar=variable, show_envvar=True, **attributes)
 
@@ -79,7 +39,7 @@ def redis_url(*, required: bool = True) -> Callable[[F], F]:
 def _url(
     flag: str, variable: str, server: str, schemes: tuple[str, ...], example: str, required: bool
 ) -> Callable[[F], F]:
-    """A server's URL; where flag and variable are not set, from the file that VARIABLE_FILE names."""
+    """A server's URL, from the flag, the variable, or the file that VARIABLE_FILE names."""
 
     password = f"{variable.removesuffix('_URL')}_PASSWORD"
 
@@ -105,8 +65,8 @@ def _url(
         variable,
         callback=find,
         metavar="URL",
-        help=f"{server}, such as {example}; else read from the file that {variable}_FILE names. Its password may"
-        f" stand by itself in {password}, or in the file that {password}_FILE names."
+        help=f"{server}, such as {example}; or set {variable}_FILE to a file with the URL. The password may be in"
+        f" {password} instead, or in the file that {password}_FILE names."
         + ("  [required]" if required else "  [default: embedded]"),
     )
 
@@ -147,7 +107,7 @@ def _use_datasets_dir(context: click.Context, parameter: click.Parameter, folder
 
 
 def datasets_dir(*, expose: bool = False) -> Callable[[F], F]:
-    """The folder of SQL of datasets' own, which is read before the command runs."""
+    """The folder of the datasets' own SQL. It is read before the command runs."""
     return setting(
         "--datasets",
         "DATASETS_DIR",
@@ -155,7 +115,7 @@ def datasets_dir(*, expose: bool = False) -> Callable[[F], F]:
         callback=_use_datasets_dir,
         expose_value=expose,
         metavar="DIR",
-        help="Folder of SQL of datasets' own, NAME.sql; not in the data folder.",
+        help="Folder of your own SQL for datasets, as NAME.sql; not in the data folder.",
     )
 
 
@@ -164,7 +124,7 @@ reports_dir = setting(
     "REPORTS_DIR",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder of reports of your own, NAME.csv.sql or NAME.json.sql.",
+    help="Folder of your own reports, as NAME.csv.sql or NAME.json.sql.",
 )
 encoding = setting(
     "--encoding",
@@ -179,7 +139,7 @@ chunk_rows = setting(
     "CHUNK_ROWS",
     type=PositiveNumber(),
     metavar="ROWS",
-    help="Rows in a chunk, of loads that are new.  [default: 20000, fewer for a small file]",
+    help="Rows in a chunk of a new load.  [default: 20000, fewer for a small file]",
 )
 queue_limit = setting(
     "--queue-limit",
@@ -205,7 +165,7 @@ drain_timeout = setting(
     default=3600,
     callback=_limit_waits,
     metavar="SECONDS",
-    help="How long the exporter waits for the loads to be complete, the producer for room on the queue, and both"
+    help="How long the exporter waits for the loads, and the producer for room on the queue. Both also wait so long"
     " for a server that does not answer.",
 )
 
@@ -223,7 +183,7 @@ start_timeout = setting(
     callback=_limit_start,
     expose_value=False,
     metavar="SECONDS",
-    help="How long to wait, at the start, for a server that does not serve yet.",
+    help="How long a command waits at its start for a server that is not ready.",
 )
 
 
@@ -239,7 +199,7 @@ max_rejects = setting(
     "MAX_REJECTS",
     metavar="N|N%",
     callback=_row_limit,
-    help="Rejected rows that are too many.  [default: no limit, but 50% in a new version of a loaded file"
+    help="How many rejected rows are allowed.  [default: no limit, but 50% in a new version of a loaded file"
     " that has fewer good rows]",
 )
 max_shrink = setting(
@@ -247,11 +207,14 @@ max_shrink = setting(
     "MAX_SHRINK",
     metavar="N|N%",
     callback=_row_limit,
-    help="Loaded rows that a new version of a file may have fewer; those that --forget-missing removes do not count."
+    help="How many loaded rows a new version of a file may drop. Files that --forget-missing removes do not count."
     "  [default: no limit]",
 )
 allow_empty = setting(
-    "--allow-empty", "ALLOW_EMPTY", is_flag=True, help="Take a new version without a good row: delete what is loaded."
+    "--allow-empty",
+    "ALLOW_EMPTY",
+    is_flag=True,
+    help="Accept a new version without a good row; its loaded rows are deleted.",
 )
 dry_run = setting(
     "--dry-run", "DRY_RUN", is_flag=True, help="Say what a run would insert, update, delete and reject; change nothing."
@@ -260,13 +223,13 @@ rewrite_reports = setting(
     "--rewrite-reports",
     "REWRITE_REPORTS",
     is_flag=True,
-    help="Write reports that are up to date too.",
+    help="Write all reports, even those that are up to date.",
 )
 forget_missing = setting(
     "--forget-missing",
     "FORGET_MISSING",
     is_flag=True,
-    help="Remove the rows and loads of files that the data folder no longer holds, if no other file is refused.",
+    help="Forget files that are no longer in the data folder, unless another file is refused.",
 )
 version = click.version_option(__version__, message="%(prog)s (csv-queue-pipeline) %(version)s")
 FORGET = "Remove a source's rows and loads instead, such as people.csv; may be given several times."
@@ -297,11 +260,11 @@ def logging_options(command: F) -> F:
         is_eager=True,
         expose_value=False,
         callback=remember,
-        help="Form of the log lines on stderr.",
+        help="Format of the log lines on stderr.",
     )(command)
 
 
 def logging_arguments() -> list[str]:
-    """What makes another command log like the one that runs."""
+    """Options that make another command log like this one."""
     meta = click.get_current_context().meta
     return ["--log-format", meta["log_format"], *(["--debug"] if meta["debug"] else [])]

@@ -1,4 +1,4 @@
-"""Stages as processes of this machine: each does what `python -m` does with it, and ends with its parent.
+"""Stages as processes of this machine. Each runs what `python -m` runs for it, and ends with its parent.
 
 Workers that end while another stage runs are replaced.
 """
@@ -23,7 +23,7 @@ from typing import cast
 
 from setproctitle import setproctitle
 
-from pipeline import remedies, signals
+from pipeline import remedies, signals, waiting
 from pipeline.cli import command, fork_server, progress
 from pipeline.cli.command import TIMED_OUT, USAGE
 from pipeline.cli.output import Output
@@ -47,9 +47,9 @@ logger = logging.getLogger(__name__)
 
 
 def read_modules() -> None:
-    """Begins to read what the stages need, in the process that they are to be forked from; does not wait for it.
+    """Starts the process that stages are forked from, which then imports their modules; does not wait for it.
 
-    That process hears no signals: it ends with this one. Raises SettingsError if it cannot be started.
+    That process ignores signals and ends with this one. Raises SettingsError if it cannot be started.
     """
     if processes.get_start_method() != "forkserver":
         return
@@ -80,7 +80,7 @@ class Member:
 
 
 class StageProcesses:
-    """Stages that run; at the end of the block all are told to stop, at once, and killed if they do not."""
+    """Running stages. At the end of the block all are told to stop at once, and killed if they do not."""
 
     def __init__(self, settings: Mapping[str, str], options: Sequence[str], output: Output | None = None) -> None:
         """`settings` are added to the environment variables of each stage, `options` make up its command line.
@@ -98,11 +98,11 @@ class StageProcesses:
         self._workers = [self._start(WORKER) for _ in range(count)]
 
     def outcome(self, stage: str) -> int:
-        """Runs a stage to its end, and replaces workers that end meanwhile; returns its exit code.
+        """Runs a stage to its end, replaces workers that end meanwhile, and returns the stage's exit code.
 
-        Returns that of a worker whose settings are wrong, or for which a server does not serve. Raises PipelineError if
-        the stage was ended by a signal, if workers end again and again, or if the process that all are forked from has
-        ended.
+        If a worker ends because of wrong settings or an unreachable server, its exit code is returned. Raises
+        PipelineError if a signal ended the stage, if workers end again and again, or if the process that stages are
+        forked from has ended.
         """
         member = self._start(stage)
         while (code := member.process.exitcode) is None:
@@ -128,11 +128,13 @@ class StageProcesses:
             with alive, signals.held():  # a stage told half of what to do would show an error of the fork server
                 process.start()
         except (EOFError, OSError) as error:
-            raise PipelineError(f"the {stage} cannot be started: {error or type(error).__name__}") from error
+            raise PipelineError(
+                f"the {stage} cannot be started: {error or type(error).__name__}; run it again"
+            ) from error
         return member
 
     def _replacement(self, worker: Member) -> Member:
-        """A new worker in place of one that ended, unless they end too often."""
+        """A new worker in place of one that ended. Raises PipelineError if they end too often."""
         code = worker.process.exitcode or 0
         _check_server(code)
         self._members.remove(worker)
@@ -187,6 +189,7 @@ def _run_stage(
     if output is not None:
         output.take_over()
         progress.is_shown_by_run = True
+    waiting.is_start_logged = stage != WORKER  # the producer waits for the same servers
     sigterm_code = 0 if stage == WORKER else command.TERMINATED
     main = import_module(f"{stage}.__main__").main
     command.run(main, f"python -m {stage}", hard_deadline=True, sigterm_code=sigterm_code, is_stage_of_run=True)

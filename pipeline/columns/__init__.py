@@ -1,1 +1,1 @@
-"""From the texts of a column to values of PostgreSQL, by the types and constraints of the standard."""
+"""Converts texts of a column to PostgreSQL's values, by the types and constraints of the standard."""

@@ -1,4 +1,4 @@
-"""The texts of a column as PostgreSQL takes them: of many rows at once, or of one with every rule that it breaks."""
+"""Converts and checks the texts of a column: many rows at once, or one row with every rule that it breaks."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -86,13 +86,13 @@ class Column:
                 remembered[text] = copied
 
     def _judge_memory(self) -> None:
-        """Forgets the texts for good where most of them were new, and checking a block is as cheap."""
+        """Stops caching texts for good if most are new and checking a block is as cheap."""
         if self._is_quick and 2 * self._unknown > self._asked:
             self._remembered = None
         self._asked = self._unknown = 0
 
     def _converted(self, texts: Sequence[str]) -> Sequence[str | None]:
-        """All at once if they are good at first sight; else in halves, so that a bad text costs only its own part."""
+        """Converts all texts at once if they look good, else in halves, so that a bad text slows only its own part."""
         if len(texts) < FEWEST or not self._is_quick:
             return list(map(self._good_or_none, texts))
         if (copied := self._all_good(texts)) is not None:

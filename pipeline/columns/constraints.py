@@ -105,7 +105,7 @@ def _bound_rule(name: str, text: str, field: Field, column_type: ColumnType, col
     bound = _constant(in_json, text, column_type)
     sql_operator, compare, broken = BOUNDS[name]
     if bound.key != bound.key:
-        raise ValueError(f"{in_json} {text!r} is no bound")
+        raise ValueError(f"{in_json} {text!r} is not a bound")
     strictest, clearly = (min, operator.gt) if ">" in sql_operator else (max, operator.lt)
     quick_bound = column_type.quick_key(bound.key)
 
@@ -124,7 +124,7 @@ def _bound_rule(name: str, text: str, field: Field, column_type: ColumnType, col
 
 
 def _pattern_rule(text: str, field: Field, column_type: ColumnType) -> Rule:
-    """PostgreSQL's regular expressions are others, so that it cannot hold this rule."""
+    """PostgreSQL cannot hold this rule: its regular expressions differ."""
     if not column_type.has_pattern:
         raise ValueError(f"pattern does not apply to type {field.type!r}")
     pattern = Pattern(text)
@@ -151,7 +151,7 @@ def _enum_rule(texts: Sequence[str], column_type: ColumnType, column: str) -> Ru
 
 
 def _future_rule(field: Field, column_type: ColumnType) -> Rule:
-    """PostgreSQL does not hold it: a CHECK is for what stays true of a row."""
+    """PostgreSQL does not hold this rule: a CHECK must stay true of a row."""
     try:
         column_type.now()
     except ValueError:

@@ -48,14 +48,14 @@ def read_constraints(owner: Node, field: Field) -> Constraints:
     constraints = Constraints(
         required=_flag(node, "required"),
         unique=_flag(node, "unique"),
-        min_length=_of(node, "minLength", Node.count),
-        max_length=_of(node, "maxLength", Node.count),
+        min_length=_read_optional(node, "minLength", Node.count),
+        max_length=_read_optional(node, "maxLength", Node.count),
         minimum=bound("minimum"),
         maximum=bound("maximum"),
         exclusive_minimum=bound("exclusiveMinimum"),
         exclusive_maximum=bound("exclusiveMaximum"),
-        pattern=_of(node, "pattern", _pattern),
-        enum=_of(node, "enum", lambda found: _values(found, field)),
+        pattern=_read_optional(node, "pattern", _pattern),
+        enum=_read_optional(node, "enum", lambda found: _values(found, field)),
         not_in_future=_flag(owner, "pipeline:notInFuture"),
     )
     categories = owner.get("categories")
@@ -102,5 +102,5 @@ def _flag(node: Node, name: str) -> bool:
     return found.flag() if (found := node.get(name)) else False
 
 
-def _of(node: Node, name: str, read: Callable[[Node], T]) -> T | None:
+def _read_optional(node: Node, name: str, read: Callable[[Node], T]) -> T | None:
     return read(found) if (found := node.get(name)) else None

@@ -15,7 +15,7 @@ OWN_PROPERTIES = ("column", "table", "not_in_future", "shared_keys", "sql_sha256
 
 @cache
 def rules_of_rows(dataset: Dataset) -> str:
-    """The description as JSON text, without what makes no difference to a row: paths, titles and descriptions."""
+    """The description as JSON text, without paths, titles and descriptions, which change no row."""
     fields_alone = tuple(replace(field, title=None, description=None) for field in dataset.fields)
     paths = (f"{dataset.table}.csv",)
     return dataset_to_json(replace(dataset, paths=paths, title=None, description=None, fields=fields_alone))
@@ -36,15 +36,15 @@ def dataset_to_json(dataset: Dataset) -> str:
     schema = {
         "fields": [_field(field) for field in dataset.fields],
         "fieldsMatch": dataset.fields_match,
-        **_given("primaryKey", dataset.primary_key),
-        **_given("uniqueKeys", dataset.unique_keys),
-        **_given("foreignKeys", [_foreign_key(reference) for reference in dataset.references]),
+        **_property_if_set("primaryKey", dataset.primary_key),
+        **_property_if_set("uniqueKeys", dataset.unique_keys),
+        **_property_if_set("foreignKeys", [_foreign_key(reference) for reference in dataset.references]),
     }
     resource = {
         **_properties(dataset, ("name", "table", "encoding", "shared_keys", "sql_sha256", "title", "description")),
         "path": dataset.paths,
         "schema": schema,
-        **_given("dialect", _dialect(dataset.dialect)),
+        **_property_if_set("dialect", _dialect(dataset.dialect)),
     }
     return json.dumps(resource, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
@@ -62,7 +62,7 @@ def _field(field: Field) -> dict[str, Any]:
     names = [each.name for each in fields(Field) if each.name != "constraints"]
     constraints = _properties(field.constraints, [each.name for each in fields(Constraints)])
     own = {name: constraints.pop(name) for name in list(constraints) if name.startswith(OWN_PREFIX)}
-    return {**_properties(field, names), "type": field.type, **own, **_given("constraints", constraints)}
+    return {**_properties(field, names), "type": field.type, **own, **_property_if_set("constraints", constraints)}
 
 
 def _dialect(dialect: Dialect) -> dict[str, Any]:
@@ -87,5 +87,5 @@ def _json_name(name: str) -> str:
     return OWN_PREFIX + camel if name in OWN_PROPERTIES else camel
 
 
-def _given(name: str, value: Any) -> dict[str, Any]:
+def _property_if_set(name: str, value: Any) -> dict[str, Any]:
     return {name: value} if value else {}

@@ -1,4 +1,4 @@
-"""How the files of a resource are written, as its description says."""
+"""The CSV dialect of a resource's files."""
 
 from pipeline.descriptions.description import Dialect
 from pipeline.descriptions.document import Node

@@ -1,4 +1,4 @@
-"""What is wrong with a description: all faults that can be found in one go, each with the place where it stands."""
+"""Faults of a description: all that can be found in one pass, each with its JSON pointer."""
 
 from types import TracebackType
 

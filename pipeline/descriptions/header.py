@@ -1,4 +1,4 @@
-"""Where the header of a file has the fields of its dataset."""
+"""Positions of a dataset's fields in the header of a file."""
 
 import unicodedata
 from collections import Counter
@@ -65,7 +65,7 @@ def _mismatch(dataset: Dataset, header: Sequence[str], place: str, fault: str, r
         "partial": f"needs some of {_listed(field.name for field in dataset.fields)}",
     }[dataset.fields_match]
     return InputError(
-        f"{place}: {fault}, which has {_listed(map(repr, header))}; a {dataset.name} file {needed}{remedy}"
+        f"{place}: {fault}, which has {_listed(map(repr, header))}; a file of {dataset.name} {needed}{remedy}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Which dataset a file holds, by its name within the data folder."""
+"""Which dataset a file belongs to, by its name within the data folder."""
 
 import re
 from functools import cache
@@ -8,11 +8,12 @@ from pipeline.errors import InputError
 
 LONGEST_PATH = 1_000  # characters
 PATHS_SHOWN = 20  # in a message
+COMPRESSED = re.compile(r"\.(gz|bz2|xz|zst|zip)$", re.IGNORECASE)
 ANYWHERE = "**"  # a part of a path that stands for any folders, or none
 
 
 def dataset_of(package: Package, name: str) -> Dataset | None:
-    """The dataset that a file of this name (within the data folder) holds; case and .gz make no difference.
+    """The dataset that a file of this name (within the data folder) holds; case and compression make no difference.
 
     Raises InputError if several datasets name the file.
     """
@@ -24,17 +25,18 @@ def dataset_of(package: Package, name: str) -> Dataset | None:
 
 
 def holds(dataset: Dataset, name: str) -> bool:
-    return any(_pattern(path).fullmatch(without_gz(name)) for path in dataset.paths)
+    return any(_pattern(path).fullmatch(without_compression(name)) for path in dataset.paths)
 
 
 def expected_names(package: Package) -> str:
-    """Such as: places.csv, places-*.csv, people.csv (or with .gz)."""
+    """Such as: places.csv, places-*.csv, people.csv (or compressed)."""
     paths = [path for dataset in package.datasets for path in dataset.paths]
-    return ", ".join(paths[:PATHS_SHOWN]) + (", ..." if len(paths) > PATHS_SHOWN else "") + " (or with .gz)"
+    return ", ".join(paths[:PATHS_SHOWN]) + (", ..." if len(paths) > PATHS_SHOWN else "") + " (or compressed)"
 
 
-def without_gz(name: str) -> str:
-    return name[:-3] if name.lower().endswith(".gz") else name
+def without_compression(name: str) -> str:
+    """The name of a file without the suffix that tells how it is compressed: people.csv of people.csv.zst."""
+    return COMPRESSED.sub("", name)
 
 
 def path_fault(path: str) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""Names of tables and columns: snake_case, and none that PostgreSQL or the pipeline needs itself."""
+"""Names of tables and columns: snake_case, and not reserved by PostgreSQL or the pipeline."""
 
 import unicodedata
 

@@ -1,7 +1,7 @@
-"""SQL of a dataset's own, NAME.sql: how rows of a dataset with shared keys get into tables that it makes itself.
+"""A dataset's own SQL, NAME.sql: it stores rows of a dataset with shared keys in tables that it makes itself.
 
-It is taken from the project, or from the folder that DATASETS_DIR names, and never from the data folder.
-docs/extending.md is the contract of its statements.
+It comes from the project or from the folder DATASETS_DIR, never from the data folder. docs/extending.md is the contract
+of its statements.
 """
 
 import hashlib
@@ -69,7 +69,7 @@ def use(folder: Path | None) -> None:
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".sql")
     except OSError as error:
         raise SettingsError(
-            f"DATASETS_DIR: cannot read folder '{folder}': {error.strerror}; create it or correct the setting"
+            f"DATASETS_DIR: cannot read folder '{folder}': {error.strerror}; create it or name another with --datasets"
         ) from error
     _installed.update({path.stem: read_own_sql(path) for path in paths})
 
@@ -138,7 +138,7 @@ def _project() -> dict[str, tuple[Dataset, OwnSql | None]]:
 
 
 def read_own_sql(path: Path) -> OwnSql:
-    """Raises SettingsError, naming file, line and remedy, if it is not what a dataset can bring."""
+    """Reads a dataset's SQL. Raises SettingsError, naming file, line and remedy, if it breaks the contract."""
     try:
         content = path.read_bytes()
         text = content.decode("utf-8-sig")
@@ -180,7 +180,7 @@ def _sections(path: Path, text: str) -> dict[tuple[str, str], Section]:
 def _fault(kind: str, name: str, text: str) -> str | None:
     """What is wrong with a section, and the remedy."""
     if kind == "name" and name not in STATEMENTS:
-        return f"is none that a dataset can bring; those are {' and '.join(STATEMENTS)}"
+        return f"is unknown; a dataset has the statements {' and '.join(STATEMENTS)}"
     if kind == "table" and (name != snake_case(name) or table_fault(name)):
         return f"{table_fault(name) or 'has a name that is not in snake_case'}; give it another name"
     starts = list(statement_starts(text))

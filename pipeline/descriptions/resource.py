@@ -11,12 +11,13 @@ from pipeline.descriptions.dialect import NAMES as DIALECT
 from pipeline.descriptions.dialect import read_dialect
 from pipeline.descriptions.document import Node, read_document
 from pipeline.descriptions.faults import Faults
-from pipeline.descriptions.matching import path_fault, without_gz
+from pipeline.descriptions.matching import path_fault, without_compression
 from pipeline.descriptions.naming import snake_case, table_fault
 from pipeline.descriptions.table_schema import NAMES as SCHEMA
 from pipeline.descriptions.table_schema import Schema, read_schema
 
 TABULAR = ("csv", "tsv", "tab", "txt", "psv", "dsv")  # formats that a dialect can describe
+COMPRESSIONS = ("gz", "bz2", "xz", "zst", "zip", "no", "")  # told by the file itself
 # Bytes that are the same characters in each encoding whose delimiters, quotes and line ends can be told.
 ASCII = b'a,b;c|"d"\t\\n+AGE-~{\r\n'
 # Those that decide what is loaded, so that a misspelling matters.
@@ -113,16 +114,10 @@ def _check_form(node: Node) -> None:
         raise format.error(f"format {format.shown} is not supported", "convert the file to CSV, or remove the resource")
     if (scheme := node.get("scheme")) and scheme.text() != "file":
         raise scheme.error(f"scheme {scheme.shown} is not supported", "fetch the file into the data folder")
-    if compression := node.get("compression"):
-        paths = node.needed("path").text_or_texts()
-        if compression.text() not in ("gz", "no", "") or (compression.text() == "gz" and any(map(_is_plain, paths))):
-            raise compression.error(
-                f"compression {compression.shown} is not supported", "compress with gzip to a name that ends in .gz"
-            )
-
-
-def _is_plain(path: str) -> bool:
-    return without_gz(path) == path
+    if (compression := node.get("compression")) and compression.text() not in COMPRESSIONS:
+        raise compression.error(
+            f"compression {compression.shown} is not supported", "compress with gzip, bzip2, xz, zstd or zip"
+        )
 
 
 def _described(node: Node, name: str, folder: Path | None) -> Node | None:
@@ -161,7 +156,7 @@ def _paths(node: Node) -> tuple[str, ...]:
     items = found.items() if isinstance(found.value, list) else [found]
     if not items:
         raise found.error("the array is empty", "name a file")
-    return tuple(dict.fromkeys(without_gz(_checked_path(item)) for item in items))
+    return tuple(dict.fromkeys(without_compression(_checked_path(item)) for item in items))
 
 
 def _checked_path(node: Node) -> str:
@@ -172,7 +167,7 @@ def _checked_path(node: Node) -> str:
 
 
 def _encoding(node: Node) -> str:
-    """The name that Python has for the encoding, for ASCII utf-8."""
+    """Python's name for the encoding; utf-8 for ASCII."""
     name = node.text()
     with suppress(LookupError, ValueError):  # UnicodeError is a ValueError
         codec = codecs.lookup(name)

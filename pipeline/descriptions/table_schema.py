@@ -1,4 +1,4 @@
-"""A Table Schema: its fields, the keys among them, and what they refer to."""
+"""A Table Schema: its fields, keys and references."""
 
 import unicodedata
 from collections.abc import Iterable

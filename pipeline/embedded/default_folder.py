@@ -39,7 +39,9 @@ def prepare() -> Path:
             with checkout.locked(PROJECT):
                 _link_to_own_state(state)
         except OSError as error:
-            raise SettingsError(f"PIPELINE_STATE: cannot create '{state}': {error.strerror}; name another") from error
+            raise SettingsError(
+                f"PIPELINE_STATE: cannot create '{state}': {error.strerror}; name another with --state"
+            ) from error
     return state
 
 
@@ -62,7 +64,9 @@ def _user_states() -> Path:
     try:
         return Path.home() / ".local" / "state"
     except RuntimeError as error:
-        raise SettingsError("PIPELINE_STATE: the user has no home folder for the state; name a folder") from error
+        raise SettingsError(
+            "PIPELINE_STATE: the user has no home folder for the state; name a folder with --state"
+        ) from error
 
 
 def _link_to_own_state(state: Path) -> None:

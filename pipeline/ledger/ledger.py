@@ -1,6 +1,6 @@
 """The ledger: what was to be loaded, what is committed, what is missing. The one proof that a load is done."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import starmap
 from pathlib import Path
@@ -26,6 +26,11 @@ def installation(tx: Transaction) -> str:
 def known_sources(tx: Transaction) -> dict[str, KnownSource]:
     """The sources that have a load, by name. Without a lock: one may have another load a moment later."""
     return {name: KnownSource(*known) for name, *known in tx.rows(SQL["known_sources"])}
+
+
+def record_remote_versions(tx: Transaction, versions: Mapping[int, str]) -> None:
+    """Records by load which version of its file on a server has the content of the load."""
+    tx.run(SQL["record_remote_versions"], loads=list(versions), versions=list(versions.values()))
 
 
 def header(tx: Transaction, load: int) -> tuple[tuple[str, ...], str]:

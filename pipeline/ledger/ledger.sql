@@ -2,7 +2,7 @@
 
 -- name: known_sources
 -- Returns each source that has a load: name, id, dataset, encoding given by the user; and of its current load id, SHA-256,
--- description, encoding and number of rows. SHA-256 is NULL where the load has to be planned again.
+-- description, encoding, number of rows and version on a server. SHA-256 is NULL where the load has to be planned again.
 SELECT
     sources.name, sources.id, sources.dataset, sources.encoding,
     current_loads.id,
@@ -13,9 +13,18 @@ SELECT
             )
         THEN current_loads.sha256
     END,
-    current_loads.description_sha256, current_loads.encoding, current_loads.row_count
+    current_loads.description_sha256, current_loads.encoding, current_loads.row_count,
+    current_loads.remote_version
 FROM sources
 JOIN current_loads ON current_loads.source_id = sources.id;
+
+-- name: record_remote_versions
+-- Enters of loads which version of its file on a server each has.
+UPDATE loads
+SET remote_version = version.digest
+FROM unnest(%(loads)s::bigint[], %(versions)s::text[]) AS version (load_id, digest)
+WHERE loads.id = version.load_id
+  AND remote_version IS DISTINCT FROM version.digest;
 
 -- name: header_of_load
 -- Returns the columns and the delimiter of a load.

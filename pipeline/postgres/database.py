@@ -84,11 +84,12 @@ class Database:
     def _check_rights(self, tx: Transaction) -> None:
         if self._stage in WRITING_STAGES:
             self.check_writable(tx)
-        user, lacking = tx.rows(HERE / "sql" / "lacking_rights.sql", stage=self._stage)[0]
+        stage = "monitor" if self._stage == "status" else self._stage  # both read the same
+        user, lacking = tx.rows(HERE / "sql" / "lacking_rights.sql", stage=stage)[0]
         if lacking:
             raise SettingsError(
-                f"DATABASE_URL: the user '{user}' of {self.address} lacks rights of the {self._stage}:"
-                f" {', '.join(lacking)}; name a user who is a member of the role pipeline_{self._stage}"
+                f"DATABASE_URL: the user '{user}' of {self.address} lacks rights of the {stage}:"
+                f" {', '.join(lacking)}; name a user who is a member of the role pipeline_{stage}"
             )
 
     @property
@@ -172,7 +173,7 @@ class Database:
                     if self._read_only:
                         cursor.execute("SET default_transaction_read_only = on")
                 self._connection = connection
-            except psycopg2.OperationalError as error:
+            except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
                 raise cannot_connect(error, self.address) from None
             except psycopg2.ProgrammingError:
                 raise SettingsError(

@@ -34,7 +34,7 @@ class ForeignKeyError(PipelineError):
     """A row refers to something that is not there (any more)."""
 
 
-def cannot_connect(error: psycopg2.OperationalError, address: str) -> CannotConnectError:
+def cannot_connect(error: psycopg2.Error, address: str) -> CannotConnectError:
     """Why no connection could be opened, and whether waiting can help."""
     reason = " ".join(str(error).split())
     return CannotConnectError(
@@ -77,7 +77,7 @@ def query_errors(offset: int) -> Iterator[None]:
             raise  # the session knows more about it
         position = int(error.diag.statement_position or 0) - offset
         if position <= 0:
-            raise QueryError(f"{found}; PostgreSQL tells no position") from None
+            raise QueryError(f"{found}; PostgreSQL gives no position") from None
         raise QueryError(str(found), position) from None
 
 

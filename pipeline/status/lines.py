@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pipeline.status.status import LoadStatus, ServerStatus, Status
-from pipeline.wording import NAMED_AT_MOST, counted, duration
+from pipeline.wording import NAMED_AT_MOST, counted, duration, speed
 
 
 def lines(status: Status) -> Iterator[str]:
@@ -48,7 +48,7 @@ def headline(status: Status) -> str:
         return f"running: a producer is at work; {loaded}"
     parts = [f"{done:,} of {counted(rows, 'row')}"]
     if status.rows_per_second:
-        parts.append(f"{status.rows_per_second:,.0f} rows/s")
+        parts.append(speed(status.rows_per_second))
     if status.seconds_left is not None:
         parts.append(f"{duration(status.seconds_left)} left")
     if status.failed_chunks:
@@ -74,12 +74,12 @@ def load_line(load: LoadStatus) -> str:
         f"{load.inserted:,} inserted + {load.updated:,} updated + {load.unchanged:,} unchanged"
         f" + {load.rejected:,} rejected; {load.deleted:,} deleted"
     )
-    speed = f"; {load.rows_per_second:,.0f} rows/s" if load.rows_per_second and load.rows_per_second >= 1 else ""
+    at_speed = f"; {speed(load.rows_per_second)}" if load.rows_per_second and load.rows_per_second >= 1 else ""
     left = f"; {duration(load.seconds_left)} left" if load.seconds_left is not None else ""
     waiting = (
         f"; {counted(load.waiting_rows, 'row')} wait for missing chunks of {load.dataset}" if load.waiting_rows else ""
     )
-    return f"{load.source}: {load.state}, {rows} = {outcome}{speed}{left}{waiting}"
+    return f"{load.source}: {load.state}, {rows} = {outcome}{at_speed}{left}{waiting}"
 
 
 def queue_line(status: Status) -> str:

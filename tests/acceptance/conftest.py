@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,8 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.acceptance.embedded_runs import run as load
 from tests.acceptance.embedded_runs import servers_in
-from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, generate, start_process, wait_until
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, generate, wait_until
+from tests.forked import start_forked
 
 LOADING = ["pipeline producer", "pipeline worker", "pipeline worker"]
 StartRun = Callable[..., "subprocess.Popen[str]"]
@@ -45,12 +46,12 @@ def has_ended(process: psutil.Process) -> bool:
 def start(commands: Commands, pipeline: Pipeline) -> Iterator[StartRun]:
     """Starts a run that takes a while, in a process group of its own, as a shell does."""
     generate(pipeline.data, people=20_000)
-    command = [sys.executable, "-m", "pipeline", "run", "--data", str(pipeline.data), "--queue-limit", "1"]
+    command = ["pipeline", "run", "--data", str(pipeline.data), "--queue-limit", "1"]
     started = []
 
     def start(chunk_rows: int = 10) -> "subprocess.Popen[str]":
         options = ["--chunk-rows", str(chunk_rows)]
-        started.append(start_process([*command, *options], commands.services.environment, own_group=True))
+        started.append(start_forked([*command, *options], commands.services.environment, own_group=True))
         return started[-1]
 
     yield start
@@ -80,10 +81,33 @@ def folder() -> Iterator[Path]:
             process.kill()
 
 
-@pytest.fixture
-def data(folder: Path) -> Path:
-    data = folder / "data"
+def write_files(data: Path) -> Path:
     data.mkdir()
     (data / "places.csv").write_text(PLACES)
     (data / "people.csv").write_text(PEOPLE)
     return data
+
+
+@pytest.fixture
+def data(folder: Path) -> Path:
+    return write_files(folder / "data")
+
+
+@pytest.fixture(scope="session")
+def loaded_state() -> Iterator[Path]:
+    """The state of embedded servers into which a run has loaded the files of `data`; for tests to copy."""
+    with tempfile.TemporaryDirectory(prefix="loaded ") as path:
+        Path(path).chmod(0o755)
+        state = Path(path) / "state"
+        load(write_files(Path(path) / "data"), state)
+        if (software := state / "software").exists():  # of root, who copies the servers' programs; 100 MB
+            software.symlink_to(software.rename(Path(path) / "software"))
+        yield state
+
+
+@pytest.fixture
+def state(folder: Path, loaded_state: Path) -> Path:
+    """A state folder of the test's own, in which the files of `data` are loaded already."""
+    state = folder / "state"
+    subprocess.run(["cp", "-a", loaded_state, state], check=True)
+    return state

@@ -2,22 +2,19 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import psutil
 
-from pipeline import PROJECT
-from tests.conftest import start_process
+from tests.forked import run_forked, start_forked
 
+ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
 BOTH = {"postgres", "valkey-server"}
 SUMMARY = '{"Scotland":2,"Ireland":1,"Wales":1}'
 
 
 def start(data: Path, state: Path, *options: str) -> "subprocess.Popen[str]":
-    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    command = [sys.executable, "-m", "pipeline", "run", "--data", str(data), "--state", str(state), *options]
-    return start_process(command, environment)
+    return start_forked(["pipeline", "run", "--data", str(data), "--state", str(state), *options], ENVIRONMENT)
 
 
 def run(data: Path, state: Path) -> str:
@@ -45,11 +42,8 @@ def names_in(folder: Path) -> set[str]:
 
 
 def forget(source: str, state: Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "pipeline", "forget", source, "--state", str(state)]
-    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60)
+    return run_forked(["pipeline", "forget", source, "--state", str(state)], ENVIRONMENT)
 
 
 def reset(state: Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "pipeline", "reset", "--state", str(state)]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
+    return run_forked(["pipeline", "reset", "--state", str(state)], ENVIRONMENT)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import pyte
 
-from pipeline import PROJECT
+from tests.forked import start_forked
 
 CTRL_C = b"\x03"
 TIMEOUT = 60.0  # seconds that a command has to end
@@ -51,10 +51,9 @@ def on_a_terminal(
     """
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", lines, columns, 0, 0))
-    process = subprocess.Popen(
+    process = start_forked(
         command,
-        cwd=PROJECT,
-        env={"TERM": "xterm", **environment},
+        {"TERM": "xterm", **environment},
         stdin=slave,
         stdout=slave if stdout is None else stdout,
         stderr=slave,

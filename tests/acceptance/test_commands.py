@@ -75,8 +75,8 @@ def test_the_stages_by_hand_in_any_order_and_again(commands: Commands, pipeline:
     assert summary.read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
     again = commands.run("producer", **files)
     assert again.stdout.splitlines() == [
-        "places.csv: 3 rows, unchanged, nothing to do",
-        "people.csv: 4 rows, unchanged, nothing to do",
+        "places.csv: 3 rows, unchanged, nothing to do; the sums are of the run that loaded it",
+        "people.csv: 4 rows, unchanged, nothing to do; the sums are of the run that loaded it",
     ]
     assert commands.run("exporter", **files).returncode == 0
     assert summary.read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
@@ -178,6 +178,7 @@ def test_people_whose_places_are_still_being_loaded_lose_no_retries(commands: Co
     pipeline.write(places=PLACES, people=PEOPLE)
     pipeline.produce()
     places, people = pipeline.queue.connection.lrange("rq:queue:chunks", 0, -1)
+    assert isinstance(people, bytes)
     pipeline.queue.connection.lpop("rq:queue:chunks")
     enqueued = set()
 

@@ -24,10 +24,9 @@ def main_process(folder: Path, program: str) -> psutil.Process:
     [("postgres", "postgresql.log"), ("valkey-server", "valkey.log")],
 )
 def test_a_run_whose_server_is_killed_ends_within_seconds_and_the_next_one_goes_on(
-    folder: Path, data: Path, program: str, log: str
+    folder: Path, data: Path, state: Path, program: str, log: str
 ) -> None:
     (data / "people.csv").write_text(MANY_PEOPLE)
-    state = folder / "state"
     process = start(data, state, "--chunk-rows", "5")
     assert process.stderr
     next(line for line in process.stderr if "rows/s" in line)  # it loads
@@ -46,9 +45,8 @@ def test_a_run_whose_server_is_killed_ends_within_seconds_and_the_next_one_goes_
     run(data, state)
 
 
-def test_a_run_notices_the_end_of_a_server_that_another_run_has_started(folder: Path, data: Path) -> None:
+def test_a_run_notices_the_end_of_a_server_that_another_run_has_started(folder: Path, data: Path, state: Path) -> None:
     (data / "people.csv").write_text(MANY_PEOPLE)
-    state = folder / "state"
     first = start(data, state, "--chunk-rows", "5")
     wait_until(lambda: (state / "valkey.port").exists())
     second = start(data, state, "--chunk-rows", "5")

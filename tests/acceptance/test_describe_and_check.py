@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 
 from pipeline import PROJECT
+from tests.forked import run_forked
 
 SALES = "id,date,amount $,zip\n1,25/12/2026,9.99,01067\n2,01/01/2027,12,10115\n"
 HEADING = "sales.csv: 2 rows, utf-8, delimiter ',' → resource sales, table sales"
 
 
 def pipeline(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "pipeline", *map(str, arguments)]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    return run_forked(["pipeline", *map(str, arguments)], {"PATH": os.environ["PATH"]})
 
 
 def peak_memory(*arguments: object) -> int:
@@ -51,7 +51,7 @@ def test_a_description_is_never_overwritten_without_force(tmp_path: Path) -> Non
     description.write_text("mine")
     refused = pipeline("describe", "--data", tmp_path, path)
     assert refused.returncode == 2
-    assert refused.stderr.startswith(f"error: {description}: there is one already; replace it with --force")
+    assert refused.stderr.startswith(f"error: {description}: the file exists; replace it with --force")
     assert description.read_text() == "mine"
     nowhere = pipeline("describe", "--data", tmp_path / "none", path)
     assert nowhere.returncode == 2

@@ -2,13 +2,17 @@
 
 import csv
 import gzip
+import os
 import subprocess
-import sys
 from pathlib import Path
 
-from pipeline import PROJECT
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
+from tests.forked import run_forked
 from tests.integration.test_rejects import ACCEPTED, DIRTY, GOOD, HEADER, shown
+
+
+def check(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    return run_forked(["pipeline", "check", *map(str, arguments)], {"PATH": os.environ["PATH"]})
 
 
 def write_dirty(folder: Path) -> int:
@@ -67,15 +71,14 @@ def test_all_that_makes_no_difference_is_accepted_silently(commands: Commands, p
 def test_check_finds_before_a_load_what_a_load_would_find(tmp_path: Path) -> None:
     """With the lines of the file, and without any server."""
     bad = write_dirty(tmp_path)
-    command = [sys.executable, "-m", "pipeline", "check", "--all", "--data", tmp_path]
-    ended = subprocess.run([*command, tmp_path / "people.csv"], cwd=PROJECT, capture_output=True, text=True)
+    ended = check("--all", "--data", tmp_path, tmp_path / "people.csv")
     assert ended.returncode == 3, ended.stderr
     people = tmp_path / "people.csv"
     assert ended.stdout.splitlines()[: bad + 1] == [
         *(f"{people} line {2 * index + 1}: {reason}" for index, (_, reason) in enumerate(DIRTY, 1)),
         f"{people}: {2 * bad} rows, {bad} with problems",
     ]
-    good = subprocess.run([*command, tmp_path / "places.csv"], cwd=PROJECT, capture_output=True, text=True)
+    good = check("--all", "--data", tmp_path, tmp_path / "places.csv")
     assert (good.returncode, good.stdout) == (0, f"{tmp_path / 'places.csv'}: 3 rows, no problems\n")
 
 
@@ -85,8 +88,7 @@ def test_check_names_what_is_wrong_with_a_file_as_a_whole(tmp_path: Path) -> Non
     places.write_text(PLACES + "Ayr,Elsewhere,Wales\n")
     pets.write_text("name\n")
     empty.touch()
-    command = [sys.executable, "-m", "pipeline", "check", "--data", tmp_path, people, places, pets, empty]
-    ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    ended = check("--data", tmp_path, people, places, pets, empty)
     assert ended.returncode == 3
     unmatched, *rest = ended.stdout.splitlines()
     assert unmatched.startswith(f"{pets}: 'pets.csv' matches no dataset")
@@ -107,9 +109,7 @@ def test_check_takes_folders_and_finds_two_files_of_one_name_that_differ(tmp_pat
     (data / "people-2.csv.gz").write_bytes(gzip.compress(HEADER.encode()))
     (data / "people-3.csv").write_text(PEOPLE)
     (data / "people-3.csv.gz").write_bytes(gzip.compress(PEOPLE.encode()))
-    ended = subprocess.run(
-        [sys.executable, "-m", "pipeline", "check", data], cwd=PROJECT, capture_output=True, text=True
-    )
+    ended = check(data)
     assert ended.returncode == 3, ended.stderr
     assert sorted(ended.stdout.splitlines()) == [
         "  1 x family_name is empty: line 2",
@@ -121,15 +121,12 @@ def test_check_takes_folders_and_finds_two_files_of_one_name_that_differ(tmp_pat
         f"{data}/people/north.csv: 1 row, 1 with problems",
         f"{data}/places.csv: 3 rows, no problems",
     ]
-    none = subprocess.run(
-        [sys.executable, "-m", "pipeline", "check", tmp_path], cwd=PROJECT, capture_output=True, text=True
-    )
+    none = check(tmp_path)
     assert (none.returncode, "holds none of places.csv" in none.stderr) == (2, True)
 
 
 def test_the_help_of_check_promises_no_more_than_it_does() -> None:
-    command = [sys.executable, "-m", "pipeline", "check", "--help"]
-    said = " ".join(subprocess.run(command, cwd=PROJECT, capture_output=True, text=True).stdout.split())
+    said = " ".join(check("--help").stdout.split())
     assert "References are looked up only in the files of the folder." in said
     assert "kept for later runs" not in said
     assert "given in an earlier run" not in said
@@ -137,14 +134,8 @@ def test_the_help_of_check_promises_no_more_than_it_does() -> None:
 
 def test_standard_input_is_a_file_under_the_name_it_is_given(commands: Commands, pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES)
-    ended = subprocess.run(
-        [sys.executable, "-m", "producer", "--name", "people-today.csv", "-"],
-        cwd=PROJECT,
-        env=commands.services.environment,
-        input=PEOPLE,
-        capture_output=True,
-        text=True,
-    )
+    producer = ["producer", "--name", "people-today.csv", "-"]
+    ended = run_forked(producer, commands.services.environment, stdin=PEOPLE)
     assert ended.returncode == 0, ended.stderr
     assert "people-today.csv: 4 of 4 rows queued in 1 chunk" in ended.stdout
     pipeline.work()

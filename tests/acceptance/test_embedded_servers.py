@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -22,10 +23,10 @@ def test_a_run_starts_them_keeps_their_state_and_leaves_no_process(folder: Path,
     assert servers_in(folder) == []
 
 
-def test_two_projects_at_once_do_not_meet(folder: Path, data: Path) -> None:
+def test_two_projects_at_once_do_not_meet(folder: Path, data: Path, state: Path) -> None:
     other = folder / "other data"
     shutil.copytree(data, other)
-    runs = [start(data, folder / "state"), start(other, folder / "other state")]
+    runs = [start(data, state), start(other, folder / "other state")]
     assert [(process.communicate(timeout=60), process.returncode)[1] for process in runs] == [0, 0]
     assert (data / "summary_output.json").read_text() == SUMMARY
     assert (other / "summary_output.json").read_text() == SUMMARY
@@ -35,15 +36,15 @@ def test_two_runs_at_once_share_them(folder: Path, data: Path) -> None:
     runs = [start(data, folder / "state") for _ in range(2)]
     ended = [(process.communicate(timeout=60)[1], process.returncode) for process in runs]
     assert [code for _, code in ended] == [0, 0], ended
+    assert sum("creating the embedded database in" in err for err, _ in ended) == 1
     assert (data / "summary_output.json").read_text() == SUMMARY
     assert servers_in(folder) == []
 
 
 @pytest.mark.parametrize("victims", ["run", "run and servers"])
-def test_after_a_sigkill_the_next_run_finds_all_in_order(folder: Path, data: Path, victims: str) -> None:
-    run(data, folder / "state")
+def test_after_a_sigkill_the_next_run_finds_all_in_order(folder: Path, data: Path, state: Path, victims: str) -> None:
     (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000)
-    process = start(data, folder / "state", "--chunk-rows", "1", "--queue-limit", "1")
+    process = start(data, state, "--chunk-rows", "1", "--queue-limit", "1")
     wait_until(lambda: names_in(folder) == BOTH)
     stages = [child for child in psutil.Process(process.pid).children(recursive=True) if child.name() not in BOTH]
     if "servers" in victims:
@@ -53,12 +54,11 @@ def test_after_a_sigkill_the_next_run_finds_all_in_order(folder: Path, data: Pat
     process.communicate()
     wait_until(lambda: not any(stage.is_running() for stage in stages), timeout=60)
     (data / "people.csv").write_text(PEOPLE)
-    run(data, folder / "state")
+    run(data, state)
     assert servers_in(folder) == []
 
 
-def test_reset_forgets_the_state_unless_it_is_in_use(folder: Path, data: Path) -> None:
-    state = folder / "state"
+def test_reset_forgets_the_state_unless_it_is_in_use(folder: Path, data: Path, state: Path) -> None:
     (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 300)
     process = start(data, state, "--chunk-rows", "1")  # takes a while
     wait_until(lambda: names_in(folder) == BOTH)
@@ -127,10 +127,11 @@ def test_they_change_no_permission_outside_their_folder(folder: Path, data: Path
 
 
 def test_no_password_shows_in_the_process_list(folder: Path, data: Path) -> None:
-    (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000)
+    (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 100)
     process = start(data, folder / "state", "--chunk-rows", "10")
     shown = ""
     while process.poll() is None:
+        time.sleep(0.02)
         for each in psutil.process_iter():
             try:
                 shown += " ".join(each.cmdline()) + "\n"
@@ -143,10 +144,8 @@ def test_no_password_shows_in_the_process_list(folder: Path, data: Path) -> None
         assert secret.stat().st_mode & 0o077 == 0
 
 
-def test_a_state_without_its_password_is_an_error_with_the_remedy(folder: Path, data: Path) -> None:
+def test_a_state_without_its_password_is_an_error_with_the_remedy(folder: Path, data: Path, state: Path) -> None:
     """At once: the server would refuse every connection for a minute."""
-    state = folder / "state"
-    run(data, state)
     (state / "postgresql.password").unlink()
     process = start(data, state)
     _, err = process.communicate(timeout=30)
@@ -157,4 +156,3 @@ def test_a_state_without_its_password_is_an_error_with_the_remedy(folder: Path, 
     )
     assert servers_in(folder) == []
     assert reset(state).returncode == 0
-    run(data, state)

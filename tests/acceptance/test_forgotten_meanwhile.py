@@ -9,6 +9,8 @@ def test_a_run_whose_source_is_forgotten_ends_with_one_error(
     run: "subprocess.Popen[str]", commands: Commands, pipeline: Pipeline
 ) -> None:
     """No line for each of its chunks, and none of its rows anywhere."""
+    places = "SELECT complete FROM load_progress WHERE current AND source = 'places.csv'"
+    wait_until(lambda: pipeline.rows(places) == [(True,)])  # or its chunks would stay on the queue
     ended = commands.run("producer", "--forget", "people.csv")
     assert ended.returncode == 0, ended.stderr
     _, err = run.communicate(timeout=60)

@@ -76,7 +76,7 @@ def test_a_run_whose_reports_find_no_space_has_changed_the_tables_and_does_not_e
     assert f"OUTPUT_DIR: cannot write into '{folder}/disk': No space left on device" in ended.stderr
 
 
-def test_a_run_ends_when_its_disk_runs_short(folder: Path, data: Path) -> None:
+def test_a_run_ends_when_its_disk_runs_short(folder: Path, data: Path, state: Path) -> None:
     """Where mounting is not permitted too: the system tells the run that the disk is full."""
     (data / "people.csv").write_text(MANY_PEOPLE)
     full = folder / "full"
@@ -91,7 +91,6 @@ def test_a_run_ends_when_its_disk_runs_short(folder: Path, data: Path) -> None:
         "    shutil.disk_usage = lambda path: measured(path)._replace(**{'free': 0} if full.exists() else {})\n"
         "    main()\n"
     )
-    state = folder / "state"
     options = ["--data", str(data), "--state", str(state), "--chunk-rows", "1"]
     process = start_process([sys.executable, str(script), "run", *options], {"PATH": os.environ["PATH"]})
     wait_until(lambda: names_in(folder) == BOTH and (state / "valkey.port").exists())

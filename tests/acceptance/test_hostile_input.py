@@ -5,7 +5,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from pipeline import PROJECT
 from pipeline.cli.terminal import printable
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
+from tests.forked import start_forked
 
 NAMES = [
     "people-'; DROP TABLE people; --.csv",
@@ -66,12 +66,11 @@ def write_hostile(folder: Path) -> None:
 
 def run(commands: Commands, *command: str, **environment: str) -> "subprocess.CompletedProcess[bytes]":
     """Bytes, since reading text would make line ends alike."""
-    everything = {**commands.services.environment, **environment}
-    command = (sys.executable, "-m", *command)
-    ended = subprocess.run(command, cwd=PROJECT, env=everything, capture_output=True, timeout=120)
-    for line in (ended.stdout + ended.stderr).decode("utf-8").split("\n"):
+    process = start_forked(command, {**commands.services.environment, **environment}, text=False)
+    out, err = process.communicate(timeout=120)
+    for line in (out + err).decode("utf-8").split("\n"):
         assert line == printable(line)
-    return ended
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])

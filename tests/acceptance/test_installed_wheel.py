@@ -49,11 +49,12 @@ def commands(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = tmp_path_factory.mktemp("installed") / "venv"
     run(sys.executable, "-m", "venv", "--without-pip", environment, cwd=environment.parent)
     python = environment / "bin" / "python"
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python, "install", "--quiet")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python)
+    install = (*pip, "install", "--quiet", "--no-compile")  # Python compiles what the tests read
     if FROM_INDEX:
-        run(*pip, "--constraint", PROJECT / "requirements-dev.txt", f"{wheel}[embedded]", cwd=environment)
+        run(*install, "--constraint", PROJECT / "requirements-dev.txt", f"{wheel}[embedded]", cwd=environment)
     else:
-        run(*pip, "--no-index", "--no-deps", wheel, cwd=environment)
+        run(*install, "--no-index", "--no-deps", wheel, cwd=environment)
         packages = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=environment).strip()
         # Without the editable install: Python reads no .pth file of a folder that a .pth file names.
         Path(packages, "dependencies.pth").write_text(sysconfig.get_path("purelib"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.descriptions.package import OWN_PACKAGE
-from tests.acceptance.embedded_runs import forget, run, start
+from tests.acceptance.embedded_runs import forget, start
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, start_process
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
@@ -60,7 +60,8 @@ def test_a_dry_run_changes_nothing(commands: Commands, pipeline: Pipeline) -> No
 
 
 def test_a_dry_run_ends_as_the_run_does_if_too_many_rows_are_rejected(commands: Commands, pipeline: Pipeline) -> None:
-    pipeline.load(places=PLACES, **{"people-gone": PEOPLE + "Jean,Kerr,never,Ayr\n"})
+    pipeline.write(**{"people-gone": PEOPLE + "Jean,Kerr,never,Ayr\n"})
+    pipeline.load(places=PLACES)
     (pipeline.data / "people-gone.csv").unlink()
     pipeline.write(people=PEOPLE + "Jean,Kerr,never,Ayr\n" * 2)
     words = "error: 3 of 14 rows are rejected, more than --max-rejects 2 allows; "
@@ -117,14 +118,14 @@ def test_without_the_extra_the_embedded_servers_are_refused_with_the_remedy(
     assert not state.exists()
 
 
-def test_a_run_says_which_database_it_loads_into(commands: Commands, pipeline: Pipeline, folder: Path) -> None:
+def test_a_run_says_which_database_it_loads_into(commands: Commands, pipeline: Pipeline, state: Path) -> None:
     pipeline.write(places=PLACES, people=PEOPLE)
     ended = commands.run("pipeline", "run", **files(pipeline))
     host_and_name = pipeline.services.database_url.partition("@")[2]
     assert f"database: {host_and_name}\n" in ended.stderr
-    embedded = start(pipeline.data, folder / "state")
+    embedded = start(pipeline.data, state)
     _, err = embedded.communicate(timeout=60)
-    assert f"database: embedded, in {folder / 'state'}\n" in err
+    assert f"database: embedded, in {state}\n" in err
 
 
 def test_forgetting_nothing_loads_nothing(commands: Commands, pipeline: Pipeline) -> None:
@@ -165,7 +166,8 @@ def test_a_file_whose_rejected_rows_may_be_good_now_is_named(commands: Commands,
 def test_nothing_is_forgotten_if_another_file_is_broken_or_refused(
     commands: Commands, pipeline: Pipeline, people: str
 ) -> None:
-    pipeline.load(places=PLACES, people=PEOPLE, **{"people-2": PEOPLE})
+    pipeline.write(**{"people-2": PEOPLE})
+    pipeline.load(places=PLACES, people=PEOPLE)
     (pipeline.data / "people-2.csv").unlink()
     pipeline.write(people=people)
     ended = commands.run("producer", "--forget-missing", **files(pipeline))
@@ -181,13 +183,11 @@ def test_files_that_no_dataset_takes_are_warned_about_but_for_reports(commands: 
     assert (
         "not loaded, since no dataset has such a name: people_2.csv (call it people-2.csv); files that are loaded are"
         " called places.csv, places-*.csv, places/**/*.csv, people.csv, people-*.csv, people/**/*.csv,"
-        " example.csv, examples.csv, examples-*.csv, examples/**/*.csv (or with .gz)\n"
+        " example.csv, examples.csv, examples-*.csv, examples/**/*.csv (or compressed)\n"
     ) in warned.stderr
 
 
-def test_sources_of_embedded_servers_can_be_forgotten(folder: Path, data: Path) -> None:
-    state = folder / "state"
-    run(data, state)
+def test_sources_of_embedded_servers_can_be_forgotten(folder: Path, data: Path, state: Path) -> None:
     wrong = forget("people.csv", folder / "sate")
     assert wrong.returncode == 2
     assert f"PIPELINE_STATE: no state in '{folder / 'sate'}'" in wrong.stderr

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from http.client import HTTPMessage
+from email.message import Message
 
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
@@ -28,7 +28,7 @@ HOSTILE = "<script>alert(1)</script>,Ok,not a date,Ayr\n"
 @dataclass
 class Answer:
     status: int
-    headers: HTTPMessage
+    headers: Message
     text: str
 
 
@@ -115,7 +115,7 @@ def test_no_counter_goes_down_when_a_source_is_forgotten(
 
 
 def test_durations_of_chunks_are_a_cumulative_histogram(monitor: Callable[..., Page], pipeline: Pipeline) -> None:
-    pipeline.load(chunk_rows=1, places=PLACES, people=PEOPLE)
+    pipeline.load(1, places=PLACES, people=PEOPLE)
     pipeline.rows(
         "UPDATE load_chunks SET seconds = CASE number WHEN 1 THEN 0.02 WHEN 2 THEN 0.7 ELSE 400 END RETURNING 1"
     )
@@ -129,7 +129,7 @@ def test_durations_of_chunks_are_a_cumulative_histogram(monitor: Callable[..., P
 
 
 def test_retries_are_counted_by_source(monitor: Callable[..., Page], pipeline: Pipeline) -> None:
-    pipeline.load(chunk_rows=2, places=PLACES, people=PEOPLE)
+    pipeline.load(2, places=PLACES, people=PEOPLE)
     pipeline.rows("UPDATE load_chunks SET retries = number WHERE load_id = 2 RETURNING 1")
     found = samples(monitor())
     assert found[("pipeline_retries", "people.csv")] == 3

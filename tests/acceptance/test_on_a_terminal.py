@@ -1,7 +1,6 @@
 """What people see who watch a run, or a stage, on a terminal."""
 
 import re
-import sys
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +16,7 @@ BAR = "━"
 
 
 def run_command(pipeline: Pipeline, *options: str) -> list[str]:
-    return [sys.executable, "-m", "pipeline", "run", "--data", str(pipeline.data), *options]
+    return ["pipeline", "run", "--data", str(pipeline.data), *options]
 
 
 def test_producer_and_exporter_show_a_bar(commands: Commands, pipeline: Pipeline) -> None:
@@ -25,7 +24,7 @@ def test_producer_and_exporter_show_a_bar(commands: Commands, pipeline: Pipeline
     generate(pipeline.data, people=2_000)
     environment = commands.services.environment
     arguments = ["--data", str(pipeline.data), "--chunk-rows", "100"]
-    shown = on_a_terminal([sys.executable, "-m", "producer", *arguments], environment)
+    shown = on_a_terminal(["producer", *arguments], environment)
     assert re.search(r"queueing .*2,113 of 2,113", shown.written)
     assert not any(BAR in line for line in shown.lines)
     with closing(psycopg2.connect(commands.services.database_url)) as connection:
@@ -36,7 +35,7 @@ def test_producer_and_exporter_show_a_bar(commands: Commands, pipeline: Pipeline
             if any("loading" in line for line in screen):
                 connection.close()
 
-        exporting = [sys.executable, "-m", "exporter", "--output", str(pipeline.data)]
+        exporting = ["exporter", "--output", str(pipeline.data)]
         shown = on_a_terminal(exporting, environment, let_go_on)
     assert re.search(r"loading .*2,113 of 2,113", shown.written)
     assert worker.wait(10) == 0
@@ -69,7 +68,7 @@ def test_a_second_run_says_that_nothing_is_to_do(commands: Commands, pipeline: P
     pipeline.write(places=PLACES)
     for _ in range(2):
         shown = on_a_terminal(run_command(pipeline), commands.services.environment)
-    assert "places.csv: 3 rows, unchanged, nothing to do" in shown.lines
+    assert "places.csv: 3 rows, unchanged, nothing to do; the sums are of the run that loaded it" in shown.lines
     assert not any(BAR in line for screen in shown.screens for line in screen)
 
 

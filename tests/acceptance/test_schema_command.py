@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
+from typing import Any
 
 import psycopg2
 
 from tests.conftest import Commands, Pipeline
 
-GOODS = {
+GOODS: dict[str, Any] = {
     "name": "goods",
     "path": "goods.csv",
     "schema": {
@@ -22,7 +24,7 @@ GOODS = {
 TEMPLATE = "with_schema"  # tables of datasets are made by the tests
 
 
-def describe(pipeline: Pipeline, resource: dict) -> None:
+def describe(pipeline: Pipeline, resource: Mapping[str, object]) -> None:
     (pipeline.data / "datapackage.json").write_text(json.dumps({"resources": [resource]}))
 
 

@@ -1,6 +1,7 @@
 """At most one process of each embedded server works in a state folder after any failure."""
 
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -73,10 +74,12 @@ def test_the_next_run_ends_the_initdb_of_a_killed_run(folder: Path, data: Path) 
     state = folder / "state"
     process = start(data, state)
     wait_until(lambda: (state / "postgresql.partial" / "PG_VERSION").exists())
-    children = psutil.Process(process.pid).children(recursive=True)
-    makers = [child for child in children if child.name() in ("initdb", "postgres")]
-    for maker in makers:
-        maker.suspend()  # so that it does not end by itself
+    makers = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):  # initdb runs several, one after the other
+            if child.name() in ("initdb", "postgres"):
+                child.suspend()  # so that it does not end by itself
+                makers.append(child)
     process.kill()
     process.communicate()
     run(data, state)

@@ -3,12 +3,12 @@
 import json
 import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import PLACES, Commands, Pipeline, start_process
+from tests.conftest import PLACES, Commands, Pipeline
+from tests.forked import run_forked
 
 STAGES = ("producer", "worker", "exporter")
 WRONG_PASSWORD = re.compile(r"//(.*):.*@")
@@ -22,8 +22,13 @@ WRONG_PASSWORD = re.compile(r"//(.*):.*@")
         ("exporter", {"DRAIN_TIMEOUT": "soon"}, 2, ["DRAIN_TIMEOUT", "'soon' is not a number from 0 to 1,000,000,000"]),
         ("producer", {"DATA_DIR": "/nowhere"}, 2, ["DATA_DIR", "/nowhere", "create it"]),
         ("producer", {"DATASETS_DIR": "/nowhere"}, 2, ["DATASETS_DIR", "/nowhere", "create it"]),
-        ("worker", {"DATASETS_DIR": "/dev/null"}, 2, ["DATASETS_DIR", "/dev/null", "correct the setting"]),
-        ("exporter", {"OUTPUT_DIR": "/nowhere"}, 2, ["OUTPUT_DIR", "/nowhere", "create it"]),
+        ("worker", {"DATASETS_DIR": "/dev/null"}, 2, ["DATASETS_DIR", "/dev/null", "name another with --datasets"]),
+        (
+            "exporter",
+            {"OUTPUT_DIR": "/nowhere"},
+            2,
+            ["OUTPUT_DIR", "/nowhere", "create it or name another with --output"],
+        ),
         ("exporter", {"OUTPUT_DIR": "/dev/fd"}, 2, ["OUTPUT_DIR", "/dev/fd", "correct its rights"]),
         ("exporter", {"LOG_FORMAT": "xml"}, 2, ["LOG_FORMAT", "'xml'", "'text', 'json'"]),
         (
@@ -111,10 +116,9 @@ def test_a_run_refuses_wrong_settings_before_servers_start(
     state = tmp_path / "state"
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
     folders = {"DATA_DIR": str(pipeline.data), "OUTPUT_DIR": str(pipeline.data), "PIPELINE_STATE": str(state)}
-    run = start_process([sys.executable, "-m", "pipeline", "run"], kept | folders | settings)
-    _, err = run.communicate(timeout=30)
-    assert run.returncode == 2, err
-    assert names in err
+    ended = run_forked(["pipeline", "run"], kept | folders | settings)
+    assert ended.returncode == 2, ended.stderr
+    assert names in ended.stderr
     assert not state.exists()
 
 
@@ -162,4 +166,5 @@ def test_help_names_every_flag_with_its_variable_and_ends_with_examples(commands
     ):
         assert flag in options
         assert f"env var: {variable}" in options
+    assert "env var: START_TIMEOUT; default: 10.0" in options
     assert command in examples

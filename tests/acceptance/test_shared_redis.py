@@ -1,10 +1,11 @@
 """A Redis that others use as well: a queue for each database, rights of a user, and memory that is limited."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -38,7 +39,7 @@ def other(pipeline: Pipeline, tmp_path: Path) -> Iterator[Pipeline]:
 
 
 def installation(pipeline: Pipeline) -> str:
-    return pipeline.rows("SELECT id::text FROM installation")[0][0]
+    return str(pipeline.rows("SELECT id::text FROM installation")[0][0])
 
 
 def test_databases_with_a_queue_each_share_a_redis(pipeline: Pipeline, other: Pipeline) -> None:
@@ -103,8 +104,8 @@ def configured(connection: redis.Redis, **settings: str) -> Iterator[None]:
     try:
         yield
     finally:
-        for name, value in before.items():
-            connection.config_set(name, value)
+        for name, previous in before.items():
+            connection.config_set(name, previous or "")
 
 
 @pytest.mark.parametrize("stage", ["producer", "worker --burst", "exporter"])
@@ -133,18 +134,19 @@ def test_a_redis_that_evicts_nothing_is_not_warned_about(
 def confined(services: Services) -> Iterator[Services]:
     """The services as a Redis user sees them that has the rights which the README names, and no others."""
     connection = redis.Redis.from_url(services.redis_url)
-    connection.execute_command("ACL", "SETUSER", "confined", "reset", "on", ">secret", *RULE)
+    command = cast(Callable[..., object], connection.execute_command)
+    command("ACL", "SETUSER", "confined", "reset", "on", ">secret", *RULE)
     parts = urlsplit(services.redis_url)
     url = urlunsplit(parts._replace(netloc=f"confined:secret@{parts.hostname}:{parts.port}"))
     yield replace(services, redis_url=url)
-    connection.execute_command("ACL", "DELUSER", "confined")
+    command("ACL", "DELUSER", "confined")
 
 
 def test_a_user_of_redis_with_the_documented_rights_does_for_all_stages(confined: Services, pipeline: Pipeline) -> None:
-    denied = redis.Redis.from_url(confined.redis_url)
+    denied = cast(Callable[..., object], redis.Redis.from_url(confined.redis_url).execute_command)
     for forbidden in (("GET", "other"), ("FLUSHALL",), ("CONFIG", "GET", "*"), ("SUBSCRIBE", "other"), ("KEYS", "*")):
         with pytest.raises(redis.exceptions.NoPermissionError):
-            denied.execute_command(*forbidden)
+            denied(*forbidden)
     commands = Commands(confined)
     pipeline.write(places=PLACES, people=PEOPLE)
     folders = {"DATA_DIR": str(pipeline.data), "OUTPUT_DIR": str(pipeline.data), "CHUNK_ROWS": "1"}

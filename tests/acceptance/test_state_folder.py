@@ -1,14 +1,12 @@
 """The state folder: only what the pipeline made is used, and only that is ever removed."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from pipeline import PROJECT
 from pipeline.embedded.state_folder import claim
 from tests.acceptance.embedded_runs import reset, run, servers_in, start
+from tests.forked import run_forked
 
 SERVERS = ("postgresql", "valkey")
 
@@ -32,9 +30,8 @@ def exports(folder: Path) -> Path:
 @pytest.mark.parametrize("way", ["flag", "variable"])
 def test_reset_touches_no_folder_that_the_pipeline_did_not_make(exports: Path, way: str) -> None:
     before = contents(exports)
-    command = [sys.executable, "-m", "pipeline", "reset"]
     options, environment = (["--state", str(exports)], {}) if way == "flag" else ([], {"PIPELINE_STATE": str(exports)})
-    ended = subprocess.run([*command, *options], cwd=PROJECT, env=environment, capture_output=True, text=True)
+    ended = run_forked(["pipeline", "reset", *options], environment)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
         f"error: PIPELINE_STATE: '{exports}' was not made by the pipeline; nothing was removed from it\n"
@@ -66,10 +63,10 @@ def test_reset_leaves_and_names_files_that_are_not_the_pipelines(folder: Path) -
 
 
 @pytest.mark.parametrize("others", [set(), {"notes.txt"}])
-def test_a_state_of_an_earlier_version_goes_on_and_can_be_removed(data: Path, folder: Path, others: set[str]) -> None:
+def test_a_state_of_an_earlier_version_goes_on_and_can_be_removed(
+    data: Path, folder: Path, state: Path, others: set[str]
+) -> None:
     """Earlier versions wrote no marker, and took a folder that held other files."""
-    state = folder / "state"
-    run(data, state)
     (state / ".pipeline-state").unlink()
     for name in others:
         (state / name).write_text("of the user")
@@ -105,9 +102,7 @@ def test_reset_removes_links_and_not_what_they_lead_to(folder: Path, exports: Pa
     assert contents(exports) == before
 
 
-def test_reset_follows_no_link_of_the_users(data: Path, folder: Path) -> None:
-    state = folder / "state"
-    run(data, state)
+def test_reset_follows_no_link_of_the_users(data: Path, folder: Path, state: Path) -> None:
     before = contents(state)
     link = folder / "link"
     link.symlink_to(state)

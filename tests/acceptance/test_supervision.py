@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -56,7 +57,7 @@ def test_a_run_whose_workers_are_killed_again_and_again_ends_with_the_reason(run
 def test_a_run_whose_settings_no_worker_can_use_ends_at_once(commands: Commands, pipeline: Pipeline) -> None:
     generate(pipeline.data, people=100)
     url = "redis://host.invalid/0"
-    ended = commands.run("pipeline", "run", "--data", str(pipeline.data), REDIS_URL=url, timeout=10)
+    ended = replace(commands, timeout=10).run("pipeline", "run", "--data", str(pipeline.data), REDIS_URL=url)
     assert ended.returncode == 2
     assert "REDIS_URL: cannot use Redis at host.invalid:6379" in ended.stderr
     assert "another one is started" not in ended.stderr

@@ -3,7 +3,6 @@
 import gzip
 import os
 import signal
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, start_process, wait_until
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, wait_until
+from tests.forked import start_forked
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ def test_a_killed_run_leaves_no_temporary_file(
     pipeline.write(places=PLACES)
     people = PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000
     (pipeline.data / "people.csv.gz").write_bytes(gzip.compress(people.encode()))
-    command = [sys.executable, "-m", "pipeline", "run", "--data", str(pipeline.data), "--chunk-rows", "1"]
+    command = ["pipeline", "run", "--data", str(pipeline.data), "--chunk-rows", "1"]
     environment = {**commands.services.environment, "TMPDIR": str(temporary)}
-    process = start_process([*command, "--queue-limit", "1"], environment, own_group=True)
+    process = start_forked([*command, "--queue-limit", "1"], environment, own_group=True)
     wait_until(lambda: pipeline.rows("SELECT true FROM people LIMIT 1"))
     run = psutil.Process(process.pid)
     family = [run, *run.children(recursive=True)]

@@ -7,12 +7,13 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import html5lib
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from pipeline import PROJECT
 from tests.conftest import Commands
@@ -23,7 +24,7 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 SCREENSHOTS = PROJECT / "build" / "screenshots"
 DESKTOP = 1280  # pixels
 PHONE = 390  # pixels
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 TIMEOUT = 30_000  # milliseconds that a page may take to show something
 
 
@@ -84,6 +85,13 @@ class Tab:
         html5lib.HTMLParser(strict=True).parse(answer.text())
 
 
+def width(locator: Locator) -> float:
+    """In pixels, of an element that is shown."""
+    box = locator.bounding_box()
+    assert box is not None
+    return box["width"]
+
+
 OpenTab = Callable[..., Tab]
 Serve = Callable[..., str]
 StartStage = Callable[..., "subprocess.Popen[str]"]
@@ -95,7 +103,7 @@ def open_tab(browser: Browser) -> Iterator[OpenTab]:
     contexts: list[BrowserContext] = []
     tabs: list[Tab] = []
 
-    def open_at(url: str, **options: object) -> Tab:
+    def open_at(url: str, **options: Any) -> Tab:
         contexts.append(browser.new_context(**options))
         tabs.append(Tab(contexts[-1].new_page()))
         tabs[-1].page.goto(url)

@@ -86,7 +86,7 @@ def test_pictures(
     archive = tab.page.locator("#loads").get_by_role("row", name="people-2025.csv")
     expect(archive).to_contain_text(re.compile(r"[3-6]\d %"))
     take(tab.page, "live")
-    status = [sys.executable, "-m", "pipeline", "status"]
+    status = ["pipeline", "status"]
     shown = on_a_terminal(status, pipeline.services.environment, columns=COLUMNS)
     for scheme, theme in THEMES.items():
         draw_terminal(shown.written, scheme, theme)

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import SCREENSHOTS, OpenTab, Tab
+from tests.browser.conftest import SCREENSHOTS, OpenTab, Tab, width
 from tests.conftest import Commands, Pipeline, generate
 
 PEOPLE = 3_000
@@ -65,8 +65,8 @@ def test_the_figures_are_those_of_the_database(report: Tab, pipeline: Pipeline) 
     [(_, *given_names), *_] = rows(page, "Values of people")
     assert [tuple(numbers(given_names[:2]))] == pipeline.rows(GIVEN_NAMES)
     chart = page.get_by_role("region", name="People per country").locator("rect")
-    widths = [bar.bounding_box()["width"] for bar in chart.all()]
-    lengths = [width / widths[0] for width in widths]
+    widths = [width(bar) for bar in chart.all()]
+    lengths = [one / widths[0] for one in widths]
     assert lengths == pytest.approx([count / by_country[0][1] for _, count in by_country], abs=0.01)
 
 

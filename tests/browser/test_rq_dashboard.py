@@ -1,6 +1,7 @@
 """rq-dashboard in a browser, while a worker is busy."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 from playwright.sync_api import expect
@@ -28,7 +29,7 @@ def busy(pipeline: Pipeline, commands: Commands) -> Iterator[None]:
 
 @pytest.mark.usefixtures("busy")
 def test_every_page_opens_while_a_worker_is_busy(open_tab: OpenTab, serve: Serve, pipeline: Pipeline) -> None:
-    [job_id] = pipeline.queue.connection.lrange("rq:queue:chunks", 0, -1)
+    [job_id] = cast(list[bytes], pipeline.queue.connection.lrange("rq:queue:chunks", 0, -1))
     url = f"{serve('monitor.rq_dashboard')}/0/view"
     tab = open_tab(url)
     shown = {

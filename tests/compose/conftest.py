@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import pytest
@@ -78,11 +78,17 @@ class Stack:
         filters = [f"--filter=label=com.docker.compose.{name}={value}" for name, value in labels.items()]
         return docker("ps", "-a", "-q", *filters).split()
 
-    def rows(self, statement: str) -> list[tuple]:
+    def exec(self, service: str, *command: str) -> "subprocess.CompletedProcess[str]":
+        """A command in the first container of a service. The engine's client takes a tenth of compose's time for it."""
+        return subprocess.run(
+            ["docker", "exec", self.containers(service)[0], *command], capture_output=True, text=True, timeout=60
+        )
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
         with Database(self.database_url, "tests").transaction() as tx:
             return tx.rows(statement)
 
-    def people(self) -> Counter[tuple]:
+    def people(self) -> Counter[tuple[Any, ...]]:
         """The people that the database holds, to be compared with expected_people."""
         return Counter(
             self.rows(
@@ -97,12 +103,14 @@ class Stack:
 
     def up(self, *files: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """`up` as cron calls it: ends with the exporter, and stops everything. What it shows is all in stdout."""
-        ended = self.run("up", "--exit-code-from", "exporter", files=files, **{"LOG_FORMAT": "text", **environment})
+        settings = {"LOG_FORMAT": "text", **environment}
+        ended = self.run("up", "--exit-code-from", "exporter", files=files, timeout=300, **settings)
         # Compose v2 shows on stderr what a container writes there.
         return subprocess.CompletedProcess(ended.args, ended.returncode, ended.stdout + ended.stderr)
 
-    def inspect(self, container: str) -> dict:
-        return json.loads(docker("inspect", container))[0]
+    def inspect(self, container: str) -> dict[str, Any]:
+        [inspected] = json.loads(docker("inspect", container))
+        return dict(inspected)
 
 
 def docker(*arguments: str) -> str:
@@ -140,7 +148,7 @@ KINDS = ((("container",), ("-a",)), (("volume",), ()), (("network",), ()))
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+        return int(server.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import time
+from functools import partial
 
 import pytest
 
@@ -30,7 +31,7 @@ def user(status: str) -> set[str]:
 def test_a_running_container_has_neither_root_nor_capabilities_nor_a_way_to_get_them(
     stack: Stack, service: str
 ) -> None:
-    status = stack.run("exec", "-T", service, "cat", "/proc/1/status").stdout
+    status = stack.exec(service, "cat", "/proc/1/status").stdout
     assert "0" not in user(status)
     assert rights(status) == NOTHING
     assert "NoNewPrivs:\t1\n" in status
@@ -39,7 +40,7 @@ def test_a_running_container_has_neither_root_nor_capabilities_nor_a_way_to_get_
 @pytest.mark.parametrize("service", STAYING)
 def test_a_running_container_cannot_write_beside_its_volumes(stack: Stack, service: str) -> None:
     for folder in ("/", "/tmp", "/usr/bin"):
-        refused = stack.run("exec", "-T", service, "touch", f"{folder}/written")
+        refused = stack.exec(service, "touch", f"{folder}/written")
         assert refused.returncode == 1
         assert "Read-only file system" in refused.stderr
 
@@ -97,11 +98,15 @@ def test_logs_memory_and_processes_are_limited(stack: Stack) -> None:
         assert all(port["HostIp"] == "127.0.0.1" for ports in host["PortBindings"].values() for port in ports)
 
 
+def is_healthy(stack: Stack, container: str) -> bool:
+    return bool(stack.inspect(container)["State"]["Health"]["Status"] == "healthy")
+
+
 def test_health_checks_are_rare_once_a_server_is_healthy(stack: Stack) -> None:
     """Each costs as much as starting a container."""
     servers = stack.containers("postgres") + stack.containers("redis")
     for server in servers:
-        wait_until(lambda one=server: stack.inspect(one)["State"]["Health"]["Status"] == "healthy", timeout=10)
+        wait_until(partial(is_healthy, stack, server), timeout=10)
     began = time.time()
     time.sleep(4)
     period = ("--since", f"{began:.3f}", "--until", f"{time.time():.3f}")
@@ -134,8 +139,7 @@ def test_no_command_line_holds_a_password(stack: Stack) -> None:
 
 def test_redis_asks_for_the_password_and_writes_every_chunk_to_its_log(stack: Stack) -> None:
     def cli(*arguments: str, password: str = PASSWORDS["REDIS_PASSWORD"]) -> str:
-        command = ("exec", "-T", "-e", f"REDISCLI_AUTH={password}", "redis", "redis-cli", *arguments)
-        return stack.run(*command).stdout.strip()
+        return stack.exec("redis", "env", f"REDISCLI_AUTH={password}", "redis-cli", *arguments).stdout.strip()
 
     assert "NOAUTH" in cli("ping", password="")
     assert cli("ping") == "PONG"
@@ -173,4 +177,4 @@ def test_images_are_not_roots_and_hold_no_password(stack: Stack) -> None:
         assert image["Config"]["User"] == "10001:10001"
         assert "pipeline@" not in json.dumps(image)
         assert "PASSWORD" not in json.dumps(image["Config"]["Env"])
-    assert stack.run("exec", "-T", "worker", "id", "-u").stdout.strip() == "10001"
+    assert stack.exec("worker", "id", "-u").stdout.strip() == "10001"

@@ -141,7 +141,7 @@ def test_a_server_that_cannot_prove_who_it_is_is_refused(
     assert right.run("pipeline", "schema").returncode == 0
     trust = {"authority": tls.stranger} if wrong == "authority" else {"host": OTHER_HOST}
     url = tls.database_url(**trust) if setting == "DATABASE_URL" else tls.redis_url(**trust)
-    ended = right.run(*command.split(), **folders, **{setting: url})
+    ended = right.run(*command.split(), **folders | {setting: url})
     assert ended.returncode == 2, ended.stderr
     assert ended.stderr.startswith(f"error: {setting}: ")
     assert "certificate" in ended.stderr

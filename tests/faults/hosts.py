@@ -10,9 +10,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.conftest import Commands, start_process
+from tests.conftest import Commands
 from tests.faults.required import unavailable
 from tests.faults.wire import Wire
+from tests.support import start_process
 
 NETWORK = f"198.18.{os.getpid() % 256}"  # of the range that RFC 2544 keeps for tests
 OWN_ADDRESS = f"{NETWORK}.254"
@@ -55,7 +56,7 @@ class Host:
 class HostCommands(Commands):
     """The real commands as processes on a host."""
 
-    host: Host
+    host: Host = field(kw_only=True)
 
     def start(self, *command: str, **environment: str) -> "subprocess.Popen[str]":
         settings = {**self.services.environment, **environment}

@@ -8,21 +8,22 @@ from tests.conftest import wait_until
 from tests.faults.conftest import Run
 
 JOBS = "rq:queue:chunks"
+FORBIDDEN_ROW = 25_001  # the first of its chunk
 
 
 def test_every_chunk_delivered_three_times_at_once_and_later_has_one_effect(run: Run) -> None:
     run.load_places()
     producer = run.produce(QUEUE_LIMIT="1000")
     assert producer.wait(60) == 0
-    ids = run.redis.lrange(JOBS, 0, -1)
-    hashes = {job_id: run.redis.hgetall(b"rq:job:" + job_id) for job_id in ids}
+    ids = run.queued()
+    hashes = {job_id: dict(run.redis.hgetall(b"rq:job:" + job_id)) for job_id in ids}
     run.redis.delete(JOBS)
     for job_id in ids:
         run.redis.rpush(JOBS, job_id, job_id)
     run.start_workers()
     wait_until(lambda: not run.pipeline.queue.state().under_way, timeout=60)
     for job_id, fields in hashes.items():  # later, when all of it is done
-        run.redis.hset(b"rq:job:" + job_id, mapping=fields)
+        run.redis.hset(b"rq:job:" + job_id, mapping=fields)  # type: ignore[arg-type]
         run.redis.rpush(JOBS, job_id)
     wait_until(lambda: not run.pipeline.queue.state().under_way, timeout=60)
     run.finish(producer, run.export())
@@ -30,20 +31,20 @@ def test_every_chunk_delivered_three_times_at_once_and_later_has_one_effect(run:
 
 
 def test_a_chunk_that_fails_every_time_is_named_and_requeued_by_rq_or_the_producer(run: Run) -> None:
-    row = run.pipeline.data / "people.csv"
-    name = row.read_text().splitlines()[100_001].split(",")[1]
-    forbid = f"ALTER TABLE people ADD CONSTRAINT forbidden CHECK (row_number <> 100001 OR family_name <> '{name}')"
+    people = run.pipeline.data / "people.csv"
+    name = people.read_text().splitlines()[FORBIDDEN_ROW].split(",")[1]
+    rule = f"row_number <> {FORBIDDEN_ROW} OR family_name <> '{name}'"
     run.start_workers()
     for remedy in (requeue, produce_again):
         with run.pipeline.database.transaction() as tx:
             tx.run("DELETE FROM people")
             tx.run("DELETE FROM loads WHERE source_id IN (SELECT id FROM sources WHERE name = 'people.csv')")
-            tx.run(forbid)
+            tx.run(f"ALTER TABLE people ADD CONSTRAINT forbidden CHECK ({rule})")
         assert run.produce().wait(60) == 0
         exporter = run.export()
         _, err = exporter.communicate(timeout=60)
         assert exporter.returncode == 1, err
-        assert "people.csv chunk 51 (rows 100001 to 102000) failed every time" in err
+        assert "people.csv chunk 51 (rows 25001 to 25500) failed every time" in err
         assert "23514 (CheckViolation) on forbidden" in err
         assert name not in err
         assert run.chunks("committed_at IS NULL") == 1

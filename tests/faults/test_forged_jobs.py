@@ -11,6 +11,7 @@ import time
 import zlib
 from base64 import b64encode
 from pathlib import Path
+from typing import Any
 
 from rq.utils import now as rq_now
 from rq.utils import utcformat
@@ -28,11 +29,13 @@ class Shell:
     def __init__(self, command: str) -> None:
         self.command = command
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[object, ...]:
         return os.system, (self.command,)
 
 
-def call(name: str = "load_chunk", *, instance: object = None, args: tuple = (), **kwargs: object) -> bytes:
+def call(
+    name: str = "load_chunk", *, instance: object = None, args: tuple[object, ...] = (), **kwargs: object
+) -> bytes:
     return json.dumps([name, instance, args, kwargs]).encode()
 
 
@@ -44,7 +47,7 @@ def job(data: bytes, **fields: object) -> dict[str, object]:
 
 def forgeries(touch: str, webhook: str, load: int) -> dict[str, dict[str, object]]:
     """Jobs by id; each would run `touch`, call the webhook, end a worker or keep it busy if it were believed."""
-    good = {"load": load, "number": 100, "text": "Jean,Kerr,1901-02-03,Ayr\n"}
+    good: dict[str, Any] = {"load": load, "number": 100, "text": "Jean,Kerr,1901-02-03,Ayr\n"}
     pickled = pickle.dumps(Shell(touch))
     nested = b"[" * 100_000
     return {
@@ -149,12 +152,12 @@ def test_keys_that_are_in_the_way_keep_no_abandoned_chunk_from_being_reclaimed(r
     assert run.produce(QUEUE_LIMIT="1000").wait(60) == 0
     run.redis.set("rq:clean_registries:chunks", 1)
     run.redis.sadd("rq:workers:chunks", b"\xff")
-    run.redis.zadd("rq:scheduled:chunks", {run.redis.lindex(QUEUE, 0): time.time() + 1e6})
-    for job_id in run.redis.lrange(QUEUE, 0, 4):
+    first, *others = run.queued()[:5]
+    run.redis.zadd("rq:scheduled:chunks", {first: time.time() + 1e6})
+    for job_id in (first, *others):
         run.redis.set(b"rq:executions:" + job_id, "x")
         run.redis.set(b"rq:job:" + job_id + b":dependents", "x")
-    first = run.redis.lindex(QUEUE, 0)
-    run.redis.lrem(QUEUE, 1, first)
+    run.redis.lrem(QUEUE, 1, first)  # type: ignore[arg-type]
     run.redis.hset(b"rq:job:" + first, "status", "started")
     run.redis.zadd("rq:wip:chunks", {first + b":execution": time.time() - 1})
     run.start_workers()
@@ -171,7 +174,7 @@ def test_a_forged_result_runs_nothing_in_the_exporter_and_costs_it_no_memory(run
         b"type": b"2",
         b"created_at": b"inf",
     }
-    [first] = run.redis.lrange(QUEUE, 0, 0)
+    first = run.queued()[0]
     run.redis.delete(QUEUE)
     run.redis.zadd("rq:failed:chunks", {first: time.time() + 1000})
     run.redis.xadd(b"rq:results:" + first, forged)  # type: ignore[arg-type]
@@ -190,7 +193,7 @@ def forge_abandoned(run: Run, touch: str) -> None:
     fields = job(b"x", status="started", meta=pickle.dumps(Shell(touch)), failure_callback_name="os.system")
     run.redis.hset("rq:job:abandoned", mapping=fields)  # type: ignore[arg-type]
     past = time.time() - 1
-    run.redis.zadd("rq:wip:chunks", {"abandoned:execution": past, "no-execution": past, b"\xff:\xfe": past})
+    run.redis.zadd("rq:wip:chunks", {b"abandoned:execution": past, b"no-execution": past, b"\xff:\xfe": past})
 
 
 def rq_info(run: Run) -> str:

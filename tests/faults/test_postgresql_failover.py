@@ -37,9 +37,30 @@ class Standby:
         """Copies the primary, starts, and returns when the primary's commits wait for it."""
         self.account.own_folder(self.folder)
         source = f"{self.servers.database_url}?application_name={NAME}"
-        copy = [self.binaries / "pg_basebackup", "-D", self.folder, "-d", source, "-R", "-X", "stream", "-c", "fast"]
+        copy: list[Path | str] = [
+            self.binaries / "pg_basebackup",
+            "-D",
+            self.folder,
+            "-d",
+            source,
+            "-R",
+            "-X",
+            "stream",
+            "-c",
+            "fast",
+        ]
         self.account.run(copy, self.folder)
-        server = [self.binaries / "postgres", "-D", self.folder, "-h", HOST, "-p", str(self.port), "-k", ""]
+        server: list[Path | str] = [
+            self.binaries / "postgres",
+            "-D",
+            self.folder,
+            "-h",
+            HOST,
+            "-p",
+            str(self.port),
+            "-k",
+            "",
+        ]
         self.account.start(server, self.folder, self.servers.state / "standby.log")
         with closing(psycopg2.connect(self.servers.database_url)) as connection:
             connection.autocommit = True

@@ -28,7 +28,7 @@ def test_a_new_version_while_the_old_one_is_loading_ends_as_if_it_alone_had_been
 ) -> None:
     second = tmp_path / "second"
     run.start_workers()
-    generate(second, people=150_000, seed=2)
+    generate(second, people=40_000, seed=2)
     old = run.produce()
     run.wait_for_chunks(30)
     shutil.copytree(second, run.pipeline.data, dirs_exist_ok=True)
@@ -36,6 +36,7 @@ def test_a_new_version_while_the_old_one_is_loading_ends_as_if_it_alone_had_been
     exporter = run.export()
     old.communicate()  # it may find the file changed in its hands, or queue what is superseded; both are right
     run.finish(new, exporter)
+    run.check()
     assert run.value("SELECT bool_or(NOT complete) FROM load_progress WHERE NOT current"), "the old one had ended"
 
 
@@ -67,8 +68,8 @@ def test_without_workers_both_end_in_time_with_exit_code_4_and_the_remedy(run: R
 
 
 def test_redis_holds_no_more_than_the_limit_however_large_the_file(run: Run) -> None:
-    """A million people in 50 chunks of the default size, with no worker at first: 32 of them may wait."""
-    generate(run.pipeline.data, people=1_000_000)
+    """40 chunks of the default size, with no worker at first: 32 of them may wait."""
+    generate(run.pipeline.data, people=800_000)
     producer = run.produce(CHUNK_ROWS="20000", QUEUE_LIMIT="32")
     wait_until(lambda: run.pipeline.queue.length() == 32, timeout=60)
     most = [0]
@@ -81,6 +82,7 @@ def test_redis_holds_no_more_than_the_limit_however_large_the_file(run: Run) -> 
     wait_until(is_complete, timeout=120)
     assert 0 < max(most) < REDIS_BOUND
     run.finish(producer, run.export())
+    run.check()
 
 
 def test_producer_and_exporter_told_to_stop_while_they_wait_end_with_143(run: Run) -> None:

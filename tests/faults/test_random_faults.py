@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -52,7 +53,7 @@ def freeze_worker(run: Run, draw: random.Random) -> None:
 
 def kill_producer(run: Run, _: random.Random) -> None:
     for process in run.others:
-        if "producer" in process.args and process.poll() is None:
+        if "producer" in cast(list[str], process.args) and process.poll() is None:
             process.kill()
 
 
@@ -95,15 +96,14 @@ def empty_redis(run: Run, _: random.Random) -> None:
 
 def deliver_again(run: Run, draw: random.Random) -> None:
     """Some of what waits is on the queue twice, in another order."""
-    waiting = run.redis.lrange(QUEUE, 0, -1)
+    waiting = run.queued()
     draw.shuffle(waiting)
     if waiting:
         run.redis.rpush(QUEUE, *waiting[:5])
 
 
 def lose_jobs(run: Run, _: random.Random) -> None:
-    for _ in range(3):
-        run.redis.rpop(QUEUE)
+    run.redis.rpop(QUEUE, 3)
 
 
 def forge_job(run: Run, _: random.Random) -> None:

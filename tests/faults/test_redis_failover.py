@@ -1,8 +1,13 @@
 """A Redis whose master fails in mid-load: sentinels, or a cluster, make its replica the master."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -10,6 +15,7 @@ import redis
 from tests.conftest import Commands, Pipeline, Services, expected_people, held, wait_until
 from tests.faults.conftest import CHUNK_ROWS, QUEUE_LIMIT, RECOVERY_TIMEOUT, WORKERS, OwnServers, Run
 from tests.faults.valkeys import HOST, Valkeys, free_port, valkeys
+from tests.support import start_process
 
 PASSWORD, SENTINEL_PASSWORD = "m@ster", "sent1nel"
 FAILOVER_AFTER = 2000  # milliseconds that a master does not answer
@@ -18,6 +24,19 @@ SLOTS = 1 << 14
 LEDGER = "SELECT count(*) FROM load_chunks WHERE committed_at IS NOT NULL"
 
 Record = Callable[[str, object], None]
+
+
+@dataclass(frozen=True)
+class OwnProcesses(Commands):
+    """Commands that import RQ by themselves, which takes its prefix at that moment."""
+
+    def start(self, *command: str, **environment: str) -> "subprocess.Popen[str]":
+        return start_process([sys.executable, "-m", *command], {**self.services.environment, **environment})
+
+    def run(self, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        process = self.start(*command, **environment)
+        out, err = process.communicate(timeout=self.timeout)
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 @pytest.fixture
@@ -34,7 +53,7 @@ def watched(redises: Valkeys, services: Services) -> tuple[Services, int]:
     master = redises.start(*persistence, *credentials)
     replica = redises.start(*persistence, *credentials, f"replicaof {HOST} {master}")
     connection = redis.Redis(HOST, replica, password=PASSWORD)
-    wait_until(lambda: connection.info("replication")["master_link_status"] == "up")
+    wait_until(partial(_follows, connection))
     sentinels = [
         redises.start(
             f"requirepass {SENTINEL_PASSWORD}",
@@ -47,14 +66,14 @@ def watched(redises: Valkeys, services: Services) -> tuple[Services, int]:
         for _ in range(3)
     ]
     for port in sentinels:
-        wait_until(lambda port=port: _knows_the_others(port))
+        wait_until(partial(_knows_the_others, port))
     hosts = ",".join(f"{HOST}:{port}" for port in sentinels)
     url = f"redis+sentinel://:{PASSWORD.replace('@', '%40')}@{hosts}/main/0?sentinel_password={SENTINEL_PASSWORD}"
     return Services(services.database_url, url), master
 
 
 def _knows_the_others(port: int) -> bool:
-    state = redis.Redis(HOST, port, password=SENTINEL_PASSWORD).sentinel_master("main")
+    state: Any = redis.Redis(HOST, port, password=SENTINEL_PASSWORD).sentinel_master("main")
     return (state["num-other-sentinels"], state["num-slaves"]) == (2, 1)
 
 
@@ -109,21 +128,34 @@ def cluster(redises: Valkeys) -> list[int]:
                 'save ""',
             )
         )
-        redis.Redis(HOST, ports[0]).execute_command("CLUSTER", "MEET", HOST, ports[-1], bus)
-    nodes = [redis.Redis(HOST, port) for port in ports]
+        first_node: Any = redis.Redis(HOST, ports[0])
+        first_node.execute_command("CLUSTER", "MEET", HOST, ports[-1], bus)
+    nodes: list[Any] = [redis.Redis(HOST, port) for port in ports]
     masters, replicas = nodes[:NODES], nodes[NODES:]
     for number, master in enumerate(masters):
         first, end = number * SLOTS // NODES, (number + 1) * SLOTS // NODES
         master.execute_command("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
     for node in nodes:
-        wait_until(lambda node=node: len(node.cluster("NODES")) == len(nodes))
+        wait_until(partial(_knows, node, len(nodes)))
     for master, replica in zip(masters, replicas, strict=True):
         replica.cluster("REPLICATE", master.cluster("MYID"))
     for node in nodes:
-        wait_until(lambda node=node: node.cluster("INFO")["cluster_state"] == "ok")
+        wait_until(partial(_serves, node))
     for replica in replicas:
-        wait_until(lambda replica=replica: replica.info("replication").get("master_link_status") == "up")
+        wait_until(partial(_follows, replica))
     return ports
+
+
+def _knows(node: Any, count: int) -> bool:
+    return len(node.cluster("NODES")) == count
+
+
+def _serves(node: Any) -> bool:
+    return bool(node.cluster("INFO")["cluster_state"] == "ok")
+
+
+def _follows(replica: Any) -> bool:
+    return bool(replica.info("replication").get("master_link_status") == "up")
 
 
 def owner(ports: list[int]) -> int:
@@ -145,7 +177,7 @@ def test_a_load_on_a_cluster_goes_on_when_the_node_with_the_queue_fails(
     with_queue = owner(cluster)
     given = next(port for port in cluster[:NODES] if port != with_queue)
     services = Services(run.pipeline.services.database_url, f"redis://{HOST}:{given}/0")
-    on_cluster = Run(Commands(services), run.pipeline, run.servers)
+    on_cluster = Run(OwnProcesses(services, timeout=120), run.pipeline, run.servers)
     keys = {"RQ_KEY_PREFIX": "{rq}"}
     try:
         load_on_cluster(on_cluster, keys, lambda: redises.kill(with_queue), record_property)
@@ -174,7 +206,7 @@ def load_on_cluster(run: Run, keys: dict[str, str], fail: Callable[[], None], re
     record_property("measured", f"chunks committed {time.monotonic() - killed:.1f} s after the kill")
     assert producer.wait(60) == 0
     for stage in ("producer", "exporter"):
-        ended = run.commands.run(stage, timeout=120, **settings)
+        ended = run.commands.run(stage, **settings)
         assert ended.returncode == 0, ended.stderr
     run.stop_workers()
     assert not any("CROSSSLOT" in worker.communicate()[1] for worker in run.stopped)

@@ -65,7 +65,7 @@ def test_a_load_goes_on_from_a_dump_alone(
     restored.close()
 
 
-def finish(restored: Pipeline, committed: list[tuple]) -> None:
+def finish(restored: Pipeline, committed: list[tuple[object, ...]]) -> None:
     """Roles and rights come back by `pipeline schema`; then the stages go on, each as its role."""
     commands = Commands(restored.services)
     folders = {"DATA_DIR": str(restored.data), "OUTPUT_DIR": str(restored.data)}

@@ -35,7 +35,7 @@ class Valkeys:
         folder.mkdir()
         config = folder / "valkey.conf"
         config.write_text("\n".join((f"port {port}", f"bind {HOST}", f"dir {folder}", *lines, "")))
-        command = [binary, config, *(["--sentinel"] if sentinel else [])]
+        command: list[str | Path] = [binary, config, *(["--sentinel"] if sentinel else [])]
         with (folder / "log").open("w") as log:
             self.processes[port] = subprocess.Popen(command, stdout=log, stderr=log)
         wait_until(lambda: _answers(port))

@@ -11,7 +11,8 @@ from exporter import report
 from exporter.export import Exported, export
 from exporter.report import find_reports
 from pipeline.postgres.database import Database
-from tests.conftest import Services, start_process
+from tests.conftest import Services
+from tests.support import start_process
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from pipeline.queue import RqChunkQueue
 from pipeline.queue.job import ChunkJob
 from producer.produce import produce
 from producer.sources import find_sources
-from tests.conftest import ANY_VERSION, PEOPLE, PLACES, Pipeline, named, wait_until
+from tests.conftest import ANY_VERSION, PEOPLE, PLACES, Pipeline, named
+from tests.support import wait_until
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
 UNKNOWN = "Plato,Kerr,1901-02-03,Atlantis\n"
@@ -30,7 +31,7 @@ def queued(pipeline: Pipeline) -> list[int]:
     return sorted(job.arguments()[0][1] for job in jobs if (job.description or "").startswith("people"))
 
 
-def produced(pipeline: Pipeline, chunk_rows: int = 2, **files: str) -> list[int]:
+def produced(pipeline: Pipeline, chunk_rows: int = 2, /, **files: str) -> list[int]:
     pipeline.write(**files)
     pipeline.produce(chunk_rows)
     return queued(pipeline)

@@ -1,12 +1,14 @@
 """Rows that wait for rows that wait for others."""
 
+from typing import Any
+
 import pytest
 
 from tests.conftest import Pipeline
 from tests.integration.test_keyed import described, foreseen
 
 
-def linked(name: str, to: str | None, **more: object) -> dict:
+def linked(name: str, to: str | None, **more: object) -> dict[str, Any]:
     fields = [{"name": "id", "type": "integer"}, {"name": "to", "type": "integer"}]
     keys = [{"fields": "to", "reference": {"resource": to, "fields": "id"}}] if to else []
     schema = {"fields": fields, "primaryKey": "id", "foreignKeys": keys}
@@ -17,7 +19,9 @@ HEADER = "id,to\n"
 
 
 @pytest.mark.parametrize("shared", [{}, {"pipeline:sharedKeys": True}], ids=["own", "shared"])
-def test_the_last_missing_row_brings_all_that_wait_for_it_in_one_run(pipeline: Pipeline, shared: dict) -> None:
+def test_the_last_missing_row_brings_all_that_wait_for_it_in_one_run(
+    pipeline: Pipeline, shared: dict[str, Any]
+) -> None:
     described(pipeline, linked("a", "b"), linked("b", "c", **shared), linked("c", "d"), linked("d", None))
     pipeline.load(1, a=HEADER + "1,1\n2,\n", b=HEADER + "1,1\n2,\n", c=HEADER + "1,1\n2,\n", d=HEADER + "9,\n")
     assert len(pipeline.rejected()) == 3

@@ -13,15 +13,13 @@ from typing import Any
 import psycopg2
 import psycopg2.extras
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.columns.column import NULL, Column, column
 from pipeline.descriptions.description import Constraints, Field
 from pipeline.embedded import servers as embedded
-from tests.column_cases import cases, field, named
+from tests.column_cases import CASES, drawn, field, named
 
-CASES = list(cases())
 EXTREMES = {  # at the edge of what PostgreSQL stores
     field("number"): [
         "1e131071",
@@ -60,20 +58,7 @@ def parsed(text: str) -> Any:
     return json.loads(text, parse_float=Decimal, parse_int=Decimal)
 
 
-def drawn(texts: st.SearchStrategy[str]) -> list[str]:
-    """The same in every run: among a hundred others there may be no good value by chance."""
-    seen: dict[str, None] = {}
-
-    @settings(max_examples=100, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(texts)
-    def see(text: str) -> None:
-        seen[text] = None
-
-    see()
-    return list(seen)
-
-
-def stored(cursor: Any, asked: Column, texts: list[str], *expressions: str) -> list[tuple]:
+def stored(cursor: Any, asked: Column, texts: list[str], *expressions: str) -> list[tuple[Any, ...]]:
     """Copies good texts into a table with the CHECKs of the column; the values of expressions, a row each."""
     checks = "".join(f", CONSTRAINT {name} CHECK ({check})" for name, check in asked.checks())
     quoted = f'"{asked.field.column}"'
@@ -83,7 +68,8 @@ def stored(cursor: Any, asked: Column, texts: list[str], *expressions: str) -> l
     cursor.copy_expert(f"COPY t ({quoted}) FROM STDIN", io.StringIO(lines))
     cursor.execute("SET LOCAL TimeZone = 'UTC'")  # Python has no year before 1, where the first day begins in the west
     cursor.execute(f"SELECT {', '.join(expressions)} FROM t ORDER BY number")
-    return cursor.fetchall()
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def good(asked: Column, texts: list[str]) -> list[str]:

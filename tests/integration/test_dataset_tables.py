@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -15,8 +16,9 @@ from pipeline.postgres.transaction import Transaction
 from pipeline.tables.plan import Recorded, Wanted
 from pipeline.tables.registry import check_tables, make_tables, planned_statements, recorded_tables
 from tests.catalog import catalog, differences
-from tests.conftest import Pipeline, Services, at_once
+from tests.conftest import Pipeline, Services
 from tests.described import PEOPLE, PLACES, column_type
+from tests.support import at_once
 
 REQUIRED = Constraints(required=True)
 CODE = Field("code", "code", constraints=Constraints(required=True, max_length=5))
@@ -48,7 +50,7 @@ def run(pipeline: Pipeline, statement: str) -> None:
         tx.run(statement)
 
 
-def with_price(**constraints: object) -> Dataset:
+def with_price(**constraints: Any) -> Dataset:
     return replace(GOODS, fields=(CODE, replace(PRICE, constraints=Constraints(**constraints))))
 
 

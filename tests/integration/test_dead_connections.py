@@ -21,6 +21,7 @@ def options(connection: socket.socket) -> list[int]:
 
 def test_connections_to_redis_have_keepalives_and_a_user_timeout(pipeline: Pipeline) -> None:
     connection = pipeline.queue.connection.connection_pool.get_connection()
+    assert connection._sock is not None
     assert options(connection._sock) == WANTED
 
 

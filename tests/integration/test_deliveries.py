@@ -4,30 +4,21 @@ import re
 import threading
 import time
 from functools import partial
+from typing import Any
 
 import pytest
 from rq.exceptions import StopRequested
 
 from pipeline.errors import TransientError
 from pipeline.ledger import ledger
+from pipeline.ledger.chunk import MissingChunk
 from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue, RqChunkQueue
 from pipeline.waiting import retry_transient
 from producer.produce import produce
 from producer.sources import find_sources
-from tests.conftest import (
-    PEOPLE,
-    PLACES,
-    Pipeline,
-    Terminal,
-    at_once,
-    expected_people,
-    generate,
-    held,
-    named,
-    queue_of,
-    wait_until,
-)
+from tests.conftest import PEOPLE, PLACES, Pipeline, held, named, queue_of
+from tests.support import Terminal, at_once, expected_people, generate, wait_until
 from worker.load import ChunkLoader
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
@@ -78,7 +69,7 @@ def test_a_producer_killed_half_way_and_started_again_queues_the_rest(
 
     put = ChunkQueue.put
 
-    def put_until_killed(queue: ChunkQueue, *members: tuple[ledger.MissingChunk, str]) -> None:
+    def put_until_killed(queue: ChunkQueue, *members: tuple[MissingChunk, str]) -> None:
         if any(chunk.source == "people.csv" and chunk.plan.number == 4 for chunk, _ in members):
             raise Killed
         put(queue, *members)
@@ -126,7 +117,7 @@ def test_retries_of_a_chunk_stand_in_the_ledger(pipeline: Pipeline, monkeypatch:
     pipeline.produce()
     claim, failures = ledger.claim, iter(range(5))
 
-    def claim_after_failures(*chunk: object) -> ledger.Claim | None:
+    def claim_after_failures(*chunk: Any) -> Any:
         if next(failures, None) is not None:
             raise TransientError("deadlock detected")
         return claim(*chunk)
@@ -136,7 +127,7 @@ def test_retries_of_a_chunk_stand_in_the_ledger(pipeline: Pipeline, monkeypatch:
     assert pipeline.rows("SELECT retries FROM load_chunks") == [(3,)]
 
 
-def missing(pipeline: Pipeline) -> list[ledger.MissingChunk]:
+def missing(pipeline: Pipeline) -> list[MissingChunk]:
     with pipeline.database.transaction() as tx:
         return ledger.missing_chunks(tx)
 
@@ -193,7 +184,8 @@ def test_a_chunk_with_another_text_than_the_sealed_one_is_not_loaded(
     pipeline.write(people=PEOPLE)
     pipeline.produce()
     [job] = pipeline.queue.connection.keys("rq:job:*")
-    content = pipeline.queue.connection.hget(job, "data").replace(b"Tadhg", b"Fadhg")
+    connection: Any = pipeline.queue.connection
+    content = connection.hget(job, "data").replace(b"Tadhg", b"Fadhg")
     pipeline.queue.connection.hset(job, "data", content)
     pipeline.work()
     assert pipeline.people() == []

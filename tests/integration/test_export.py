@@ -15,8 +15,9 @@ from exporter import write as module
 from exporter.summary import summary_table
 from pipeline.errors import PipelineError, TransientError
 from pipeline.postgres.database import Database
-from tests.conftest import PEOPLE, PLACES, Pipeline, expected_people, generate, wait_until
+from tests.conftest import PEOPLE, PLACES, Pipeline
 from tests.integration.conftest import write_reports
+from tests.support import expected_people, generate, wait_until
 
 
 def test_the_shipped_reports_say_what_the_files_say(pipeline: Pipeline, output: Path) -> None:
@@ -176,7 +177,7 @@ def test_all_reports_of_a_run_read_one_snapshot(
         tx.run("CREATE SEQUENCE rows START 1000")
     write = module._write
 
-    def insert_before(*arguments: Any) -> Path:
+    def insert_before(*arguments: Any) -> object:
         with closing(Database(pipeline.services.database_url, "test")) as database, database.transaction() as tx:
             tx.run(insert_another)
         return write(*arguments)

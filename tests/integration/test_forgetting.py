@@ -1,12 +1,14 @@
 """Forgetting: no row of a source stays anywhere."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.errors import InUseError, SettingsError
 from pipeline.forgetting import forget
-from tests.conftest import PEOPLE, PLACES, Pipeline, wait_until
+from tests.conftest import PEOPLE, PLACES, Pipeline
+from tests.support import wait_until
 
 SECRET = "Secretive"
 EVERYTHING = ("people", "rejected_rows", "load_chunks", "loads", "places_listings", "places", "counties", "countries")
@@ -38,7 +40,8 @@ def test_no_row_of_a_forgotten_source_stays_in_tables_or_queue(pipeline: Pipelin
 def test_no_row_stays_in_the_log_of_redis(pipeline: Pipeline, is_forgotten: bool) -> None:
     """Neither after a load, when the exporter asks for it, nor when a source was forgotten."""
     pipeline.load(places=PLACES, people=PEOPLE.replace("Kerr", SECRET))
-    folder = Path(pipeline.queue.connection.config_get("dir")["dir"]) / "appendonlydir"
+    connection: Any = pipeline.queue.connection
+    folder = Path(connection.config_get("dir")["dir"]) / "appendonlydir"
 
     def is_in_log() -> bool:
         try:

@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from itertools import permutations, product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,13 +13,13 @@ from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import InUseError, OutOfOrderError
 from pipeline.forgetting import forget
 from pipeline.postgres.database import Database
-from pipeline.queue.job import ChunkJob, ChunkText
-from pipeline.queue.rq_queue import RqChunkQueue
+from pipeline.queue.job import ChunkText
 from pipeline.tables.plan import Wanted
 from pipeline.tables.registry import make_tables
 from producer.dry_run import preview
 from producer.sources import find_sources
-from tests.conftest import Commands, Pipeline, at_once
+from tests.conftest import Commands, Pipeline
+from tests.support import at_once
 from worker.load import ChunkLoader
 
 ITEMS = {
@@ -49,9 +50,7 @@ def items(pipeline: Pipeline) -> Pipeline:
 
 
 def chunks(pipeline: Pipeline) -> list[ChunkText]:
-    jobs = RqChunkQueue("chunks", connection=pipeline.queue.connection).get_jobs()
-    assert all(isinstance(job, ChunkJob) for job in jobs)
-    return [chunk for job in jobs for chunk in job.arguments()]
+    return pipeline.waiting_chunks()
 
 
 def load_chunks(pipeline: Pipeline, order: tuple[int, ...] | None) -> None:
@@ -83,7 +82,7 @@ def test_a_repeated_key_stands_in_no_log_however_much_the_server_logs(items: Pip
     assert "7314159" not in Path(cluster).with_suffix(".log").read_text(errors="replace")
 
 
-def table(pipeline: Pipeline) -> list[tuple]:
+def table(pipeline: Pipeline) -> list[tuple[Any, ...]]:
     """Id, label, price, source and row number of each item, in order."""
     return pipeline.rows(
         "SELECT items.id, label, price::text, sources.name, row_number FROM items"
@@ -167,7 +166,7 @@ MEMBERS = {
 NAMES, OF_GROUP = "name\n", "id,group\n"
 
 
-def described(pipeline: Pipeline, *resources: dict) -> Pipeline:
+def described(pipeline: Pipeline, *resources: dict[str, Any]) -> Pipeline:
     """The pipeline over a folder with these resources, and their tables."""
     (pipeline.data / "datapackage.json").write_text(json.dumps({"resources": resources}))
     datasets = read_package(find_package(pipeline.data)).datasets

@@ -10,9 +10,9 @@ import pytest
 from pipeline.errors import InputError
 from pipeline.forgetting import forget_rows
 from pipeline.ledger.load import LoadPlan
-from producer import content
 from producer import first_pass as module
-from producer.encodings import Encodings
+from producer.files import content
+from producer.files.encodings import Encodings
 from producer.produce import produce
 from producer.scan import scan
 from producer.sources import Source, find_sources

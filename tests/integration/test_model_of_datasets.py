@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given
 from hypothesis import strategies as st
 
 from pipeline.columns.column import column
@@ -20,17 +19,15 @@ from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import InUseError, OutOfOrderError, SettingsError, UnknownChunkError
 from pipeline.forgetting import forget
 from pipeline.postgres.database import Database
-from pipeline.queue.job import ChunkJob
-from pipeline.queue.rq_queue import RqChunkQueue
 from pipeline.tables.plan import Wanted
 from pipeline.tables.registry import make_tables
 from producer.dry_run import preview
 from producer.sources import find_sources
-from tests.conftest import ANY_VERSION, Pipeline, at_once
+from tests.conftest import ANY_VERSION, Pipeline
+from tests.support import at_once, examples
 from worker.load import ChunkLoader
 
 SCHEMA = "model"  # of the tables that an example makes
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "20"))  # more of them find more, and take a second each
 ROUNDS = 8  # of producing and loading until nothing is left to do, at most
 BAD = object()
 VALUES: dict[str, dict[str, Any]] = {  # text in the file -> value in the table
@@ -55,6 +52,7 @@ RULES: dict[str, list[tuple[dict[str, object], Any]]] = {  # constraint, and who
 }
 Row = tuple[int, ...]  # which text each field has; the last number makes some rows too long or too short
 Values = tuple[Any, ...]
+Held = tuple[Values, str | None, int | None]  # values, source and row number of a row in a table
 WIDTH = 10  # numbers of a row
 
 
@@ -161,9 +159,9 @@ def packages(draw: st.DrawFn) -> tuple[Dataset, ...]:
         key_types = draw(st.lists(st.sampled_from(sorted(KEYS)), min_size=1, max_size=2))
         own = [Field(f"k{n}", type_name, "key") for n, type_name in enumerate(key_types)]
         fields, key = (own, [each.name for each in own]) if kind != "positional" else ([], [])
-        references = []
-        targets = [(each, key) for each in datasets for key in each.all_keys]
-        if targets and draw(st.integers(0, 3)):
+        references: list[tuple[tuple[str, ...], str, tuple[str, ...]]] = []
+        targets: list[tuple[Dataset, tuple[str, ...]]] = [(each, names) for each in datasets for names in each.all_keys]
+        if targets and draw(st.integers(0, 3)) > 0:
             target, names = draw(st.sampled_from(targets))
             required, keys = draw(st.booleans()), [target.field(name) for name in names]
             naming = [Field(f"r{n}", each.type, each.texts, required) for n, each in enumerate(keys)]
@@ -195,7 +193,7 @@ def packages(draw: st.DrawFn) -> tuple[Dataset, ...]:
         dataset = replace(dataset, unique_keys=tuple(unique_keys))
         if kind != "shared" and dataset.all_keys and draw(st.integers(0, 2)) == 0:
             named = draw(st.sampled_from(dataset.all_keys))
-            naming = [Field(f"o{n}", (own := dataset.field(name)).type, own.texts) for n, name in enumerate(named)]
+            naming = [Field(f"o{n}", (each := dataset.field(name)).type, each.texts) for n, name in enumerate(named)]
             itself = (tuple(each.name for each in naming), dataset.name, named)
             if len(fields) + len(naming) < WIDTH:
                 dataset = replace(dataset, fields=(*dataset.fields, *naming), references=(*dataset.references, itself))
@@ -301,7 +299,7 @@ class Model:
     datasets: tuple[Dataset, ...]
     files: dict[str, File]
     earlier_keys: dict[str, set[Values]]  # by source: keys that any version of it listed
-    tables: dict[str, list[tuple[Values, str | None, int | None]]]  # observed: values, source, row number
+    tables: dict[str, list[Held]]  # observed
     load_order: list[str]  # the sources, by their current loads
     only_one_version: bool
     rejected: set[tuple[str, int]] = field(default_factory=set)
@@ -316,10 +314,11 @@ class Model:
 
     def _check(self, dataset: Dataset) -> None:
         good = {source: self._good_rows(dataset, source) for source in self._sources(dataset)}
+        expected: list[Held]
         if dataset.further_keys or dataset.own_references:
             expected = self._settled(dataset, good)
         elif not dataset.key:
-            expected = [(values, source, number) for source in good for number, values in good[source].items()]
+            expected = [(values, source, row) for source in good for row, values in good[source].items()]
         elif dataset.shared:
             expected = self._shared(dataset, good)
         else:
@@ -346,24 +345,23 @@ class Model:
                 self.rejected.add((source, number))
         return good
 
-    def _keyed(self, dataset: Dataset, good: dict[str, dict[int, Values]]) -> list[tuple[Values, str, int]]:
+    def _keyed(self, dataset: Dataset, good: dict[str, dict[int, Values]]) -> list[Held]:
         listed: dict[Values, dict[str, int]] = {}  # key -> source -> its earliest row
         for source, rows in good.items():
             for number, values in rows.items():
                 listed.setdefault(dataset.key_of(values), {}).setdefault(source, number)
-        rows = self.tables[dataset.name]
-        held = {dataset.key_of(values): (source, number, values) for values, source, number in rows}
-        expected = []
+        held = {dataset.key_of(row[0]): row for row in self.tables[dataset.name]}
+        expected: list[Held] = []
         for key in listed.keys() | held.keys():
-            lists, (holder, number, values) = listed.get(key, {}), held.get(key, (None, 0, ()))
+            lists, (values, holder, place) = listed.get(key, {}), held.get(key, ((), None, None))
             if holder in lists and not self.only_one_version:
                 pass
             elif holder and not lists.get(holder) and key in self.earlier_keys[holder]:
                 self.kept.append((dataset, values))
-                expected.append((values, holder, number))
+                expected.append((values, holder, place))
             elif lists:
                 holder = min(lists)
-            if holder in lists:
+            if holder and holder in lists:
                 expected.append((good[holder][lists[holder]], holder, lists[holder]))
             for source, rows in good.items():
                 self.rejected |= {
@@ -373,12 +371,12 @@ class Model:
                 }
         return expected
 
-    def _settled(self, dataset: Dataset, good: dict[str, dict[int, Values]]) -> list[tuple[Values, str, int]]:
+    def _settled(self, dataset: Dataset, good: dict[str, dict[int, Values]]) -> list[Held]:
         """Each row that clashes with none before it, unless the row that it names is not there.
 
         Of several files the table decides.
         """
-        listed = [
+        listed: list[Held] = [
             (values, source, number)
             for source in sorted(good, key=self.load_order.index)
             for number, values in good[source].items()
@@ -403,12 +401,12 @@ class Model:
                     assert any(
                         dataset.clash(row[0], other[0])
                         for other in (*table, *orphans)
-                        if other[1] != source or other in kept or other[2] < number
+                        if other[1] != source or other in kept or (other[2] or 0) < (number or 0)
                     ), f"{row} is rejected for no row"
-        self.rejected |= {(row[1], row[2]) for row in listed if row not in expected}
+        self.rejected |= {(row[1] or "", row[2] or 0) for row in listed if row not in expected}
         return expected
 
-    def _shared(self, dataset: Dataset, good: dict[str, dict[int, Values]]) -> list[tuple[Values, None, None]]:
+    def _shared(self, dataset: Dataset, good: dict[str, dict[int, Values]]) -> list[Held]:
         decided: dict[Values, Values] = {}
         for source in sorted(good, key=self.load_order.index):
             first: dict[Values, Values] = {}
@@ -601,7 +599,7 @@ class Example:
             "counts": [row for row in counts if self.dataset_of(row[0]).name in keyed],
         }
 
-    def _table(self, dataset: Dataset) -> list[tuple[Values, str | None, int | None]]:
+    def _table(self, dataset: Dataset) -> list[Held]:
         """Values, source and row number of each row; not the last two where several sources may list a row."""
         names = ", ".join(f'"{each.name}"' for each in dataset.fields)
         table = f'{SCHEMA}."{dataset.name}"'
@@ -620,9 +618,7 @@ class Example:
                     yield target, keys, values
 
     def _queued(self) -> list[tuple[int, int, str]]:
-        jobs = RqChunkQueue("chunks", connection=self._pipeline.queue.connection).get_jobs()
-        assert all(isinstance(job, ChunkJob) for job in jobs)
-        return [chunk for job in jobs for chunk in job.arguments()]
+        return self._pipeline.waiting_chunks()
 
 
 def empty(pipeline: Pipeline) -> None:
@@ -637,14 +633,11 @@ def empty(pipeline: Pipeline) -> None:
         path.unlink()
 
 
-BOUNDED = settings(
-    max_examples=EXAMPLES,
-    derandomize="MODEL_EXAMPLES" not in os.environ,
-    deadline=None,
-    print_blob=True,
-    phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+OPTIONS: dict[str, Any] = {
+    "print_blob": True,
+    "phases": (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
+    "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+}
 
 KEY, NAMED = Field("k0", "integer", "key"), Field("r0", "integer", "key")
 REFERRING = (
@@ -656,14 +649,13 @@ LATE_REFERENCE = [  # an earlier row has the key of a later one, once what it re
     ([(0, 1, [ONE], 8, 0), (1, 1, [ONE_OF_OTHER, ONE], 8, 0)], None, 0, 1, 3),
     ([(0, 1, [OTHER], 8, 1)], None, 0, 1, 3),
 ]
-SMALLER = settings(BOUNDED, max_examples=BOUNDED.max_examples // 2)
 
 
-@BOUNDED
+@examples(8, **OPTIONS)
 @given(datasets=packages(), steps=STEPS)
 @example(datasets=REFERRING, steps=LATE_REFERENCE)
 def test_the_tables_of_any_package_always_hold_what_the_model_says(
-    pipeline: Pipeline, datasets: tuple[Dataset, ...], steps: list
+    pipeline: Pipeline, datasets: tuple[Dataset, ...], steps: list[Any]
 ) -> None:
     pipeline.limits = ANY_VERSION
     empty(pipeline)
@@ -682,9 +674,11 @@ def test_the_tables_of_any_package_always_hold_what_the_model_says(
     drawn.check(only_one_version=len(steps) == 1)
 
 
-@SMALLER
+@examples(4, **OPTIONS)
 @given(datasets=packages(), steps=STEPS)
-def test_a_preview_says_what_a_run_then_does(pipeline: Pipeline, datasets: tuple[Dataset, ...], steps: list) -> None:
+def test_a_preview_says_what_a_run_then_does(
+    pipeline: Pipeline, datasets: tuple[Dataset, ...], steps: list[Any]
+) -> None:
     pipeline.limits = ANY_VERSION
     empty(pipeline)
     drawn = Example(pipeline, datasets)
@@ -713,9 +707,11 @@ def test_a_preview_says_what_a_run_then_does(pipeline: Pipeline, datasets: tuple
         drawn.settle(random.Random(1))
 
 
-@SMALLER
+@examples(4, **OPTIONS)
 @given(datasets=packages(), steps=STEPS)
-def test_the_order_of_chunks_decides_nothing(pipeline: Pipeline, datasets: tuple[Dataset, ...], steps: list) -> None:
+def test_the_order_of_chunks_decides_nothing(
+    pipeline: Pipeline, datasets: tuple[Dataset, ...], steps: list[Any]
+) -> None:
     """Some chunks are lost, the same in both orders, and come in the next step or at the end."""
     pipeline.limits = ANY_VERSION
     outcomes = []
@@ -758,7 +754,7 @@ def test_several_workers_at_once_leave_what_the_model_says(pipeline: Pipeline, s
     second = Dataset("d1", (key, name), ("k0",), shared=bool(seed % 2), references=((("r0",), "d0", ("k0",)),))
     drawn = Example(pipeline, (first, second, Dataset("d2", (name,), references=((("r0",), "d1", ("k0",)),))))
     drawn.make_tables()
-    for _ in range(4):
+    for _ in range(2):
         for _ in range(4):
             rows = [tuple(rng.choices(range(5), [3, 3, 3, 1, 1], k=WIDTH)) for _ in range(8)]
             drawn.write(rng.randrange(3), rng.randint(1, 2), rows, rng.choice([0, 4, 8]), rng.randint(0, 8))

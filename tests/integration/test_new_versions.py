@@ -1,11 +1,13 @@
 """New versions of loaded files: compared with the tables before they are sealed, and refused if they would destroy."""
 
+from typing import Any
+
 import pytest
 
 from pipeline.limits import RowLimit
-from producer import preview as preview_module
 from producer.dry_run import preview
 from producer.forecast import Limits, RefusedVersionError
+from producer.scanned import bytes_of
 from producer.sources import find_sources
 from tests.conftest import ANY_VERSION, PEOPLE, PLACES, Pipeline, named
 
@@ -110,7 +112,7 @@ def test_a_first_load_is_not_checked(pipeline: Pipeline, monkeypatch: pytest.Mon
     def fail(*_: object) -> None:
         raise AssertionError("a first load is compared")
 
-    monkeypatch.setattr(preview_module.Preview, "_forecast", fail)
+    monkeypatch.setattr("producer.preview.Preview._forecast", fail)
     pipeline.load(places=PLACES, people=BAD_DATES)
     assert len(pipeline.rejected()) == 4
 
@@ -120,12 +122,12 @@ def test_only_as_much_is_read_as_it_takes_to_decide(pipeline: Pipeline, monkeypa
     people = ["Jean,Kerr,1901-02-03,Ayr\n"] * 100
     pipeline.load(10, places=PLACES, people=HEADER + "".join(people))
     read: list[int] = []
-    bytes_of = preview_module.bytes_of
-    monkeypatch.setattr(
-        preview_module,
-        "bytes_of",
-        lambda version, file, chunk: read.append(chunk.number) or bytes_of(version, file, chunk),
-    )
+
+    def noting_number(version: Any, file: Any, chunk: Any) -> bytes:
+        read.append(chunk.number)
+        return bytes_of(version, file, chunk)
+
+    monkeypatch.setattr("producer.preview.bytes_of", noting_number)
     people[25] = "Joan,Kerr,1901-02-03,Ayr\n"
     pipeline.write(people=HEADER + "".join(people))
     pipeline.produce(chunk_rows=10)

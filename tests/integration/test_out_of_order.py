@@ -1,11 +1,14 @@
 """Chunks that wait for others: behind what they wait for, at no cost, and not for ever."""
 
+from typing import Any
+
 import pytest
 from rq import Worker
 
 from exporter.drain import drain
 from pipeline.errors import PipelineError
-from tests.conftest import PEOPLE, PLACES, Pipeline, expected_people, generate, held
+from pipeline.queue import rq_queue
+from tests.conftest import PEOPLE, PLACES, Pipeline
 
 JOBS = "rq:queue:chunks"
 CAUSE = "PostgreSQL error 23514 (CheckViolation) on forbidden"
@@ -25,8 +28,9 @@ def permit(pipeline: Pipeline) -> None:
 def failures(pipeline: Pipeline) -> dict[str, str]:
     """The reason of each failed chunk, by the chunk as it is named in messages."""
     reasons = {}
-    for entry in pipeline.queue.connection.zrange("rq:failed:chunks", 0, -1):
-        description = pipeline.queue.connection.hget(b"rq:job:" + entry, "description")
+    connection: Any = pipeline.queue.connection
+    for entry in connection.zrange("rq:failed:chunks", 0, -1):
+        description = connection.hget(b"rq:job:" + entry, "description")
         reasons[description.decode()] = pipeline.queue.failure(entry.decode())
     return reasons
 
@@ -79,18 +83,21 @@ def test_a_chunk_that_waits_for_a_lost_one_fails_with_the_remedy(
     assert not pipeline.queue.state().failed
 
 
-def test_the_failure_that_others_come_from_is_kept_however_many_there_are(pipeline: Pipeline) -> None:
+def test_the_failure_that_others_come_from_is_kept_however_many_there_are(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rq_queue, "FAILURES_KEPT", 4)
     forbid(pipeline, "false")
-    generate(pipeline.data, people=100)
+    pipeline.write(places=PLACES, people=PEOPLE)
     pipeline.produce(chunk_rows=1)
     pipeline.work()
     pipeline.work()  # a worker that starts removes the failed jobs that are too many
     kept = failures(pipeline)
-    assert len(kept) == 64
+    assert len(kept) == 4
     assert "places.csv chunk 1 (rows 1 to 1)" in kept
     permit(pipeline)
     pipeline.load()
-    assert held(pipeline) == expected_people(pipeline.data)
+    assert len(pipeline.people()) == 4
 
 
 @pytest.fixture
@@ -102,7 +109,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     def noting_counts(worker: Worker) -> None:
         worker.refresh()
         counts.append((worker.successful_job_count, worker.failed_job_count))
-        register_death(worker)
+        register_death(worker)  # type: ignore[no-untyped-call]  # as RQ has it
 
     monkeypatch.setattr("rq.worker.BaseWorker.register_death", noting_counts)
     return counts
@@ -115,9 +122,9 @@ def test_a_job_that_another_worker_has_ended_meanwhile_is_no_failure(
     """As for a worker that comes back after its network was cut; its heartbeat may have written a field again."""
     pipeline.write(places=PLACES)
     pipeline.produce()
-    connection = pipeline.queue.connection
+    connection: Any = pipeline.queue.connection
 
-    def load_as_another_does(*chunk: object) -> None:
+    def load_as_another_does(*chunk: Any) -> None:
         pipeline.loader.load_chunk(*chunk)
         [job] = connection.keys("rq:job:*")
         connection.delete(job)
@@ -150,8 +157,9 @@ def test_chunks_of_places_in_the_worst_order_are_loaded_without_pauses(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG", "pipeline.queue.worker")
-    generate(pipeline.data, people=10)
-    pipeline.produce(chunk_rows=5)
+    cities = "".join(f"City {number},Fife,Scotland\n" for number in range(12))
+    pipeline.write(places=PLACES + cities, people=PEOPLE)
+    pipeline.produce(chunk_rows=2)
     entries = pipeline.queue.connection.lrange(JOBS, 0, -1)
     pipeline.queue.connection.delete(JOBS)
     pipeline.queue.connection.rpush(JOBS, *reversed(entries))

@@ -15,8 +15,9 @@ from exporter import output as module
 from exporter.output import temporary_folder
 from producer.sources import left_over
 from producer.unnamed import report_names
-from tests.conftest import PLACES, Pipeline, wait_until
+from tests.conftest import PLACES, Pipeline
 from tests.integration.conftest import start_exporter, write_reports
+from tests.support import wait_until
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from pipeline.errors import InputError, SettingsError
 from pipeline.forgetting import forget, forget_rows
 from pipeline.postgres.database import Database
 from pipeline.tables.described import bring_up_to_date, script, wanted_tables
-from tests.conftest import PEOPLE, PLACES, Pipeline, expected_people, held
+from tests.conftest import PEOPLE, PLACES, Pipeline, held
 from tests.marriages import HEADER, MARRIAGES, SQL, write_package, write_sql
+from tests.support import expected_people
 from worker.load import ChunkLoader
 
 TEMPLATE = "with_schema"  # tables of datasets are made by the tests

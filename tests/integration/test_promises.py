@@ -7,7 +7,8 @@ import pytest
 from pipeline.forgetting import forget_rows
 from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
-from tests.conftest import ANY_VERSION, PEOPLE, PLACES, Pipeline, named, wait_until
+from tests.conftest import ANY_VERSION, PEOPLE, PLACES, Pipeline, named
+from tests.support import wait_until
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
 JEAN, TADHG, SIAN, _ = PEOPLE.splitlines(keepends=True)[1:]
@@ -78,7 +79,7 @@ def test_another_chunk_size_in_the_middle_of_a_load_loses_and_doubles_nothing(pi
     pipeline.write(places=PLACES, people=PEOPLE)
     pipeline.produce(chunk_rows=3)
     pipeline.queue.connection.flushdb()  # queued chunks are lost before any was loaded
-    pipeline.load(chunk_rows=2)
+    pipeline.load(2)
     assert [number for number, _ in named(pipeline)] == [1, 2, 3, 4]
 
 

@@ -12,8 +12,8 @@ from exporter.report import find_reports
 from pipeline.errors import InputError, OutOfOrderError, SettingsError
 from pipeline.limits import RowLimit
 from pipeline.rejects import TooManyRejectsError
-from producer.content import Contents
-from producer.encodings import Encoding, Encodings
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encoding, Encodings
 from producer.produce import produce
 from producer.sources import find_sources
 from tests.conftest import PEOPLE, PLACES, Pipeline
@@ -94,12 +94,14 @@ ACCEPTED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("content", ACCEPTED.values(), ids=ACCEPTED)
-def test_what_makes_no_difference_is_accepted(pipeline: Pipeline, content: bytes) -> None:
+def test_what_makes_no_difference_is_accepted(pipeline: Pipeline) -> None:
     pipeline.write(places=PLACES)
-    write(pipeline, content)
+    for name, content in ACCEPTED.items():
+        (pipeline.data / f"people-{name}.csv").write_bytes(content)
     load(pipeline)
-    assert pipeline.people() == [("people.csv", 1, "Jean", "Kerr", "1901-02-03", "Ayr")]
+    assert pipeline.people() == [
+        (f"people-{name}.csv", 1, "Jean", "Kerr", "1901-02-03", "Ayr") for name in sorted(ACCEPTED)
+    ]
     assert pipeline.rejected() == []
 
 
@@ -135,7 +137,7 @@ def test_a_gzip_stream_that_is_cut_off_is_refused_and_what_was_loaded_stays(pipe
     pipeline.load(places=PLACES, people=HEADER + GOOD)
     (pipeline.data / "people.csv").unlink()
     whole = gzip.compress((HEADER + "".join(f"J{i},Kerr,1901-02-03,Ayr\n" for i in range(5000))).encode())
-    for part in (whole[:-4], whole[: len(whole) // 2], b"no gzip"):
+    for part in (whole[:-4], whole[: len(whole) // 2]):
         write(pipeline, part, "people.csv.gz")
         with pytest.raises(InputError, match=r"people\.csv\.gz: the gzip stream is broken or cut off"):
             pipeline.produce()
@@ -193,7 +195,7 @@ def test_an_encoding_that_is_none_is_a_wrong_setting(pipeline: Pipeline, encodin
 def test_an_error_while_queueing_is_not_blamed_on_the_file(pipeline: Pipeline) -> None:
     write(pipeline, (HEADER + GOOD).encode())
     [source] = find_sources(pipeline.data, ())
-    with pytest.raises(BrokenPipeError), Contents() as contents, contents.opened(source, Encoding(None)):
+    with pytest.raises(BrokenPipeError), OpenedFiles() as contents, contents.opened(source, Encoding(None)):
         raise BrokenPipeError
 
 

@@ -6,7 +6,8 @@ from pipeline.queue import RqChunkQueue
 from pipeline.queue.job import ChunkJob
 from producer.produce import produce
 from producer.sources import find_sources
-from tests.conftest import PEOPLE, PLACES, Pipeline, wait_until
+from tests.conftest import PEOPLE, PLACES, Pipeline
+from tests.support import wait_until
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
 GOOD = "Jean,Kerr,1901-02-03,Ayr\n"

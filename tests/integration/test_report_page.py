@@ -14,9 +14,10 @@ from exporter.report import PAGE, find_reports
 from pipeline.errors import SettingsError
 from pipeline.pages import render
 from pipeline.tables.described import bring_up_to_date, wanted_tables
-from tests.conftest import PEOPLE, PLACES, Pipeline, generate
+from tests.conftest import PEOPLE, PLACES, Pipeline
 from tests.html import parsed, table_of, text_of
 from tests.integration.conftest import write_reports
+from tests.support import generate
 
 UNKNOWN = "Ann,Parry,1923-04-05,<script>alert(1)</script>\nSiân,Parry,1923-13-05,<b>Ayr</b>\n"
 ORDERS = """number;note;paid;at;amount;"odd %s "" name"
@@ -47,7 +48,7 @@ def load_orders(pipeline: Pipeline, content: str = ORDERS) -> None:
 
 def test_the_figures_are_those_of_the_database(pipeline: Pipeline, output: Path) -> None:
     generate(pipeline.data, people=2_000)
-    pipeline.load(chunk_rows=150, **{"people-2": PEOPLE.splitlines(keepends=True)[0] + UNKNOWN})
+    pipeline.load(150, **{"people-2": PEOPLE.splitlines(keepends=True)[0] + UNKNOWN})
     document = page_of(pipeline, output)
     summary = json.loads((output / "summary_output.json").read_text(encoding="utf-8"))
     assert table_of(document, "People per country")[1:] == [[name, f"{count:,}"] for name, count in summary.items()]
@@ -148,7 +149,7 @@ def many_of_everything(pipeline: Pipeline) -> None:
     markup = "repeat('<\"&é𝌆>', 100)"
     with pipeline.database.transaction() as tx:
         for statement in (
-            f"INSERT INTO sources (name, dataset) SELECT n || {markup}, 'people' FROM generate_series(1, 3000) AS n",
+            f"INSERT INTO sources (name, dataset) SELECT n || {markup}, 'people' FROM generate_series(1, 1000) AS n",
             "INSERT INTO loads (source_id, sha256, columns, delimiter, row_count, chunk_count)"
             " SELECT id, encode(sha256(id::text::bytea), 'hex'), ARRAY['name'], ',', 2, 1 FROM sources",
             "INSERT INTO load_chunks (load_id, number, first_row, row_count, first_line, byte_offset, byte_count,"
@@ -156,7 +157,7 @@ def many_of_everything(pipeline: Pipeline) -> None:
             " SELECT id, 1, 1, 2, 2, 0, 1, sha256, now() + id * interval '1 s', 1, 0, 0, 1, 0, 'w', 2 FROM loads",
             "INSERT INTO rejected_rows (source_id, row_number, line, reason, kinds, raw)"
             f" SELECT id, 1, 2, repeat({markup}, 100), ARRAY[id || {markup}], 'x' FROM sources",
-            f"INSERT INTO countries (name) SELECT left(n || {markup}, 200) FROM generate_series(1, 3000) AS n",
+            f"INSERT INTO countries (name) SELECT left(n || {markup}, 200) FROM generate_series(1, 1000) AS n",
             "INSERT INTO counties (country_id, name) SELECT id, name FROM countries",
             "INSERT INTO places (city, county_id, listed_by_load) SELECT name, id, 1 FROM counties",
             "INSERT INTO people (source_id, row_number, given_name, family_name, date_of_birth, place_id)"
@@ -174,7 +175,7 @@ def test_the_page_stays_small_with_thousands_of_files_rules_and_countries(pipeli
     assert {"summary_output.json", "people_by_county.csv", "births_by_decade_and_country.json", "loads.csv"} <= files
     [rules] = [line for line in left_out if line.endswith("more rules")]
     shown = len(table_of(document, "Rejected rows")) - 1
-    assert rules == f"and {3_000 - shown:,} more rules"
+    assert rules == f"and {1_000 - shown:,} more rules"
     assert len(table_of(document, "Throughput")) == 41
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,11 +23,11 @@ OF_PEOPLE = [
 ]
 
 
-def describe(pipeline: Pipeline, *resources: dict) -> None:
+def describe(pipeline: Pipeline, *resources: dict[str, Any]) -> None:
     (pipeline.data / "datapackage.json").write_text(json.dumps({"resources": resources}))
 
 
-def resource(name: str, *fields: str) -> dict:
+def resource(name: str, *fields: str) -> dict[str, Any]:
     return {"name": name, "path": f"{name}.csv", "schema": {"fields": [{"name": field} for field in fields]}}
 
 
@@ -115,7 +116,7 @@ def test_a_folder_of_the_user_s_adds_reports(pipeline: Pipeline, output: Path, o
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("loads.csv.sql", "report loads.csv.sql: there is one of this name already; rename it"),
+        ("loads.csv.sql", "report loads.csv.sql: another report has this name; rename it"),
         ("Loads.csv.sql", "report Loads.csv.sql: differs from loads.csv.sql only in case; rename one of them"),
         ("zz.sql", "report zz.sql: a report is called NAME.json.sql or NAME.csv.sql; rename it"),
         ("people.csv.sql", "report people.csv.sql: 'people.csv' would be read as a file of people; rename the report"),
@@ -131,5 +132,7 @@ def test_a_report_of_the_user_s_that_cannot_be_written_is_refused(
 
 
 def test_a_folder_of_reports_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"REPORTS_DIR: cannot read folder '.*none': No such file or directory"):
+    with pytest.raises(
+        SettingsError, match=r"REPORTS_DIR: cannot read folder '.*none': No such file or directory; .* --reports"
+    ):
         find_reports(tmp_path, tmp_path, tmp_path / "none")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
@@ -20,8 +21,9 @@ from pipeline.postgres.database import Database
 from pipeline.postgres.schema import SCHEMA, apply_schema
 from pipeline.postgres.transaction import Transaction
 from pipeline.status.status import StatusReader
-from tests.conftest import PEOPLE, PLACES, Pipeline, at_once, named
+from tests.conftest import PEOPLE, PLACES, Pipeline, named
 from tests.integration.test_keyed import described
+from tests.support import at_once
 from worker.load import ChunkLoader
 
 PASSWORD = "of-the-tests"
@@ -264,7 +266,7 @@ def test_the_producer_can_forget_what_several_sources_list(pipeline: Pipeline, s
 
 
 @pytest.mark.parametrize("key", [{}, {"primaryKey": "id"}], ids=["by_position", "by_key"])
-def test_the_stages_roles_may_settle_unique_values(pipeline: Pipeline, stages: Pipeline, key: dict) -> None:
+def test_the_stages_roles_may_settle_unique_values(pipeline: Pipeline, stages: Pipeline, key: dict[str, Any]) -> None:
     code = {"name": "code", "constraints": {"unique": True}}
     schema = {"fields": [{"name": "id", "type": "integer"}, code], **key}
     described(pipeline, {"name": "things", "path": "things*.csv", "schema": schema})
@@ -308,6 +310,9 @@ def test_no_stage_has_a_login_by_default(pipeline: Pipeline, stage: str) -> None
         ("producer", "exporter", "INSERT on loads, INSERT on load_chunks"),
         ("worker", "producer", "INSERT on rejected_rows"),
         ("worker", "exporter", "UPDATE on load_chunks, INSERT on rejected_rows"),
+        ("monitor", "worker", "SELECT on load_progress, SELECT on rejected_rows"),
+        ("monitor", "producer", "SELECT on rejected_rows"),
+        ("exporter", "producer", "SELECT on rejected_rows"),
     ],
 )
 def test_a_stage_with_the_role_of_another_is_refused_at_start_with_the_rights_it_lacks(
@@ -318,6 +323,12 @@ def test_a_stage_with_the_role_of_another_is_refused_at_start_with_the_rights_it
     assert f"lacks rights of the {stage}: {lacking}; name a user who is a member of the role pipeline_{stage}" in str(
         raised.value
     )
+
+
+def test_the_status_needs_the_rights_of_the_monitor(url_of: Url) -> None:
+    with pytest.raises(SettingsError, match=r"lacks rights of the monitor: .*; name a user who .* pipeline_monitor"):
+        Database(url_of("worker"), "status").check()
+    Database(url_of("monitor"), "status").check()
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -366,12 +377,12 @@ def test_an_owner_who_may_not_create_roles_can_apply_the_schema(
 def worker_of(schema: Path) -> str:
     """The worker's role in a schema_of_other_roles."""
     [role] = set(re.findall(r"other_\d+_worker", schema.read_text()))
-    return role
+    return str(role)
 
 
 def may_switch_triggers_off(url: str, role: str) -> bool:
     with Database(url, "tests").transaction() as tx:
-        return tx.value(f"SELECT has_parameter_privilege('{role}', 'session_replication_role', 'SET')")
+        return bool(tx.value(f"SELECT has_parameter_privilege('{role}', 'session_replication_role', 'SET')"))
 
 
 def test_a_superuser_s_grant_to_the_worker_stays_revoked(

@@ -1,6 +1,7 @@
 """Rows that name rows of their own dataset, wherever those stand."""
 
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ ID, PARENT = {"name": "id", "type": "integer"}, {"name": "parent", "type": "inte
 OWN = {"fields": "parent", "reference": {"resource": "", "fields": "id"}}
 
 
-def parts(**schema: object) -> dict:
+def parts(**schema: object) -> dict[str, Any]:
     return {"name": "parts", "path": "parts*.csv", "schema": {"fields": [ID, PARENT], "foreignKeys": [OWN], **schema}}
 
 
@@ -22,17 +23,19 @@ BOTH = pytest.mark.parametrize("resource", [BY_KEY, BY_POSITION], ids=["by_key",
 HEADER = "id,parent\n"
 
 
-def table(pipeline: Pipeline) -> list[tuple]:
+def table(pipeline: Pipeline) -> list[tuple[Any, ...]]:
     return pipeline.rows("SELECT id, parent FROM parts ORDER BY id")
 
 
-def reasons(pipeline: Pipeline) -> list[tuple]:
+def reasons(pipeline: Pipeline) -> list[tuple[Any, ...]]:
     return [(row[1], row[3]) for row in pipeline.rejected()]
 
 
 @BOTH
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_a_row_may_name_one_that_stands_anywhere(pipeline: Pipeline, resource: dict, order: tuple[int, ...]) -> None:
+def test_a_row_may_name_one_that_stands_anywhere(
+    pipeline: Pipeline, resource: dict[str, Any], order: tuple[int, ...]
+) -> None:
     described(pipeline, resource)
     pipeline.write(**{"parts-1": HEADER + "1,2\n2,3\n9,9\n7,8\n", "parts-2": HEADER + "3,\n8,7\n4,5\n5,6\n"})
     pipeline.produce(chunk_rows=2)
@@ -45,7 +48,7 @@ def test_a_row_may_name_one_that_stands_anywhere(pipeline: Pipeline, resource: d
 
 
 @BOTH
-def test_a_dry_run_counts_rows_that_are_loaded_as_unchanged(pipeline: Pipeline, resource: dict) -> None:
+def test_a_dry_run_counts_rows_that_are_loaded_as_unchanged(pipeline: Pipeline, resource: dict[str, Any]) -> None:
     described(pipeline, resource)
     pipeline.load(**{"parts-1": HEADER + "1,\n2,1\n3,9\n"})
     assert foreseen(pipeline) == {"parts-1.csv": (0, 0, 2, 1, 0)}
@@ -54,7 +57,7 @@ def test_a_dry_run_counts_rows_that_are_loaded_as_unchanged(pipeline: Pipeline, 
 
 
 @BOTH
-def test_a_chain_is_loaded_at_once_when_its_last_row_arrives(pipeline: Pipeline, resource: dict) -> None:
+def test_a_chain_is_loaded_at_once_when_its_last_row_arrives(pipeline: Pipeline, resource: dict[str, Any]) -> None:
     described(pipeline, resource)
     chain = "".join(f"{number},{number + 1}\n" for number in range(1, 10))
     pipeline.load(2, **{"parts-1": HEADER + chain})
@@ -71,7 +74,9 @@ def test_a_chain_is_loaded_at_once_when_its_last_row_arrives(pipeline: Pipeline,
 
 
 @BOTH
-def test_rejected_rows_of_two_files_are_not_loaded_again_and_again(pipeline: Pipeline, resource: dict) -> None:
+def test_rejected_rows_of_two_files_are_not_loaded_again_and_again(
+    pipeline: Pipeline, resource: dict[str, Any]
+) -> None:
     described(pipeline, resource)
     pipeline.load(**{"parts-1": HEADER + "1,7\n2,\n", "parts-2": HEADER + "3,8\n4,\n"})
     pipeline.load()
@@ -79,7 +84,7 @@ def test_rejected_rows_of_two_files_are_not_loaded_again_and_again(pipeline: Pip
 
 
 @BOTH
-def test_a_row_that_is_named_stays_and_a_whole_tree_goes(pipeline: Pipeline, resource: dict) -> None:
+def test_a_row_that_is_named_stays_and_a_whole_tree_goes(pipeline: Pipeline, resource: dict[str, Any]) -> None:
     described(pipeline, resource)
     pipeline.limits = ANY_VERSION
     pipeline.load(1, parts=HEADER + "1,\n2,1\n3,2\n4,\n5,6\n6,5\n")
@@ -93,7 +98,9 @@ def test_a_row_that_is_named_stays_and_a_whole_tree_goes(pipeline: Pipeline, res
 
 
 @BOTH
-def test_sources_whose_rows_name_each_other_are_forgotten_together(pipeline: Pipeline, resource: dict) -> None:
+def test_sources_whose_rows_name_each_other_are_forgotten_together(
+    pipeline: Pipeline, resource: dict[str, Any]
+) -> None:
     described(pipeline, resource)
     pipeline.load(**{"parts-1": HEADER + "1,2\n", "parts-2": HEADER + "2,1\n"})
     with pytest.raises(InUseError, match=r"its parts are named by 1 row of parts-2\.csv;"):

@@ -1,5 +1,7 @@
 """Datasets that are settled as a whole, next to datasets that their rows name, or whose rows name theirs."""
 
+from typing import Any
+
 import pytest
 
 from exporter.drain import drain
@@ -37,7 +39,7 @@ COLOURED = pytest.mark.parametrize(
 @COLOURED
 @pytest.mark.parametrize("is_forgotten", [True, False], ids=["forgotten", "gone"])
 def test_rows_that_wait_name_no_row_that_is_gone_by_then(
-    pipeline: Pipeline, resource: dict, *, is_forgotten: bool
+    pipeline: Pipeline, resource: dict[str, Any], *, is_forgotten: bool
 ) -> None:
     described(pipeline, COLOURS, resource)
     pipeline.limits = ANY_VERSION
@@ -63,7 +65,7 @@ def test_rows_that_wait_name_no_row_that_is_gone_by_then(
 @pytest.mark.parametrize("resource", [PLAIN, BY_KEY, BY_POSITION], ids=["plain", "by_key", "by_position"])
 @pytest.mark.parametrize("first", [0, 1, 2])
 def test_rows_wait_for_each_file_without_which_what_they_name_cannot_go(
-    pipeline: Pipeline, resource: dict, first: int
+    pipeline: Pipeline, resource: dict[str, Any], first: int
 ) -> None:
     header, row = ("code\n", "{1}\n") if resource is PLAIN else (HEADER, "{0},{1}\n")
     described(pipeline, resource, USES)
@@ -86,7 +88,7 @@ def test_rows_wait_for_each_file_without_which_what_they_name_cannot_go(
 
 
 @BOTH
-def test_a_preview_foresees_which_values_go_that_rows_name(pipeline: Pipeline, resource: dict) -> None:
+def test_a_preview_foresees_which_values_go_that_rows_name(pipeline: Pipeline, resource: dict[str, Any]) -> None:
     described(pipeline, resource, USES)
     pipeline.limits = ANY_VERSION
     pipeline.load(things=HEADER + "1,a\n2,b\n3,c\n")
@@ -98,7 +100,9 @@ def test_a_preview_foresees_which_values_go_that_rows_name(pipeline: Pipeline, r
 
 
 @BOTH
-def test_a_preview_foresees_that_a_row_goes_that_was_kept_for_others(pipeline: Pipeline, resource: dict) -> None:
+def test_a_preview_foresees_that_a_row_goes_that_was_kept_for_others(
+    pipeline: Pipeline, resource: dict[str, Any]
+) -> None:
     described(pipeline, resource, USES)
     pipeline.limits = ANY_VERSION
     pipeline.load(1, things=HEADER + "1,a\n2,b\n", uses="code\nb\n")
@@ -114,7 +118,7 @@ def test_a_preview_foresees_that_a_row_goes_that_was_kept_for_others(pipeline: P
 
 
 @BOTH
-def test_a_preview_counts_rows_that_wait_for_others(pipeline: Pipeline, resource: dict) -> None:
+def test_a_preview_counts_rows_that_wait_for_others(pipeline: Pipeline, resource: dict[str, Any]) -> None:
     described(pipeline, resource)
     pipeline.write(**{"things-1": HEADER + "1,a\n", "things-2": HEADER + "2,a\n3,c\n"})
     pipeline.produce()
@@ -127,7 +131,9 @@ def test_a_preview_counts_rows_that_wait_for_others(pipeline: Pipeline, resource
 
 
 @BOTH
-def test_a_preview_leaves_its_value_to_a_row_that_is_kept_for_others(pipeline: Pipeline, resource: dict) -> None:
+def test_a_preview_leaves_its_value_to_a_row_that_is_kept_for_others(
+    pipeline: Pipeline, resource: dict[str, Any]
+) -> None:
     described(pipeline, resource, USES)
     pipeline.limits = ANY_VERSION
     pipeline.load(1, things=HEADER + "1,a\n2,b\n", uses="code\nb\n")
@@ -146,7 +152,9 @@ def produce_alone(pipeline: Pipeline, name: str) -> None:
 
 
 @COLOURED
-def test_a_row_that_waits_names_a_row_that_came_without_its_own_file(pipeline: Pipeline, resource: dict) -> None:
+def test_a_row_that_waits_names_a_row_that_came_without_its_own_file(
+    pipeline: Pipeline, resource: dict[str, Any]
+) -> None:
     described(pipeline, COLOURS, resource)
     pipeline.load(colours="colour\nred\n")
     pipeline.write(things="id,code,colour\n1,a,blue\n2,b,red\n3,c,red\n")
@@ -167,7 +175,7 @@ def test_a_row_that_waits_names_a_row_that_came_without_its_own_file(pipeline: P
 
 @BOTH
 def test_a_missing_chunk_is_named_with_the_files_that_wait_for_it(
-    pipeline: Pipeline, resource: dict, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline, resource: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     described(pipeline, resource)
     pipeline.write(**{"things-1": HEADER + "1,a\n", "things-2": HEADER + "2,b\n3,c\n4,d\nnone,e\n"})
@@ -192,7 +200,7 @@ def test_a_missing_chunk_is_named_with_the_files_that_wait_for_it(
 
 @BOTH
 def test_rows_of_a_version_that_is_replaced_wait_no_more(
-    pipeline: Pipeline, resource: dict, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline, resource: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.status.chunks_view.RATE_WINDOW", 0)  # else each chunk is read again for a while
     described(pipeline, resource)
@@ -209,7 +217,7 @@ def test_rows_of_a_version_that_is_replaced_wait_no_more(
 
 @BOTH
 def test_rows_that_wait_are_not_lost_when_the_description_loses_its_unique_values(
-    pipeline: Pipeline, resource: dict
+    pipeline: Pipeline, resource: dict[str, Any]
 ) -> None:
     without = {**resource, "schema": {**resource["schema"], "fields": [ID, {"name": "code"}]}}
     described(pipeline, resource)

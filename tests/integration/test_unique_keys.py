@@ -1,6 +1,7 @@
 """Values that no two rows of a dataset have in common: one outcome in any order of delivery."""
 
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ CODE = {"name": "code", "type": "string", "constraints": {"unique": True}}
 ID = {"name": "id", "type": "integer"}
 
 
-def things(*fields: dict, **schema: object) -> dict:
+def things(*fields: dict[str, Any], **schema: object) -> dict[str, Any]:
     return {"name": "things", "path": "things*.csv", "schema": {"fields": list(fields), **schema}}
 
 
@@ -23,20 +24,22 @@ BOTH = pytest.mark.parametrize("resource", [BY_KEY, BY_POSITION], ids=["by_key",
 HEADER = "id,code\n"
 
 
-def table(pipeline: Pipeline) -> list[tuple]:
+def table(pipeline: Pipeline) -> list[tuple[Any, ...]]:
     """Id, code, source and row number of each thing, in order."""
     return pipeline.rows(
         "SELECT things.id, code, sources.name, row_number FROM things JOIN sources ON sources.id = source_id ORDER BY 1"
     )
 
 
-def reasons(pipeline: Pipeline) -> list[tuple]:
+def reasons(pipeline: Pipeline) -> list[tuple[Any, ...]]:
     return [(row[0], row[1], row[3]) for row in pipeline.rejected()]
 
 
 @BOTH
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_the_earliest_row_has_a_value_in_any_order(pipeline: Pipeline, resource: dict, order: tuple[int, ...]) -> None:
+def test_the_earliest_row_has_a_value_in_any_order(
+    pipeline: Pipeline, resource: dict[str, Any], order: tuple[int, ...]
+) -> None:
     described(pipeline, resource)
     pipeline.write(things=HEADER + "1,a\n2,b\n3,a\n4,\n5,\n6,b\n")
     pipeline.produce(chunk_rows=2)
@@ -54,13 +57,13 @@ def test_the_earliest_row_has_a_value_in_any_order(pipeline: Pipeline, resource:
     assert pipeline.rows("SELECT DISTINCT kinds FROM rejected_rows") == [(["code is the same as in an earlier row"],)]
 
 
-@pytest.mark.parametrize("order", list(permutations(range(4))))
-def test_a_rejected_row_has_no_other_key_either(pipeline: Pipeline, order: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("order", ["0123", "3210", "1302", "2031", "1032", "2301"])  # each two, both ways round
+def test_a_rejected_row_has_no_other_key_either(pipeline: Pipeline, order: str) -> None:
     described(pipeline, BY_KEY)
     pipeline.write(things=HEADER + "1,a\n2,a\n2,b\n3,b\n")
     pipeline.produce(chunk_rows=1)
     waiting = chunks(pipeline)
-    for position in order:
+    for position in map(int, order):
         pipeline.loader.load_chunk(*waiting[position])
     pipeline.check_reconciliation()
     assert table(pipeline) == [(1, "a", "things.csv", 1), (2, "b", "things.csv", 3)]
@@ -72,7 +75,7 @@ def test_a_rejected_row_has_no_other_key_either(pipeline: Pipeline, order: tuple
 
 @BOTH
 @pytest.mark.parametrize("chunk_rows", [1, 10])
-def test_rows_swap_their_values(pipeline: Pipeline, resource: dict, chunk_rows: int) -> None:
+def test_rows_swap_their_values(pipeline: Pipeline, resource: dict[str, Any], chunk_rows: int) -> None:
     described(pipeline, resource)
     pipeline.load(chunk_rows, things=HEADER + "1,a\n2,b\n3,c\n")
     pipeline.load(chunk_rows, things=HEADER + "1,b\n2,a\n3,c\n")
@@ -81,7 +84,9 @@ def test_rows_swap_their_values(pipeline: Pipeline, resource: dict, chunk_rows: 
 
 
 @BOTH
-def test_a_chunk_that_is_settled_again_keeps_its_count_of_deleted_rows(pipeline: Pipeline, resource: dict) -> None:
+def test_a_chunk_that_is_settled_again_keeps_its_count_of_deleted_rows(
+    pipeline: Pipeline, resource: dict[str, Any]
+) -> None:
     described(pipeline, resource)
     pipeline.load(**{"things-1": HEADER + "1,a\n", "things-2": HEADER + "2,a\n3,b\n4,c\n"})
     pipeline.load(**{"things-2": HEADER + "2,a\n3,b\n"})
@@ -94,9 +99,9 @@ def test_a_chunk_that_is_settled_again_keeps_its_count_of_deleted_rows(pipeline:
 
 
 @BOTH
-@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
 def test_the_earlier_row_is_named_by_its_line_where_each_line_is_a_row(
-    pipeline: Pipeline, resource: dict, order: tuple[int, ...]
+    pipeline: Pipeline, resource: dict[str, Any], order: tuple[int, ...]
 ) -> None:
     """Else by its number: the second chunk holds a row of two lines."""
     described(pipeline, resource)
@@ -113,7 +118,9 @@ def test_the_earlier_row_is_named_by_its_line_where_each_line_is_a_row(
 
 @BOTH
 @pytest.mark.parametrize("order", list(permutations(range(2))))
-def test_a_value_belongs_to_the_file_sealed_first(pipeline: Pipeline, resource: dict, order: tuple[int, ...]) -> None:
+def test_a_value_belongs_to_the_file_sealed_first(
+    pipeline: Pipeline, resource: dict[str, Any], order: tuple[int, ...]
+) -> None:
     described(pipeline, resource)
     pipeline.write(**{"things-1": HEADER + "1,a\n", "things-2": HEADER + "2,a\n3,b\n"})
     pipeline.produce(chunk_rows=1000)
@@ -127,7 +134,7 @@ def test_a_value_belongs_to_the_file_sealed_first(pipeline: Pipeline, resource: 
 
 
 @BOTH
-def test_a_rejected_row_is_loaded_when_the_value_is_free(pipeline: Pipeline, resource: dict) -> None:
+def test_a_rejected_row_is_loaded_when_the_value_is_free(pipeline: Pipeline, resource: dict[str, Any]) -> None:
     described(pipeline, resource)
     pipeline.load(**{"things-1": HEADER + "1,a\n2,b\n", "things-2": HEADER + "3,a\n4,b\n"})
     pipeline.load(**{"things-1": HEADER + "1,c\n2,b\n"})
@@ -145,7 +152,7 @@ def test_a_rejected_row_is_loaded_when_the_value_is_free(pipeline: Pipeline, res
 
 
 @BOTH
-def test_a_source_that_is_forgotten_leaves_no_other_unsettled(pipeline: Pipeline, resource: dict) -> None:
+def test_a_source_that_is_forgotten_leaves_no_other_unsettled(pipeline: Pipeline, resource: dict[str, Any]) -> None:
     described(pipeline, resource)
     pipeline.write(**{"things-1": HEADER + "1,a\n", "things-2": HEADER + "2,a\n3,b\n"})
     pipeline.produce(chunk_rows=1000)
@@ -158,7 +165,7 @@ def test_a_source_that_is_forgotten_leaves_no_other_unsettled(pipeline: Pipeline
 
 
 @BOTH
-def test_a_rule_is_added_if_the_rows_hold_it_and_may_go_again(pipeline: Pipeline, resource: dict) -> None:
+def test_a_rule_is_added_if_the_rows_hold_it_and_may_go_again(pipeline: Pipeline, resource: dict[str, Any]) -> None:
     without = {**resource, "schema": {**resource["schema"], "fields": [ID, {"name": "code"}]}}
     described(pipeline, without)
     pipeline.load(things=HEADER + "1,a\n2,b\n3,b\n")
@@ -189,7 +196,7 @@ def test_unique_keys_of_several_fields_are_checked(pipeline: Pipeline) -> None:
 
 
 @BOTH
-def test_a_dry_run_foresees_what_is_rejected(pipeline: Pipeline, resource: dict) -> None:
+def test_a_dry_run_foresees_what_is_rejected(pipeline: Pipeline, resource: dict[str, Any]) -> None:
     described(pipeline, resource)
     files = {"things-1": HEADER + "1,a\n2,b\n", "things-2": HEADER + "3,a\n4,c\n5,c\n"}
     expected = {"things-1.csv": (2, 0, 0, 0, 0), "things-2.csv": (1, 0, 0, 2, 0)}

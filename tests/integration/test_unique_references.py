@@ -1,5 +1,7 @@
 """References to unique values of other datasets: as those to a primary key."""
 
+from typing import Any
+
 import pytest
 
 from pipeline.errors import InUseError
@@ -19,12 +21,14 @@ USES = {
 BOTH = pytest.mark.parametrize("resource", [BY_KEY, BY_POSITION], ids=["by_key", "by_position"])
 
 
-def uses(pipeline: Pipeline) -> list[tuple]:
+def uses(pipeline: Pipeline) -> list[tuple[Any, ...]]:
     return pipeline.rows("SELECT code FROM uses ORDER BY row_number")
 
 
 @BOTH
-def test_a_row_that_names_an_unknown_value_is_loaded_when_it_arrives(pipeline: Pipeline, resource: dict) -> None:
+def test_a_row_that_names_an_unknown_value_is_loaded_when_it_arrives(
+    pipeline: Pipeline, resource: dict[str, Any]
+) -> None:
     described(pipeline, resource, USES)
     pipeline.load(things=HEADER + "1,a\n", uses="code\na\nb\n")
     assert uses(pipeline) == [("a",)]
@@ -34,7 +38,7 @@ def test_a_row_that_names_an_unknown_value_is_loaded_when_it_arrives(pipeline: P
 
 
 @BOTH
-def test_values_that_rows_name_may_be_swapped(pipeline: Pipeline, resource: dict) -> None:
+def test_values_that_rows_name_may_be_swapped(pipeline: Pipeline, resource: dict[str, Any]) -> None:
     described(pipeline, resource, USES)
     pipeline.load(1, things=HEADER + "1,a\n2,b\n", uses="code\na\nb\n")
     pipeline.load(1, things=HEADER + "1,b\n2,a\n")
@@ -43,7 +47,7 @@ def test_values_that_rows_name_may_be_swapped(pipeline: Pipeline, resource: dict
 
 
 @BOTH
-def test_a_row_whose_value_is_named_stays_until_nothing_names_it(pipeline: Pipeline, resource: dict) -> None:
+def test_a_row_whose_value_is_named_stays_until_nothing_names_it(pipeline: Pipeline, resource: dict[str, Any]) -> None:
     described(pipeline, resource, USES)
     pipeline.load(things=HEADER + "1,a\n2,b\n3,c\n", uses="code\nb\n")
     pipeline.write(things=HEADER + "3,c\n")
@@ -58,7 +62,7 @@ def test_a_row_whose_value_is_named_stays_until_nothing_names_it(pipeline: Pipel
 
 
 @BOTH
-def test_a_row_cannot_have_the_value_of_one_that_is_kept(pipeline: Pipeline, resource: dict) -> None:
+def test_a_row_cannot_have_the_value_of_one_that_is_kept(pipeline: Pipeline, resource: dict[str, Any]) -> None:
     described(pipeline, resource, USES)
     pipeline.load(things=HEADER + "1,a\n2,b\n", uses="code\nb\n", **{"things-2": HEADER + "5,e\n"})
     pipeline.load(things=HEADER + "1,a\n", **{"things-2": HEADER + "5,b\n"})
@@ -79,7 +83,7 @@ def test_a_row_cannot_have_the_value_of_one_that_is_kept(pipeline: Pipeline, res
 
 
 @BOTH
-def test_a_value_that_is_named_keeps_its_row_from_another_value(pipeline: Pipeline, resource: dict) -> None:
+def test_a_value_that_is_named_keeps_its_row_from_another_value(pipeline: Pipeline, resource: dict[str, Any]) -> None:
     described(pipeline, resource, USES)
     pipeline.limits = ANY_VERSION
     pipeline.load(things=HEADER + "1,a\n2,b\n", uses="code\na\n")
@@ -98,7 +102,7 @@ def test_a_value_that_is_named_keeps_its_row_from_another_value(pipeline: Pipeli
 
 
 @BOTH
-def test_a_source_whose_values_are_named_cannot_be_forgotten(pipeline: Pipeline, resource: dict) -> None:
+def test_a_source_whose_values_are_named_cannot_be_forgotten(pipeline: Pipeline, resource: dict[str, Any]) -> None:
     described(pipeline, resource, USES)
     pipeline.load(things=HEADER + "1,a\n", uses="code\na\n")
     with pytest.raises(InUseError, match=r"its things are named by 1 row of uses\.csv;"):

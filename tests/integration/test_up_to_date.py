@@ -111,15 +111,6 @@ def there_and_back(pipeline: Pipeline) -> None:
     pipeline.load(people=PEOPLE)
 
 
-def statement(text: str) -> Callable[[Pipeline], None]:
-    def run(pipeline: Pipeline) -> None:
-        with pipeline.database.transaction() as tx:
-            tx.run(text)
-
-    run.__name__ = text.split(" SET ")[1]
-    return run
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -129,12 +120,6 @@ def statement(text: str) -> Callable[[Pipeline], None]:
         forgotten_source_loaded_again,
         resolved_reject,
         there_and_back,
-        # What another database or a restored one differs in, be it as little as this.
-        statement("UPDATE load_chunks SET committed_at = committed_at + interval '1 us' WHERE load_id = 2"),
-        statement("UPDATE load_chunks SET inserted = inserted - 1, updated = updated + 1 WHERE load_id = 2"),
-        statement("UPDATE load_chunks SET reopened = reopened + 1 WHERE load_id = 2"),
-        statement("UPDATE loads SET sealed_at = sealed_at - interval '1 us' WHERE id = 1"),
-        statement("UPDATE sources SET name = 'other.csv' WHERE name = 'people.csv'"),
     ],
 )
 def test_what_changes_the_ledger_has_all_rewritten(
@@ -142,6 +127,19 @@ def test_what_changes_the_ledger_has_all_rewritten(
 ) -> None:
     change(pipeline)
     assert is_rewritten(pipeline, output)
+
+
+def test_the_ledger_of_another_database_or_a_restored_one_has_all_rewritten(pipeline: Pipeline, output: Path) -> None:
+    for difference in (
+        "UPDATE load_chunks SET committed_at = committed_at + interval '1 us' WHERE load_id = 2",
+        "UPDATE load_chunks SET inserted = inserted - 1, updated = updated + 1 WHERE load_id = 2",
+        "UPDATE load_chunks SET reopened = reopened + 1 WHERE load_id = 2",
+        "UPDATE loads SET sealed_at = sealed_at - interval '1 us' WHERE id = 1",
+        "UPDATE sources SET name = 'other.csv' WHERE name = 'people.csv'",
+    ):
+        with pipeline.database.transaction() as tx:
+            tx.run(difference)
+        assert is_rewritten(pipeline, output), difference
 
 
 def test_a_change_of_the_reports_or_of_their_code_has_all_rewritten(
@@ -216,32 +214,27 @@ def a_link_to_itself(path: Path) -> None:
 DAMAGES = [removed, edited, truncated, emptied, extended, a_named_pipe, a_link_to_nowhere, a_link_to_itself]
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("name", ["births_by_decade_and_country.json", "loads.csv", report.PAGE, manifest.NAME])
-def test_a_file_that_is_not_as_it_was_written_has_all_rewritten(
-    pipeline: Pipeline, output: Path, damage: Callable[[Path], None], name: str
-) -> None:
-    damage(output / name)
-    assert is_rewritten(pipeline, output)
+@pytest.mark.parametrize("name", ["loads.csv", report.PAGE, manifest.NAME])
+def test_a_file_that_is_not_as_it_was_written_has_all_rewritten(pipeline: Pipeline, output: Path, name: str) -> None:
+    for damage in DAMAGES:
+        damage(output / name)
+        assert is_rewritten(pipeline, output), damage.__name__
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
+def test_a_foreign_stamp_counts_for_nothing(pipeline: Pipeline, output: Path) -> None:
+    for content in (
         b"\0\xff not JSON",
         b"null",
         b"[]",
         b'"' * 10_000_000,
         b"[" * 100_000,
         b'{"input_digest": null, "reports": {"../../etc/passwd": 1}}',
-    ],
-)
-def test_a_foreign_stamp_counts_for_nothing(pipeline: Pipeline, output: Path, content: bytes) -> None:
-    (output / manifest.NAME).write_bytes(content)
-    assert is_rewritten(pipeline, output)
+    ):
+        (output / manifest.NAME).write_bytes(content)
+        assert is_rewritten(pipeline, output), content[:60]
 
 
-@pytest.mark.parametrize("replaced", [1, 2, 3])
+@pytest.mark.parametrize("replaced", [1, 3])
 @pytest.mark.parametrize("then", ["1", "2"])
 def test_a_crash_between_two_replacements_has_all_rewritten(
     pipeline: Pipeline, output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: int, then: str

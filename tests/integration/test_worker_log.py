@@ -2,6 +2,7 @@
 
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -59,9 +60,9 @@ def test_a_job_that_was_emptied_from_redis_in_mid_load_is_said_to_be_gone(
     pipeline.write(places=PLACES)
     pipeline.produce()
     caplog.set_level("INFO", "pipeline")
-    emptied = []
+    emptied: list[object] = []
 
-    def load_chunk(*chunk: object) -> None:
+    def load_chunk(*chunk: Any) -> None:
         pipeline.loader.load_chunk(*chunk)
         if not emptied:
             emptied.append(pipeline.queue.connection.flushall())

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 import yaml
@@ -14,7 +15,7 @@ CASES = FOLDER.parents[1] / "tests" / "monitoring" / "alerts_test.yml"
 @pytest.mark.parametrize(
     "arguments", [("check", "config", FOLDER / "prometheus.yml"), ("check", "rules", FOLDER / "alerts.yml")]
 )
-def test_promtool_finds_no_fault(arguments: tuple) -> None:
+def test_promtool_finds_no_fault(arguments: tuple[str | Path, ...]) -> None:
     ended = subprocess.run([needed("promtool"), *arguments], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 

@@ -14,7 +14,7 @@ from tests.monitoring.prometheus import FOLDER, Prometheus, needed, prometheus
 from tests.served import serving
 
 NO_PERSON = "Ann,Bell,not a date,Ayr\n"
-PEOPLE, REJECTED = 2_000, 200
+PEOPLE, REJECTED = 500, 50
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ class Dashboard:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
-    def data(self, path: str) -> dict:
+    def data(self, path: str) -> Any:
         status, content = self.get(f"/0/data/{path}.json")
         assert status == 200, content
         return json.loads(content)
@@ -59,6 +60,7 @@ def busy(pipeline: Pipeline, commands: Commands) -> Iterator[None]:
 @pytest.mark.usefixtures("busy")
 def test_every_page_shows_what_there_is_while_a_worker_is_busy(pipeline: Pipeline, commands: Commands) -> None:
     [waiting] = pipeline.queue.connection.lrange("rq:queue:chunks", 0, -1)
+    assert isinstance(waiting, bytes)
     job_id = waiting.decode()
     with dashboard(commands) as shown:
         views = [f"/0/view/jobs/chunks/{registry}/8/asc/1" for registry in REGISTRIES]

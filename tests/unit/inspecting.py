@@ -8,7 +8,7 @@ from typing import Any
 from inspection.check import CheckedFile, check
 from inspection.describe import file_kinds
 from inspection.first_package import Resource, resources, write_package
-from producer.encodings import Encodings
+from producer.files.encodings import Encodings
 
 
 def write(folder: Path, **files: str | bytes) -> list[Path]:
@@ -30,7 +30,8 @@ def described(folder: Path, encoding: str | None = None, **files: str | bytes) -
 
 def fields(folder: Path) -> list[dict[str, Any]]:
     """Of the first resource of the folder's datapackage.json."""
-    return package(folder)["resources"][0]["schema"]["fields"]
+    found: list[dict[str, Any]] = package(folder)["resources"][0]["schema"]["fields"]
+    return found
 
 
 def package(folder: Path) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def source_of(content: bytes, dataset: Dataset) -> Iterator[Source]:
 def rows_of(content: bytes, chunk_rows: int, dataset: Dataset = PEOPLE) -> list[SourceRow]:
     """The rows, as first pass and worker find them chunk by chunk."""
     rows = []
-    with source_of(content, dataset) as source, source.path.open("rb") as file:
+    with source_of(content, dataset) as source, Path(str(source.path)).open("rb") as file:
         plan = scan(source, file, chunk_rows)
         columns, resolved = [field.name for field in dataset.fields], replace(dataset.dialect, delimiter=plan.delimiter)
         positions = field_positions(dataset, plan.columns, plan.source)

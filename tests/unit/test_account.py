@@ -2,8 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from pipeline.cli.account import account
+from pipeline.forgetting import forgotten_meanwhile
 from pipeline.ledger.load import LoadProgress
+from pipeline.limits import RowLimit
+from pipeline.rejects import TooManyRejectsError, check_rejects
 
 FIRST_RUN = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND_RUN = FIRST_RUN + timedelta(hours=1)
@@ -11,7 +16,6 @@ SECOND_RUN = FIRST_RUN + timedelta(hours=1)
 
 def load(number: int, sealed_at: datetime, rejected: int = 0) -> LoadProgress:
     """A load of two rows of the file NUMBER.csv."""
-    counts = {"inserted": 2 - rejected, "updated": 0, "unchanged": 0, "rejected": rejected, "deleted": 0}
     return LoadProgress(
         load=number,
         source=f"{number:02d}.csv",
@@ -20,7 +24,11 @@ def load(number: int, sealed_at: datetime, rejected: int = 0) -> LoadProgress:
         committed_rows=2,
         complete=True,
         sealed_at=sealed_at,
-        **counts,
+        inserted=2 - rejected,
+        updated=0,
+        unchanged=0,
+        rejected=rejected,
+        deleted=0,
     )
 
 
@@ -44,3 +52,16 @@ def test_files_of_the_last_run_take_no_place_from_those_with_rejected_rows_that_
 
 def test_few_files_are_all_named() -> None:
     assert named([load(1, FIRST_RUN), load(2, SECOND_RUN)]) == ["01.csv", "02.csv"]
+
+
+@pytest.mark.parametrize(("rejected", "said"), [(1, "1 of 4 rows is rejected"), (2, "2 of 4 rows are rejected")])
+def test_the_number_of_rejected_rows_agrees_with_its_verb(rejected: int, said: str) -> None:
+    with pytest.raises(TooManyRejectsError, match=f"^{said}, more than --max-rejects 0 allows; stopped$"):
+        check_rejects(rejected, 4, RowLimit.parse("0"), "stopped")
+
+
+def test_forgotten_sources_agree_with_their_pronoun() -> None:
+    assert "while it was being loaded: a.csv; no row of it is" in str(forgotten_meanwhile(["a.csv"]))
+    assert "while they were being loaded: a.csv; b.csv; no row of them is" in str(
+        forgotten_meanwhile(["b.csv", "a.csv"])
+    )

@@ -168,8 +168,8 @@ def test_a_file_that_would_be_refused_leaves_the_others_checked(tmp_path: Path) 
     write(tmp_path, things="id\na\n", pets="id\nx\n")
     assert problems(tmp_path, "none.csv", "things.csv", "pets.csv") == [
         f"{tmp_path / 'none.csv'}: no such file; name a CSV file that exists",
-        f"{tmp_path / 'things.csv'} line 1: column 'n' is missing from the header, which has 'id'; a things file needs"
-        " exactly id, n, in this order",
+        f"{tmp_path / 'things.csv'} line 1: column 'n' is missing from the header, which has 'id'; a file of"
+        " things needs exactly id, n, in this order",
         "1 x id is not a whole number: line 2 'x'",
     ]
 

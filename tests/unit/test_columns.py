@@ -1,19 +1,19 @@
 """Columns: texts to what COPY takes, and the rules that they break."""
 
+import random
 import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.columns.column import NULL, TRIAL, Column, column
 from pipeline.csv_text.rows import Fault
 from pipeline.descriptions.description import Field
 from pipeline.postgres.quoting import is_storable
-from tests.column_cases import cases, field, named
+from tests.column_cases import CASES, drawn, field, named
 
-CASES = list(cases())
+BLOCKS = 8  # of up to 30 texts each
 
 
 def rules_of(described: Field, text: str) -> list[str]:
@@ -30,18 +30,17 @@ def copied(described: Field, text: str) -> str:
 
 @pytest.mark.parametrize(("described", "texts"), CASES, ids=lambda case: named(case) if isinstance(case, Field) else "")
 def test_a_block_is_converted_as_its_texts_are_checked(described: Field, texts: st.SearchStrategy[str]) -> None:
-    @settings(max_examples=20, deadline=None)
-    @given(st.lists(texts.filter(is_storable), min_size=1, max_size=30))
-    def agrees(block: list[str]) -> None:
-        exact = [column(described).check(text) for text in block]
-        good = [text for text, (_, faults) in zip(block, exact, strict=True) if not faults]
-        expected = {text: copied for text, (copied, faults) in zip(block, exact, strict=True) if not faults}
+    rng = random.Random(described.column)
+    storable = list(filter(is_storable, drawn(texts)))
+    checked = {text: column(described).check(text) for text in storable}
+    expected = {text: copied for text, (copied, faults) in checked.items() if not faults}
+    for _ in range(BLOCKS):
+        block = rng.choices(storable, k=rng.randint(1, 30))
+        good = [text for text in block if text in expected]
         converted = column(described)
         for part in (block, good, block, good * 8):  # with bad texts, without them, and remembered
             for text, copied in zip(part, converted.converted(part) if part else [], strict=True):
-                assert copied is None or copied == expected[text]
-
-    agrees()
+                assert copied is None or copied == expected.get(text), text
 
 
 def test_rules_are_told_in_plain_words() -> None:
@@ -159,16 +158,16 @@ def test_the_future_begins_after_the_present_moment() -> None:
         (field("money"), "type 'money' is not supported"),
         (field("string", format="ipv4"), "format 'ipv4' of type 'string' is not supported"),
         (field("date", format="any"), "format 'any' of type 'date' is not supported: it can be read in several ways"),
-        (field("date", format="%d/%m"), "format '%d/%m' does not say which day it is, once"),
+        (field("date", format="%d/%m"), "format '%d/%m' must give the day exactly once"),
         (field("date", format="%x"), "format '%x': the directive %x is not supported"),
-        (field("date", format="%Y-%m-%d %H"), "format '%Y-%m-%d %H' of a date says more than a day"),
-        (field("time", format="%I:%M"), "does not say which hour it is"),
+        (field("date", format="%Y-%m-%d %H"), "format '%Y-%m-%d %H' has more than a day"),
+        (field("time", format="%I:%M"), "is ambiguous about the hour"),
         (field("integer", max_length=3), "maxLength does not apply to type 'integer'"),
         (field("string", minimum="3"), "minimum does not apply to type 'string'"),
         (field("integer", pattern="1"), "pattern does not apply to type 'integer'"),
         (field("string", not_in_future=True), "pipeline:notInFuture does not apply to type 'string'"),
         (field("integer", minimum="x"), "minimum 'x' is not a whole number"),
-        (field("number", maximum="NaN"), "maximum 'NaN' is no bound"),
+        (field("number", maximum="NaN"), "maximum 'NaN' is not a bound"),
         (field("date", enum=("2020-02-30",)), "enum '2020-02-30' is not a date"),
         (field("string", pattern="(?=a)"), "pattern '(?=a)' is not supported: "),
         (field("string", pattern="a" * 1001), "pattern is longer than 1000 characters"),

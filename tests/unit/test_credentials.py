@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.credentials import check_url, with_password
 from pipeline.errors import SettingsError
+from tests.support import examples
 
 POSTGRESQL = ("postgresql", "postgres")
 REDIS = ("redis", "rediss", "unix")
@@ -36,8 +37,13 @@ def test_a_url_that_can_be_read_in_one_way_is_taken(url: str, schemes: tuple[str
     check_url("SERVER_URL", url, schemes, "an example")
 
 
-@pytest.mark.parametrize("special", '@/?#:%[]<>"\\^`{|} \t\né℀')
-@pytest.mark.parametrize("form", ["{0}rpq", "pq{0}r", "pqr{0}", "{0}", "1{0}r", "1{0}{0}r"])
+SPECIAL = '@/?#:%[]<>"\\^`{|} \t\né℀'
+PASSWORDS = [
+    form.format(each) for form in ("{0}rpq", "pq{0}r", "pqr{0}", "{0}", "1{0}r", "1{0}{0}r") for each in SPECIAL
+]
+REFUSAL = r"SERVER_URL is not a URL such as an example; .* percent-encoded: .*"
+
+
 @pytest.mark.parametrize(
     ("url", "schemes"),
     [
@@ -48,12 +54,16 @@ def test_a_url_that_can_be_read_in_one_way_is_taken(url: str, schemes: tuple[str
         ("rediss://user:{}@host", REDIS),
     ],
 )
-def test_a_password_that_is_not_encoded_is_refused(url: str, schemes: tuple[str, ...], form: str, special: str) -> None:
-    with pytest.raises(SettingsError) as refused:
-        check_url("SERVER_URL", url.format(form.format(special)), schemes, "an example")
-    assert re.fullmatch(r"SERVER_URL is not a URL such as an example; .* percent-encoded: .*", str(refused.value))
-    assert refused.value.__cause__ is None
-    assert refused.value.__context__ is None
+def test_a_password_that_is_not_encoded_is_refused(url: str, schemes: tuple[str, ...]) -> None:
+    accepted = []
+    for password in PASSWORDS:
+        try:
+            check_url("SERVER_URL", url.format(password), schemes, "an example")
+            accepted.append(password)
+        except SettingsError as refused:
+            assert re.fullmatch(REFUSAL, str(refused)), password  # noqa: PT017
+            assert (refused.__cause__, refused.__context__) == (None, None), password  # noqa: PT017
+    assert accepted == []
 
 
 @pytest.mark.parametrize(
@@ -81,6 +91,14 @@ def test_what_is_no_url_is_refused(url: str) -> None:
     assert refused.value.__context__ is None
 
 
+def test_a_url_of_another_kind_of_server_is_told_how_it_has_to_begin() -> None:
+    with pytest.raises(SettingsError) as refused:
+        check_url("REDIS_URL", "http://user:secret@host", REDIS, "redis://host:6379/0")
+    begins = "REDIS_URL is not a URL that begins with redis://, rediss:// or unix://"
+    assert str(refused.value) == f"{begins}; an example is redis://host:6379/0"
+
+
+@examples(50)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
 def test_a_password_by_itself_needs_no_encoding(password: str) -> None:
     for url in ("postgresql://user@host:5432/name?sslmode=require", "redis://host:6379/0", "unix:///run/redis.sock"):

@@ -101,6 +101,8 @@ def test_the_value_that_decides_between_two_orders_of_a_date_is_named(tmp_path: 
     [
         ("5", "a whole number"),
         ("1.5", "a number with a decimal point"),
+        ("1e-7", "a number"),
+        ("99999999999999999999", "a number; '99999999999999999999' on line 2 is outside the range of bigint"),
         ('"1,234,567"', "a whole number with commas between thousands"),
         ("2026-01-31", "a date as YYYY-MM-DD"),
         ("2026-01-31T10:00:00Z", "a datetime with a time zone"),
@@ -111,6 +113,15 @@ def test_the_value_that_decides_between_two_orders_of_a_date_is_named(tmp_path: 
 def test_one_value_is_named_in_the_singular(value: str, shown: str, tmp_path: Path) -> None:
     _, reason = column_of(tmp_path, [value])
     assert reason.startswith(f"1 of 1 value is {shown}; ")
+
+
+@pytest.mark.parametrize("values", [["99999999999999999999", "5"], ["5", "99999999999999999999"]])
+def test_a_number_that_no_integer_column_holds_is_shown(values: list[str], tmp_path: Path) -> None:
+    written, reason = column_of(tmp_path, values)
+    assert written == {"type": "number"}
+    line = 2 + values.index("99999999999999999999")
+    shown = f"'99999999999999999999' on line {line} is outside the range of bigint"
+    assert reason.startswith(f"2 of 2 values are numbers; {shown}; ")
 
 
 def test_a_late_value_changes_the_type_wherever_it_stands(tmp_path: Path) -> None:
@@ -182,7 +193,7 @@ def test_a_description_that_came_in_the_meantime_is_not_replaced(tmp_path: Path)
     found = described(tmp_path, things="id\n1\n")
     path = tmp_path / "datapackage.json"
     path.write_text("mine")
-    with pytest.raises(SettingsError, match="there is one already"):
+    with pytest.raises(SettingsError, match="the file exists; replace it"):
         write_package(found, path, may_replace=False)
     assert path.read_text() == "mine"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["datapackage.json", "things.csv"]
@@ -300,7 +311,7 @@ def test_what_is_no_file_is_named_by_what_it_is(tmp_path: Path) -> None:
         file_kinds(tmp_path, [tmp_path / "none.csv"])
     with pytest.raises(InputError, match=r": a folder; name the CSV files in it"):
         file_kinds(tmp_path, [tmp_path])
-    with pytest.raises(InputError, match=r"pipe\.csv: not a file; copy what it gives into one"):
+    with pytest.raises(InputError, match=r"pipe\.csv: not a regular file; copy its content into one"):
         file_kinds(tmp_path, [tmp_path / "pipe.csv"])
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(InputError, match=r"loop: cannot be read: Too many levels of symbolic links; correct"):

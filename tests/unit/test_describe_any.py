@@ -5,11 +5,12 @@ import io
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inspection.check import check
 from pipeline.errors import InputError
+from tests.support import examples
 from tests.unit.inspecting import described
 
 SAMPLES = [
@@ -37,7 +38,7 @@ def files(draw: st.DrawFn) -> list[list[str]]:
     return [header, *([draw(column) for column in columns] for _ in range(rows))]
 
 
-@settings(max_examples=400, deadline=None)
+@examples(80)
 @given(rows=files(), delimiter=st.sampled_from(",;\t"), broken=st.sampled_from(["", "", "a", '"x"y', "\x00", "\udce9"]))
 def test_every_row_that_is_not_said_to_be_refused_is_good(rows: list[list[str]], delimiter: str, broken: str) -> None:
     text = io.StringIO()

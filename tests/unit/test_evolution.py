@@ -1,6 +1,7 @@
 """From one description to the next: what is applied, what is refused, and what needs a look at the rows."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def with_fields(*fields: Field) -> Dataset:
     return replace(GOODS, fields=fields)
 
 
-def constrained(field: Field, **constraints: object) -> Dataset:
+def constrained(field: Field, **constraints: Any) -> Dataset:
     changed = replace(field, constraints=replace(field.constraints, **constraints))
     return with_fields(*(changed if each is field else each for each in (CODE, PRICE)))
 

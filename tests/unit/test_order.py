@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import Any
 
 import fakeredis
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from pipeline.errors import BlockedError, OutOfOrderError, RequeueError
 from pipeline.ledger.chunk import ChunkPlan, MissingChunk
 from pipeline.queue import ChunkQueue
-from tests.conftest import wait_until
+from tests.support import wait_until
 from worker.order import LOST_AFTER, PAUSES, InOrder
 
 TAKEN = "rq:queue:chunks:intermediate"
@@ -90,7 +91,8 @@ def test_a_chunk_that_waits_on_the_queue_comes_next_without_a_pause(waiting: Wai
     waiting.queue.put((chunk(3), "text"))
     waiting.awaited = chunk(3)
     assert waiting.wait(3) == []
-    assert waiting.queue.connection.lindex("rq:queue:chunks", 0).decode().endswith(chunk(3).key)
+    connection: Any = waiting.queue.connection
+    assert connection.lindex("rq:queue:chunks", 0).decode().endswith(chunk(3).key)
 
 
 def test_a_stop_ends_the_pause_and_puts_the_chunk_back(waiting: Waiting) -> None:

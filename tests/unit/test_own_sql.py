@@ -33,7 +33,7 @@ def test_sections_stand_in_any_order_and_lines_are_told(tmp_path: Path) -> None:
         ("-- why\n\nSELECT 1;\n" + BOTH, "x.sql line 3: SQL without a heading; write `-- name: decide`"),
         (
             BOTH + "-- name: list\nSELECT 1",
-            "x.sql line 5, statement list: it is none that a dataset can bring; those are",
+            "x.sql line 5, statement list: it is unknown; a dataset has the statements",
         ),
         (BOTH + "-- name: decide\nSELECT 1, 1", "x.sql line 5, statement decide: it stands twice; remove one"),
         (BOTH + "-- table: a\n-- nothing\n", "x.sql line 5, table a: it holds no SQL; write it below the heading"),

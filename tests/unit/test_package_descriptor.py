@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from pipeline.descriptions.descriptor import dataset_from_json, dataset_to_json
 from pipeline.descriptions.package import OWN_PACKAGE, read_package
 from pipeline.errors import InputError
+from tests.support import examples
 from tests.unit.packages import Json, dataset, resource
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
@@ -56,7 +57,7 @@ DIALECTS = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(FIELDS, DIALECTS, st.sampled_from(["exact", "superset"]), st.booleans(), TEXTS)
 def test_a_dataset_comes_back_as_it_was(
     tmp_path: Path, fields: list[Json], dialect: Json, match: str, is_keyed: bool, title: str

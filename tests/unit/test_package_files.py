@@ -62,7 +62,7 @@ def test_a_file_that_two_datasets_name_is_refused() -> None:
 
 def test_a_message_can_say_which_names_are_expected() -> None:
     package = Package(None, (described("a", "x*.csv"), described("b", "b.csv", "b/**/*.csv")))
-    assert expected_names(package) == "x*.csv, b.csv, b/**/*.csv (or with .gz)"
+    assert expected_names(package) == "x*.csv, b.csv, b/**/*.csv (or compressed)"
 
 
 FIELDS = (Field("City", "city", constraints=Constraints(required=True)), Field("area", "area"))
@@ -97,34 +97,35 @@ def test_fields_match_as_the_standard_says(match: str, header: list[str], expect
             "exact",
             ["area", "city"],
             "column 'area' stands where 'City' is expected in the header, which has 'area', 'city';"
-            " a towns file needs exactly City, area, in this order",
+            " a file of towns needs exactly City, area, in this order",
         ),
         (
             "equal",
             ["city", "area", "x"],
             "column 'x' is one too many in the header, which has 'city', 'area', 'x';"
-            " a towns file needs exactly City, area, in any order; describe the column, or write"
+            " a file of towns needs exactly City, area, in any order; describe the column, or write"
             ' "fieldsMatch": "subset" into the schema',
         ),
         (
             "subset",
             ["city", "x"],
-            "column 'area' is missing from the header, which has 'city', 'x'; a towns file needs City, area",
+            "column 'area' is missing from the header, which has 'city', 'x'; a file of towns needs City, area",
         ),
         (
             "subset",
             ["city", "area", "Area"],
-            "column 'area' stands twice in the header, which has 'city', 'area', 'Area'; a towns file needs City, area",
+            "column 'area' stands twice in the header, which has 'city', 'area', 'Area';"
+            " a file of towns needs City, area",
         ),
         (
             "superset",
             ["city", "x"],
-            "column 'x' is one too many in the header, which has 'city', 'x'; a towns file may only have City, area",
+            "column 'x' is one too many in the header, which has 'city', 'x'; a file of towns may only have City, area",
         ),
         (
             "partial",
             ["area"],
-            "column 'City' is missing from the header, which has 'area'; a towns file needs some of City, area",
+            "column 'City' is missing from the header, which has 'area'; a file of towns needs some of City, area",
         ),
     ],
 )

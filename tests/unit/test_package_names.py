@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.descriptions.naming import column_fault, snake_case, table_fault
+from tests.support import examples
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,7 @@ def test_names_become_snake_case(name: str, snake: str) -> None:
     assert snake_case(name) == snake
 
 
+@examples(50)
 @given(st.text(max_size=30))
 def test_a_name_in_snake_case_stays_as_it_is(name: str) -> None:
     snake = snake_case(name)

@@ -5,10 +5,11 @@ import re
 
 import pytest
 
-from pipeline.cli import pace, progress
+from pipeline.cli import progress
 from pipeline.cli.bars import Bars
 from pipeline.cli.progress import Progress
-from tests.conftest import Terminal
+from pipeline.wording import speed
+from tests.support import Terminal
 
 
 def test_on_a_terminal_there_is_a_bar_with_rows_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +43,7 @@ def test_rows_that_were_done_before_count_neither_for_the_rate_nor_for_the_time_
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     seconds = 0.0
-    monkeypatch.setattr(pace.time, "monotonic", lambda: seconds)
+    monkeypatch.setattr("pipeline.cli.pace.time.monotonic", lambda: seconds)
     with caplog.at_level(logging.INFO), Progress("loading", 2_000, done=1_000) as bar:
         seconds = 5.0
         bar.set(1_500)
@@ -53,7 +54,7 @@ def test_a_new_version_sealed_meanwhile_makes_no_number_negative(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     seconds = 0.0
-    monkeypatch.setattr(pace.time, "monotonic", lambda: seconds)
+    monkeypatch.setattr("pipeline.cli.pace.time.monotonic", lambda: seconds)
     with caplog.at_level(logging.INFO), Progress("loading", 2_000, done=1_500) as bar:
         seconds = 5.0
         bar.set(0, 3_000)
@@ -74,7 +75,7 @@ def test_elsewhere_there_are_lines_ever_further_apart(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     seconds = 0.0
-    monkeypatch.setattr(pace.time, "monotonic", lambda: seconds)
+    monkeypatch.setattr("pipeline.cli.pace.time.monotonic", lambda: seconds)
     with caplog.at_level(logging.INFO), Progress("loading", 1_000_000) as bar:
         seconds = 1.0
         bar.set(100)
@@ -88,9 +89,13 @@ def test_elsewhere_there_are_lines_ever_further_apart(
     assert len(caplog.messages) == 10, "after 5 s, 10 s, 20 s and so on"
 
 
+def test_a_speed_agrees_with_its_noun() -> None:
+    assert [speed(1.2), speed(0.2), speed(80_000)] == ["1 row/s", "0 rows/s", "80,000 rows/s"]
+
+
 def test_nothing_done_is_no_news(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     seconds = 0.0
-    monkeypatch.setattr(pace.time, "monotonic", lambda: seconds)
+    monkeypatch.setattr("pipeline.cli.pace.time.monotonic", lambda: seconds)
     with caplog.at_level(logging.INFO), Progress("loading", 1_000) as bar:
         seconds = 60.0
         bar.set(0)

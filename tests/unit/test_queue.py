@@ -1,6 +1,7 @@
 """The queue's own rules, on a simulated Redis."""
 
 import gc
+from typing import Any
 from weakref import WeakSet
 
 import fakeredis
@@ -22,7 +23,10 @@ def queue() -> ChunkQueue:
 
 
 def jobs(queue: ChunkQueue, name: str = "chunks") -> list[ChunkJob]:
-    return RqChunkQueue(name, connection=queue.connection).get_jobs()
+    found = RqChunkQueue(name, connection=queue.connection).get_jobs()
+    chunks = [job for job in found if isinstance(job, ChunkJob)]
+    assert len(chunks) == len(found)
+    return chunks
 
 
 def chunk(number: int) -> MissingChunk:
@@ -51,7 +55,8 @@ def test_a_chunk_is_queued_as_data_under_its_own_id(queue: ChunkQueue) -> None:
 
 def test_the_rows_stand_in_redis_as_they_are(queue: ChunkQueue) -> None:
     queue.put((CHUNK, "Jean,Kerr\n"))
-    assert b"Jean,Kerr" in queue.connection.hget(f"rq:job:{DATABASE}-{CHUNK.key}", "data")
+    connection: Any = queue.connection
+    assert b"Jean,Kerr" in connection.hget(f"rq:job:{DATABASE}-{CHUNK.key}", "data")
 
 
 def test_a_chunk_is_on_the_queue_at_most_once(queue: ChunkQueue) -> None:
@@ -120,7 +125,7 @@ def test_all_keys_begin_with_the_prefix_of_rq(queue: ChunkQueue) -> None:
 @pytest.mark.parametrize("name", ["os.system", "load_chunk.__globals__", "builtins.eval"])
 def test_a_job_can_name_no_other_function(queue: ChunkQueue, name: str) -> None:
     job = ChunkJob.create(name, args=("true",), connection=queue.connection, serializer=JSONSerializer)
-    job.load_chunk = print
+    job.load_chunk = print  # type: ignore[attr-defined]  # the job class of RQ has none
     with pytest.raises(RefusedJobError, match="it is not a call of load_chunk"):
         job.perform()
 

@@ -4,7 +4,7 @@ import re
 from unittest import mock
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inspection.dataset_check import DatasetChecker
@@ -15,8 +15,9 @@ from pipeline.csv_text.dialect import Dialect
 from pipeline.csv_text.rows import SourceRow
 from pipeline.descriptions.description import Dataset
 from pipeline.errors import InputError
-from producer.content import Contents
-from producer.encodings import Encodings
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encodings
+from tests.support import examples
 from tests.unit.reading import letters, rows_of, source_of
 from tests.unit.record_model import ModelDialect, ModelRow, RefusedError, model_rows
 
@@ -43,7 +44,7 @@ DIALECTS = st.builds(
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@examples(300)
 @given(
     body=st.lists(QUOTED_PIECES, max_size=30).map("".join),
     dialect=DIALECTS,
@@ -80,7 +81,7 @@ def test_first_pass_worker_and_check_find_the_rows_of_the_model(
 def rows_that_check_rejects(content: bytes, dataset: Dataset) -> list[SourceRow]:
     with (
         source_of(content, dataset) as source,
-        Contents() as contents,
+        OpenedFiles() as contents,
         KeyStore.empty() as store,
         opened(source, contents, Encodings()) as rows,
     ):
@@ -105,7 +106,7 @@ def modelled(dialect: Dialect) -> ModelDialect:
     )
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(150)
 @given(header=HEADERS, body=BODIES, chunk_rows=st.integers(1, 4))
 @example(header=b"given_name,family_name,date_of_birth,place_of_birth", body=b'"\r', chunk_rows=1)
 def test_any_body_gives_rows_or_is_refused(header: bytes, body: bytes, chunk_rows: int) -> None:
@@ -119,7 +120,7 @@ def test_any_body_gives_rows_or_is_refused(header: bytes, body: bytes, chunk_row
     assert rows == rows_of(content, 1_000)  # however it is cut
 
 
-@settings(max_examples=500, deadline=None)
+@examples(100)
 @given(content=st.one_of(BODIES, st.tuples(BODIES, HEADERS, BODIES).map(b"".join)))
 def test_any_file_is_planned_or_refused(content: bytes) -> None:
     try:

@@ -28,7 +28,7 @@ def source(folder: Path, content: str | bytes) -> Source:
 
 def scan(source: Source, chunk_rows: int | None, dialect: Dialect = PEOPLE.dialect) -> LoadPlan:
     described = replace(source, dataset=replace(source.dataset, dialect=dialect))
-    with source.path.open("rb") as file:
+    with Path(str(source.path)).open("rb") as file:
         return module.scan(described, file, chunk_rows)
 
 
@@ -228,5 +228,5 @@ def test_a_header_without_a_column_says_which_columns_it_has(tmp_path: Path) -> 
         scan(people, None)
     assert str(refused.value) == (
         f"{people.path} line 1: column 'given_name' is missing from the header, which has 'first', 'last', 'born';"
-        " a people file needs given_name, family_name, date_of_birth, place_of_birth"
+        " a file of people needs given_name, family_name, date_of_birth, place_of_birth"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import hear_sigint
+from tests.support import hear_sigint
 
 COMMAND = """
 import logging, os, signal, time, weakref

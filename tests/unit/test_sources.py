@@ -88,7 +88,7 @@ def test_files_that_are_not_loaded_are_named_with_the_nearest_name_that_is_free(
     (tmp_path / "2024").mkdir()
     loaded = ("people.csv", "PLACES-2024.csv.gz")
     others = ("people_2.csv", "People 2.txt", "peopel.csv", "People.txt", "2024/places.csv", "pets.csv", "loads.csv")
-    for name in (*loaded, *others, "notes.md", "requirements.txt", "LICENSE.txt.gz", "pets.tsv"):
+    for name in (*loaded, *others, "notes.md", "requirements.txt", "LICENSE.txt.gz", "x.zip", "pets.tsv"):
         (tmp_path / name).touch()
     assert left_over(tmp_path, ["loads.csv"]) == [
         "People 2.txt (call it people-2.csv)",

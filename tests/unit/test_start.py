@@ -13,3 +13,8 @@ def test_what_draws_on_a_terminal_is_read_on_a_terminal_alone() -> None:
     modules = ", ".join(f"{stage}.__main__" for stage in ("pipeline", "producer", "worker", "exporter"))
     code = f"import sys, {modules}, pipeline.cli.run; sys.exit('rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_what_reads_stores_is_read_for_a_url_alone() -> None:
+    code = "import sys, producer.__main__; sys.exit(bool({'fsspec', 's3fs', 'paramiko'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -12,12 +12,12 @@ from pipeline.cli.terminal import echo, printable, printable_lines
 TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 
 
-@pytest.mark.parametrize("code", [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *TURNING, 0xD800, 0xDCFF, 0xDFFF])
-def test_a_character_that_steers_a_terminal_is_escaped(code: int) -> None:
-    shown = printable(f"a{chr(code)}b")
-    assert shown.isascii()
-    assert shown.isprintable()
-    assert shown.encode().decode("unicode_escape") == f"a{chr(code)}b"
+def test_a_character_that_steers_a_terminal_is_escaped() -> None:
+    for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *TURNING, 0xD800, 0xDCFF, 0xDFFF):
+        shown = printable(f"a{chr(code)}b")
+        assert shown.isascii(), hex(code)
+        assert shown.isprintable(), hex(code)
+        assert shown.encode().decode("unicode_escape") == f"a{chr(code)}b"
 
 
 def test_escapes_are_those_of_python_and_of_bash() -> None:

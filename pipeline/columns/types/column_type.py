@@ -1,4 +1,4 @@
-"""What a type promises: each text that it takes is a text that PostgreSQL takes, for the same value."""
+"""The contract of a type: PostgreSQL reads each accepted text as the same value."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from pipeline.postgres.quoting import quote_literal
 
 
 class BadTextError(ValueError):
-    """A text is no value of the type; `rule` says why, without the text."""
+    """A text is not a value of the type. `rule` says why, without the text."""
 
     def __init__(self, rule: str) -> None:
         super().__init__(rule)
@@ -20,7 +20,7 @@ class BadTextError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A text, understood."""
+    """A parsed text."""
 
     copied: str  # as COPY's text format takes it
     key: Any = None  # equal for equal values, and ordered as PostgreSQL orders them

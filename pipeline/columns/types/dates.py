@@ -1,4 +1,4 @@
-"""Days and times, from year 1 to 9999, of which PostgreSQL keeps microseconds."""
+"""Dates and times from year 1 to 9999, in microseconds as PostgreSQL keeps them."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Numbers: exact, of any size that PostgreSQL's numeric takes, and whole ones of 64 bits."""
+"""Numbers: exact ones within PostgreSQL's numeric, and whole ones of 64 bits."""
 
 import re
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def exact(text: str) -> Decimal:
 
 
 class _Numeric(ColumnType):
-    """What number and integer share: signs that group digits or stand around the number."""
+    """The base of number and integer: grouping signs, and signs around the number."""
 
     is_ordered = True
     expected: ClassVar[str]

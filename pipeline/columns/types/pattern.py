@@ -1,4 +1,4 @@
-"""Patterns of a description: untrusted regular expressions, matched in time that grows with the text alone."""
+"""Patterns of a description: untrusted regular expressions, matched in time linear in the text."""
 
 import re
 from collections.abc import Sequence

@@ -118,13 +118,13 @@ def _is_digits(part: str) -> bool:
 def _check_complete(pattern: str, kind: str, directives: set[str]) -> None:
     """Raises ValueError unless the directives say exactly what the kind needs."""
     if kind != "time" and (len(directives & set("Yy")) != 1 or sum(directives >= set(day) for day in DAYS) != 1):
-        raise ValueError(f"format {pattern!r} does not say which day it is, once")
+        raise ValueError(f"format {pattern!r} must give the day exactly once")
     if kind == "time" and directives & (DATE_DIRECTIVES | {"z"}):
-        raise ValueError(f"format {pattern!r} of a time says more than a time: declare the field as datetime")
+        raise ValueError(f"format {pattern!r} has more than a time: declare the field as datetime")
     if kind == "date" and directives & (CLOCK_DIRECTIVES | {"z"}):
-        raise ValueError(f"format {pattern!r} of a date says more than a day: declare the field as datetime")
+        raise ValueError(f"format {pattern!r} has more than a day: declare the field as datetime")
     if ("I" in directives) != ("p" in directives) or directives >= {"H", "I"}:
-        raise ValueError(f"format {pattern!r} does not say which hour it is: %I needs %p, and %H has none")
+        raise ValueError(f"format {pattern!r} is ambiguous about the hour: use %I with %p, or %H without it")
     hour = directives & {"H", "I"}
     if (kind == "time" or directives & CLOCK_DIRECTIVES) and not hour:
         raise ValueError(f"format {pattern!r} has no hour")

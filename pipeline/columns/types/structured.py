@@ -1,4 +1,4 @@
-"""Types that hold other values: JSON objects and arrays, and lists of one type."""
+"""Types with inner values: JSON objects and arrays, and lists of one type."""
 
 import json
 import re
@@ -35,7 +35,7 @@ DECODER = json.JSONDecoder(parse_float=exact, parse_int=exact, parse_constant=_n
 
 
 class Json(ColumnType):
-    """What objects, arrays and GeoJSON share."""
+    """The base of object, array and GeoJSON."""
 
     postgresql = "jsonb"
     is_quick = False
