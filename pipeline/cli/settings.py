@@ -33,7 +33,7 @@ def database_url(*, required: bool = True) -> Callable[[F], F]:
 
 def redis_url(*, required: bool = True) -> Callable[[F], F]:
     server, example = "Redis 6.2 or later, or Valkey", "redis://:password@host:6379/0"
-    return _url("--redis-url", "REDIS_URL", server, ("redis", "rediss", "unix"), example, required)
+    return _url("--redis-url", "REDIS_URL", server, ("redis", "rediss", "unix", "redis+sentinel"), example, required)
 
 
 def _url(

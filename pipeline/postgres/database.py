@@ -16,6 +16,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from pipeline.errors import SettingsError, TransientError
 from pipeline.postgres.lock_watch import LockWatcher
+from pipeline.postgres.pooling import lasting_session
 from pipeline.postgres.transaction import Row, Transaction, file_text
 from pipeline.postgres.translating import cannot_connect, translated
 
@@ -48,6 +49,7 @@ class Database:
         self._stage = stage
         self._read_only = read_only
         self._connection: Connection | None = None
+        self._session_pid = 0  # of the connection's server process
 
     def check(self) -> None:
         """Promises that the server can be reached, has the tables, and lets the stage do its work.
@@ -142,7 +144,7 @@ class Database:
     def _session(self) -> Iterator[Connection]:
         """The connection, with psycopg2's errors translated; another one looks which locks hold it up."""
         connection = self._connected()
-        with LockWatcher(partial(self._lock_holders, connection.info.backend_pid)) as locks:
+        with LockWatcher(partial(self._lock_holders, self._session_pid)) as locks:
             try:
                 yield connection
             except psycopg2.Error as error:
@@ -163,15 +165,9 @@ class Database:
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
             try:
-                connection = psycopg2.connect(
-                    self._url,
-                    connect_timeout=CONNECT_TIMEOUT,
-                    application_name=f"pipeline {self._stage}",
-                    client_encoding="UTF8",  # PGCLIENTENCODING, the role or the database may say otherwise
-                    **KEEPALIVE,
-                )
-                _open.add(connection)
+                connection = self._opened()
                 self._check_encoding(connection)
+                self._session_pid = self._checked_session(connection)
                 with connection, connection.cursor() as cursor:
                     cursor.execute(file_text(HERE / "sql" / "session.sql"))
                     if self._read_only:
@@ -184,6 +180,29 @@ class Database:
                     "DATABASE_URL is not a PostgreSQL URL; it looks like postgresql://user:password@host:5432/name"
                 ) from None
         return self._connection
+
+    def _opened(self) -> Connection:
+        connection: Connection = psycopg2.connect(
+            self._url,
+            connect_timeout=CONNECT_TIMEOUT,
+            application_name=f"pipeline {self._stage}",
+            client_encoding="UTF8",  # PGCLIENTENCODING, the role or the database may say otherwise
+            **KEEPALIVE,
+        )
+        _open.add(connection)
+        return connection
+
+    def _checked_session(self, connection: Connection) -> int:
+        """The pid of the connection's session; raises SettingsError if a pooler gives it no session of its own."""
+        pid = lasting_session(connection, self._opened)
+        if pid is None:
+            connection.close()
+            raise SettingsError(
+                f"DATABASE_URL: a pooler at {self.address} gives each transaction another session of PostgreSQL, as"
+                " PgBouncer does with pool_mode=transaction; set pool_mode=session for this database, or name"
+                " PostgreSQL itself"
+            )
+        return pid
 
     def _check_encoding(self, connection: Connection) -> None:
         """Raises SettingsError if the database cannot hold every text, or would hold another text than it was given."""

@@ -3,5 +3,10 @@
 import os
 
 from pipeline.credentials import with_password
+from pipeline.queue.sentinels import SCHEME, sentinel_settings
 
-REDIS_URL = with_password("REDIS_URL", os.environ.get("REDIS_URL", "redis://"))
+_url = with_password("REDIS_URL", os.environ.get("REDIS_URL", "redis://"))
+if _url.startswith(f"{SCHEME}://"):
+    SENTINEL = sentinel_settings(_url)
+else:
+    REDIS_URL = _url

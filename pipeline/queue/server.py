@@ -12,8 +12,12 @@ import redis
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
+from redis.sentinel import SentinelConnectionPool
 
 from pipeline.errors import CannotConnectError, PipelineError, SettingsError, TransientError
+from pipeline.queue import cluster
+from pipeline.queue.keepalive import KEEPALIVE
+from pipeline.queue.sentinels import SCHEME, sentinel_client
 
 CONNECT_TIMEOUT = 5  # seconds
 ANSWER_TIMEOUT = 8  # seconds until a server that does not answer counts as lost; longer than a worker's wait for a job
@@ -34,48 +38,77 @@ logger = logging.getLogger(__name__)
 
 
 def address(connection: "Redis") -> str:
-    """Host, port and database number of the server, without its password."""
-    options = connection.get_connection_kwargs()
-    place = options.get("path") or f"{options.get('host')}:{options.get('port')}"
+    """Host, or the name of the master that sentinels know, and database number, without the password."""
+    options, pool = connection.get_connection_kwargs(), connection.connection_pool
+    if isinstance(pool, SentinelConnectionPool):
+        place = str(pool.service_name)
+    else:
+        place = options.get("path") or f"{options.get('host')}:{options.get('port')}"
     return f"{place}/{options.get('db', 0)}"
 
 
 def connected(url: str) -> "Redis":
-    """A connection to the server at `url`.
+    """A connection to the server at `url`, to the master that its sentinels name, or to the queue's node of a cluster.
 
-    Raises SettingsError, naming REDIS_URL, if that is no URL, CannotConnectError if the server does not serve.
+    Raises SettingsError, naming REDIS_URL, if that is no URL or RQ_KEY_PREFIX does not suit the server, and
+    CannotConnectError if the server does not serve.
     """
     try:
-        with Redis.from_url(
-            url, socket_connect_timeout=CONNECT_TIMEOUT, socket_timeout=ANSWER_TIMEOUT, retry=None
-        ) as probe:
+        with _client(url, retry=None) as probe:
             probe.ping()
+            is_cluster = cluster.is_cluster(probe)
     except ValueError:
-        raise SettingsError("REDIS_URL is not a Redis URL; it looks like redis://:password@host:6379/0") from None
+        raise SettingsError(
+            "REDIS_URL is not a Redis URL; it looks like redis://:password@host:6379/0, or with sentinels like"
+            " redis+sentinel://:password@host1:26379,host2:26379/mymaster/0"
+        ) from None
     except TypeError:  # the URL's parameters become arguments; its name may be half of a password
         raise SettingsError(
             "REDIS_URL is not a Redis URL: it has an unknown parameter; a known one is ssl_ca_certs"
         ) from None
     except redis.RedisError as error:
-        parts = urlsplit(url)
-        cause = error.__cause__ or error.__context__
-        raise CannotConnectError(
-            f"cannot use Redis at {parts.hostname}:{parts.port or 6379}: {str(error).rstrip('.')}",
-            is_permanent=isinstance(error, redis.AuthenticationError)
-            or not isinstance(error, TRANSIENT)
-            or isinstance(cause, ssl.SSLError)
-            or (isinstance(cause, socket.gaierror) and _is_unknown(parts.hostname or "", cause)),
-            is_answered=not isinstance(cause, OSError),
-        ) from None
-    return Redis.from_url(
-        url,
-        socket_connect_timeout=CONNECT_TIMEOUT,
-        socket_timeout=ANSWER_TIMEOUT,
-        socket_keepalive=True,
-        health_check_interval=10,
+        raise _cannot_connect(url, error) from None
+    options: dict[str, Any] = {
+        "health_check_interval": 10,
         # not after a timeout: a frozen server would hold up each command for four of them
-        retry=Retry(ExponentialBackoff(cap=1, base=0.1), RETRIES, supported_errors=(redis.ConnectionError,)),
+        "retry": Retry(ExponentialBackoff(cap=1, base=0.1), RETRIES, supported_errors=(redis.ConnectionError,)),
+    }
+    if not is_cluster:
+        return _client(url, **options)
+    with translating():
+        return cluster.cluster_client(url, **_socket_options(url), **options)
+
+
+def _client(url: str, **options: Any) -> "Redis":
+    make_client = sentinel_client if url.startswith(f"{SCHEME}://") else Redis.from_url
+    return make_client(url, **_socket_options(url), **options)
+
+
+def _socket_options(url: str) -> dict[str, Any]:
+    tcp = {} if url.startswith("unix://") else {"socket_keepalive": True, "socket_keepalive_options": KEEPALIVE}
+    return {"socket_connect_timeout": CONNECT_TIMEOUT, "socket_timeout": ANSWER_TIMEOUT, **tcp}
+
+
+def _cannot_connect(url: str, error: redis.RedisError) -> CannotConnectError:
+    place = _place(url)
+    cause = error.__cause__ or error.__context__
+    return CannotConnectError(
+        f"cannot use Redis at {place}: {str(error).rstrip('.')}",
+        is_permanent=isinstance(error, redis.AuthenticationError)
+        or not isinstance(error, TRANSIENT)
+        or isinstance(cause, ssl.SSLError)
+        or (isinstance(cause, socket.gaierror) and _is_unknown(place.rpartition(":")[0], cause)),
+        is_answered=not isinstance(cause, OSError),
     )
+
+
+def _place(url: str) -> str:
+    """Hosts and ports of a URL, or the path of its Unix socket."""
+    parts = urlsplit(url)
+    hosts = parts.netloc.rpartition("@")[2]
+    if parts.scheme in ("redis", "rediss") and ":" not in hosts:
+        return f"{hosts}:6379"
+    return hosts or parts.path
 
 
 def warn_about_eviction(connection: "Redis") -> None:
