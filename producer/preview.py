@@ -6,8 +6,9 @@ from pathlib import Path
 from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.loader import DatasetLoader
 from pipeline.datasets.outcome import Stored
+from pipeline.datasets.pending import Pending
 from pipeline.datasets.rejecting import rejected_rows
-from pipeline.datasets.settled import Pending, SettledTable
+from pipeline.datasets.settled import SettledTable
 from pipeline.descriptions.description import is_settled, others_referred_to
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import ChunkPlan, Claim

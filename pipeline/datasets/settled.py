@@ -1,7 +1,6 @@
 """Rows of datasets with several keys: kept aside chunk by chunk, and settled together once all chunks are there."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.keyed import EARLIER_ROW, another_source
 from pipeline.datasets.outcome import Resolved, Stored
+from pipeline.datasets.pending import Pending, Settled
 from pipeline.datasets.referrers import Referrer, referring_keys
 from pipeline.datasets.rejecting import BrokenKey, KeyFields, enter_rejected, rejected_rows, replace_rejected
 from pipeline.datasets.settled_names import Named, names_of_key, names_of_other, names_of_reference, own_names, same
@@ -26,34 +26,6 @@ Resolve = Callable[[Transaction, Claim, SourceRows], Resolved]
 
 REPEATS_UNIQUE = "is the same as in an earlier row"
 IS_KEPT = "is that of a row which rows of others name"
-
-
-@dataclass(frozen=True)
-class Pending:
-    """A source with chunks whose rows are to be settled."""
-
-    source_id: int
-    load: int
-    row_count: int  # of the file
-    first_rows: list[int]  # of those chunks, in order
-
-
-@dataclass(frozen=True)
-class Settled:
-    """What becomes, or would become, of the rows of pending chunks."""
-
-    counts: dict[
-        tuple[int, int], tuple[int, int, int]
-    ]  # by source and position of the chunk: inserted, updated, unchanged
-    gone: dict[
-        int, tuple[int, int]
-    ]  # by source: rows that go, and rows that are kept though the file lists them no more
-
-    @property
-    def changes_rows(self) -> bool:
-        return any(gone for gone, _ in self.gone.values()) or any(
-            inserted or updated for inserted, updated, _ in self.counts.values()
-        )
 
 
 class SettledTable:
@@ -138,7 +110,7 @@ class SettledTable:
                 self.copy(tx, kept_aside.rows_kept_aside(tx, chunk.load, chunk.number))
         self._run_each(tx, self._queries_of_others, "refuse_unknown")
         of_source = {source_id: list(each) for source_id, each in groupby(chunks, lambda chunk: chunk.source_id)}
-        settled = self.settled(tx, [_pending(each) for each in of_source.values()])
+        settled = self.settled(tx, [Pending.of(each) for each in of_source.values()])
         tx.run(self._queries["apply"])
         moment, places = ledger.now(tx), RowPlaces(tx, {})
         for each in of_source.values():
@@ -288,12 +260,6 @@ class SettledTable:
         ledger.free_keys(tx, self._dataset)
         kept_aside.reopen_kept_aside(tx, self._dataset)
         return removed
-
-
-def _pending(chunks: list[KeptChunk]) -> Pending:
-    """Of the chunks of one source."""
-    first = chunks[0]
-    return Pending(first.source_id, first.load, first.row_count_of_load, [chunk.first_row for chunk in chunks])
 
 
 def repeats_unique(other: str | None, place: str) -> tuple[str, str]:
