@@ -1,8 +1,10 @@
 """The state of the pipeline at one moment, from the ledger and from Redis."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from pipeline.errors import TransientError
 from pipeline.ledger.chunk import MissingChunk
@@ -12,6 +14,7 @@ from pipeline.queue.view import QueueView
 from pipeline.status.chunks_view import RATE_WINDOW, ChunksView
 from pipeline.status.ledger_view import SQL, ChunkDurations, LedgerView, LoadView, read_ledger
 
+NO_ROWS: Mapping[str, int] = MappingProxyType({})
 RULES_SHOWN = 100  # of sources and rules with rejected rows, the commonest
 
 
@@ -149,7 +152,10 @@ class StatusReader:
         ledger, postgresql = self._read_ledger()
         failed = _failed_chunks(view, ledger.missing) if view else []
         has_workers = bool(view and view.workers)
-        loads = load_statuses(ledger, {chunk.source for chunk in failed}, has_workers=has_workers)
+        failed_rows: Counter[str] = Counter()
+        for chunk in failed:
+            failed_rows[chunk.source] += chunk.rows
+        loads = load_statuses(ledger, failed_rows, has_workers=has_workers)
         lost = _lost_chunks(self._queue, view, ledger.missing) if view else 0
         if postgresql.error or redis.error:
             state = "unreachable"
@@ -197,18 +203,21 @@ def _queue(view: QueueView, now: datetime, limit: int) -> QueueStatus:
     return QueueStatus(view.waiting, limit, view.running, len(view.failed_jobs), view.producing, wait)
 
 
-def load_statuses(ledger: LedgerView, failed: Collection[str] = (), *, has_workers: bool = True) -> list[LoadStatus]:
+def load_statuses(
+    ledger: LedgerView, failed_rows: Mapping[str, int] = NO_ROWS, *, has_workers: bool = True
+) -> list[LoadStatus]:
     """Loads, newest first. Workers take chunks in the order of the loads, so one ends when all before it are done.
 
-    The time left is not known of the sources with `failed` chunks, and of all while no worker runs.
+    `failed_rows` are those of failed chunks by source: such a source has no time left, and its failed rows delay no
+    other. No load has one while no worker runs.
     """
     loads, rows_left = [], 0
     rate = ledger.recent_rows / RATE_WINDOW
     for sealed in reversed(ledger.loads):
         load = _load(sealed, ledger.chunks[sealed.load])
         if load.state == "loading":
-            rows_left += load.rows - load.committed_rows
-            is_foreseeable = rate and has_workers and load.source not in failed
+            rows_left += load.rows - load.committed_rows - failed_rows.get(load.source, 0)
+            is_foreseeable = rate and has_workers and load.source not in failed_rows
             load = replace(load, seconds_left=rows_left / rate if is_foreseeable else None)
         loads.append(load)
     return loads[::-1]

@@ -152,15 +152,21 @@ def test_the_documentation_names_every_field_of_the_json() -> None:
     assert {name for name in names if not re.search(rf"`{name}(\[\])?`", text)} == set()
 
 
-def test_the_time_left_of_a_file_with_a_failed_chunk_is_not_known(pipeline: Pipeline) -> None:
+def test_a_file_with_a_failed_chunk_has_no_time_left_and_delays_no_other(pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES)
-    pipeline.write(people=PEOPLE)
+    pipeline.write(**{"people-1": PEOPLE, "people-2": PEOPLE})
     pipeline.produce()
     with pipeline.database.transaction(snapshot=True) as tx:
         view = read_ledger(tx, LedgerView(datetime.now(UTC)))
-    foreseen = {load.source: load.seconds_left is not None for load in load_statuses(view)}
-    assert foreseen == {"people.csv": True, "places.csv": False}
-    assert [load.seconds_left for load in load_statuses(view, {"people.csv"})] == [None, None]
+
+    def seconds_left(failed_rows: dict[str, int]) -> dict[str, float | None]:
+        return {load.source: load.seconds_left for load in load_statuses(view, failed_rows)}
+
+    before, after = seconds_left({}), seconds_left({"people-1.csv": 4})
+    first, second = before["people-1.csv"], before["people-2.csv"]
+    assert first is not None
+    assert second == 2 * first, "after as many rows of the file before it"
+    assert after == {"places.csv": None, "people-1.csv": None, "people-2.csv": first}
 
 
 def test_a_table_that_is_locked_exclusively_holds_nothing_up(pipeline: Pipeline) -> None:
