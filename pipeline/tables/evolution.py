@@ -43,6 +43,9 @@ def changes(recorded: Sequence[Table], wanted: Sequence[Table]) -> list[Change |
     old, new = recorded[-1], wanted[-1]
     if (old.schema, old.name) != (new.schema, new.name):
         return [Refusal(f"its table is {old.schema}.{old.name} and is to be {new.schema}.{new.name}")]
+    if (was_so := recorded[-1].is_partitioned) != wanted[-1].is_partitioned:
+        was, now = ("partitioned by source", "a single table")[:: 1 if was_so else -1]
+        return [Refusal(f"its table is {was} and is to be {now}")]
     return [each for pair in zip(recorded, wanted, strict=True) for each in _table_changes(*pair)]
 
 
