@@ -40,22 +40,24 @@ DECLARE
         WHERE datasets.name = source.dataset
           AND relkind = 'p'
     );
-    partition regclass := (
-        SELECT inhrelid
-        FROM pg_inherits
-        JOIN pg_class ON pg_class.oid = inhrelid
-        WHERE inhparent = parent
-          AND pg_get_expr(relpartbound, inhrelid) = format('FOR VALUES IN (%s)', source.id)
-    );
+    partition regclass;
 BEGIN
     IF parent IS NULL THEN
         RETURN NULL;
-    ELSIF TG_OP = 'INSERT' THEN
+    END IF;
+    IF TG_OP = 'INSERT' THEN
         PERFORM {schema}.add_partition(parent, source.id);
-    ELSIF partition IS NULL THEN
-        EXECUTE format('DELETE FROM %s WHERE source_id = %s', parent, source.id);
-    ELSE
+        RETURN NULL;
+    END IF;
+    SELECT inhrelid INTO partition
+    FROM pg_inherits
+    JOIN pg_class ON pg_class.oid = inhrelid
+    WHERE inhparent = parent
+      AND pg_get_expr(relpartbound, inhrelid) = format('FOR VALUES IN (%s)', source.id);
+    IF FOUND THEN
         EXECUTE format('DROP TABLE %s', partition);
+    ELSE
+        EXECUTE format('DELETE FROM %s WHERE source_id = %s', parent, source.id);
     END IF;
     RETURN NULL;
 END

