@@ -113,16 +113,27 @@ def test_places_that_partitions_name_are_not_forgotten(partitioned: Pipeline) ->
 
 
 def test_a_detached_partition_is_attached_again(partitioned: Pipeline) -> None:
+    url = partitioned.services.database_url
+    detach = "ALTER TABLE people DETACH PARTITION source_1_people CONCURRENTLY"
+    attach = "ALTER TABLE people ATTACH PARTITION source_1_people FOR VALUES IN (1)"
     partitioned.load(places=PLACES, people=PEOPLE, **{"people-west": WEST})
-    [(west, people)] = [each for each in partitions(partitioned) if each[1] == 1]
-    number = int(west.split("_")[1])
-    run(partitioned, f"ALTER TABLE people DETACH PARTITION {west}")
+    administer(url, detach)
     assert len(partitioned.people()) == 4
-    run(partitioned, f"ALTER TABLE people ATTACH PARTITION {west} FOR VALUES IN ({number})")
-    assert len(partitioned.people()) == 4 + people
-    run(partitioned, f"ALTER TABLE people DETACH PARTITION {west}")
-    forget(partitioned.database, partitioned.queue, ["people-west.csv"])
-    assert len(partitioned.rows(f"SELECT FROM {west}")) == people
+    partitioned.write(**{"people-west": WEST.replace("Siân", "Sian")})
+    partitioned.produce()
+    partitioned.work()
+    assert len(partitioned.queue.state().failed) == 1
+    administer(url, attach)
+    partitioned.load()
+    assert partitioned.rows("SELECT given_name FROM source_1_people") == [("Sian",)]
+
+
+def test_a_source_is_forgotten_while_its_partition_is_detached(partitioned: Pipeline) -> None:
+    partitioned.load(places=PLACES, people=WEST)
+    run(partitioned, "ALTER TABLE people DETACH PARTITION source_1_people")
+    forget(partitioned.database, partitioned.queue, ["people.csv"])
+    assert partitioned.rows("SELECT name FROM sources") == [("places.csv",)]
+    assert partitioned.rows("SELECT given_name FROM source_1_people") == [("Siân",)]
 
 
 def test_rows_in_a_partition_of_several_sources_go_alone(partitioned: Pipeline) -> None:
