@@ -91,6 +91,8 @@ def test_tables_stay_partitioned_without_the_option(pipeline: Pipeline) -> None:
     pipeline.load(visits="day,guests\n2026-01-01,2\n2026-01-02,0\n")
     assert pipeline.rows("SELECT day::text, guests FROM source_1_visits") == [("2026-01-01", 2)]
     assert len(pipeline.rejected()) == 1
+    with pytest.raises(SettingsError, match="is partitioned by source and is to be a single table"):
+        describe(pipeline, {**DATED, "constraints": {"unique": True}})
 
 
 def test_a_dataset_with_unique_values_has_a_single_table(pipeline: Pipeline) -> None:
