@@ -1,8 +1,11 @@
 -- What the columns of a dataset's table hold. Reads only.
 
 -- name: pages
--- Returns the number of pages of a table, without what is stored apart.
-SELECT pg_relation_size(to_regclass(%(table)s)) / current_setting('block_size')::bigint;
+-- Returns the number of pages of a table, without what is stored apart; of partitions their sum.
+SELECT (
+    pg_relation_size(to_regclass(%(table)s))
+    + coalesce((SELECT sum(pg_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = to_regclass(%(table)s)), 0)
+)::bigint / current_setting('block_size')::bigint;
 
 -- name: values_of_table
 -- Returns a row for each column, in no order. `seen` is the table, or a sample of its pages.

@@ -239,11 +239,17 @@ def describe(
     metavar="NAME",
     help="Schema for tables of datasets, created if missing.  [default: their present one, or the pipeline's own]",
 )
+@settings.setting(
+    "--partition-by",
+    "PARTITION_BY",
+    type=click.Choice(["source"]),
+    help="Give each file a partition, in tables whose rows are known by their position.  [default: as they are]",
+)
 @click.option("--print", "only_print", is_flag=True, help="Print the SQL without running it.")
 @settings.database_url()
 @settings.start_timeout
 @settings.logging_options
-def schema(data: Path, table_schema: str | None, only_print: bool, database_url: str) -> None:
+def schema(data: Path, table_schema: str | None, partition_by: str | None, only_print: bool, database_url: str) -> None:
     """Create tables and roles, or update them.
 
     Makes the tables and roles of schema.sql, and the tables of the datasets that the data folder's datapackage.json
@@ -258,7 +264,7 @@ def schema(data: Path, table_schema: str | None, only_print: bool, database_url:
 
     database = Database(database_url, "schema")
     retry_at_start(database.connect, "DATABASE_URL")
-    wanted = described.wanted_tables(data, table_schema)
+    wanted = described.wanted_tables(data, table_schema, partition_by_source=partition_by == "source")
     if only_print:
         echo(*described.script(database, wanted).splitlines())
         return

@@ -233,6 +233,11 @@ def commands(services: Services) -> Commands:
     return Commands(services)
 
 
+def partition(pipeline: Pipeline) -> None:
+    """Gives each source a partition from now on, in tables that are still empty."""
+    bring_up_to_date(pipeline.database, wanted_tables(PROJECT / "data", partition_by_source=True))
+
+
 def named(pipeline: Pipeline) -> list[tuple[int, str]]:
     """Row number and given name of each person."""
     return [(number, given_name) for _, number, given_name, *_ in pipeline.people()]

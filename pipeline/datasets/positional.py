@@ -15,9 +15,10 @@ SQL = Path(__file__).with_suffix(".sql")
 class PositionalTable:
     """The table of a dataset without a primary key. Its rows lie under (source_id, row_number)."""
 
-    def __init__(self, names: dict[str, str], foreign_keys: Sequence[str]) -> None:
+    def __init__(self, names: dict[str, str], foreign_keys: Sequence[str], *, is_partitioned: bool) -> None:
         """`names` are those that positional.sql needs, quoted; `foreign_keys` are the names of the dataset's."""
         self._names = names
+        self._is_partitioned = is_partitioned
         self._foreign_keys = list(foreign_keys)
         self._columns = ("source_id", "row_number", names["columns"])
         self._queries = Queries(SQL, names)
@@ -26,7 +27,7 @@ class PositionalTable:
     def store(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:  # noqa: ARG002
         """Copies the rows straight into the table where the chunk's range is still empty, else upserts them."""
         if not tx.value(self._queries["rows_exist"], **_span(claimed)):
-            self._copy(tx, resolved)
+            self._copy(tx, claimed, resolved)
             return Stored(len(resolved.lines), updated=0, unchanged=0, deleted=0, rejected=resolved.rejected)
         return self._merge(tx, claimed, resolved, "merge")
 
@@ -45,7 +46,9 @@ class PositionalTable:
         return int(tx.value(self._queries["loaded_rows"], source_id=source_id))
 
     def forget(self, tx: Transaction, source_id: int) -> int:
-        """Removes the rows of a source; returns how many."""
+        """Removes the rows of a source; returns how many. Those of a partition go with the entry in `sources`."""
+        if self._is_partitioned:
+            return self.loaded_rows(tx, source_id)
         return int(tx.value(self._queries["forget"], source_id=source_id))
 
     def _merge(self, tx: Transaction, claimed: Claim, resolved: Resolved, statement: str) -> Stored:
@@ -54,10 +57,10 @@ class PositionalTable:
         [(inserted, updated, deleted)] = tx.rows(self._queries[statement], **_span(claimed))
         return Stored(inserted, updated, len(resolved.lines) - inserted - updated, deleted, resolved.rejected)
 
-    def _copy(self, tx: Transaction, resolved: Resolved) -> None:
+    def _copy(self, tx: Transaction, claimed: Claim, resolved: Resolved) -> None:
         """Into the table itself; the rows that it refers to are held, so its keys need no check for each row."""
         if self._foreign_keys:
-            tx.run(self._queries["switch_triggers_off"], keys=self._foreign_keys)
+            tx.run(self._queries["switch_triggers_off"], keys=self._foreign_keys, source_id=claimed.source_id)
         tx.copy(self._names["table"], self._columns, resolved.lines)
         if self._foreign_keys:
             tx.run(self._queries["switch_triggers_on"])

@@ -13,16 +13,21 @@ SELECT EXISTS (
 -- an insert would fire.
 DO $$
 BEGIN
-    LOCK TABLE {table} IN ROW EXCLUSIVE MODE;   -- as COPY would: so no session adds a trigger or a key from here on
+    -- Locks the table, and the partition of the source, as COPY would: so no session adds a trigger or a key from here on.
+    DELETE FROM {table} WHERE source_id = %(source_id)s AND row_number = 0;   -- no row has that number
     IF NOT EXISTS (
+        WITH parts AS (
+            SELECT '{table}'::regclass AS part
+            UNION ALL
+            SELECT inhrelid FROM pg_inherits WHERE inhparent = '{table}'::regclass
+        )
         SELECT
-        FROM pg_trigger
-        LEFT JOIN pg_constraint ON pg_constraint.oid = pg_trigger.tgconstraint
-        WHERE pg_trigger.tgrelid = '{table}'::regclass
-          AND pg_trigger.tgtype & 4 <> 0   -- fires on INSERT; those of tables that refer to this one do not
-          AND (pg_constraint.conname = ANY (%(keys)s)) IS NOT TRUE
-    ) AND EXISTS (
-        SELECT FROM pg_class WHERE oid = '{table}'::regclass AND relkind = 'r'   -- partitions have triggers of their own
+        FROM parts
+        JOIN pg_class ON pg_class.oid = part
+        LEFT JOIN pg_trigger ON tgrelid = part AND tgtype & 4 <> 0   -- fires on INSERT
+        LEFT JOIN pg_constraint ON pg_constraint.oid = tgconstraint
+        WHERE pg_trigger.oid IS NOT NULL AND (conname = ANY (%(keys)s)) IS NOT TRUE
+           OR part <> '{table}'::regclass AND relkind <> 'r'   -- a partition that has partitions, or is on another server
     ) THEN
         SET LOCAL session_replication_role = replica;
     END IF;
@@ -52,7 +57,7 @@ WITH existing AS (
       AND row_number >= %(first_row)s
       AND (%(last_row)s::bigint IS NULL OR row_number <= %(last_row)s)
 ), changed AS (
-    SELECT incoming.*
+    SELECT incoming.*, existing.row_number IS NULL AS is_new
     FROM {incoming} AS incoming
     LEFT JOIN existing USING (source_id, row_number)
     WHERE existing.row_number IS NULL
@@ -61,18 +66,17 @@ WITH existing AS (
     INSERT INTO {table} (source_id, row_number, {columns})
     SELECT source_id, row_number, {columns} FROM changed
     ON CONFLICT (source_id, row_number) DO UPDATE SET {assignments}
-    RETURNING (xmax = 0) AS is_new   -- xmax is 0 in a row version that replaced none
 ), gone AS (
     DELETE FROM {table} AS rows
     USING existing
-    WHERE rows.source_id = existing.source_id
+    WHERE rows.source_id = %(source_id)s   -- a value, so that one partition alone is planned
       AND rows.row_number = existing.row_number
       AND NOT EXISTS (SELECT FROM {incoming} AS incoming WHERE incoming.row_number = rows.row_number)
     RETURNING 1
 )
 SELECT
-    (SELECT count(*) FROM written WHERE is_new),
-    (SELECT count(*) FROM written WHERE NOT is_new),
+    (SELECT count(*) FROM changed WHERE is_new),   -- no other transaction writes rows of the chunk meanwhile
+    (SELECT count(*) FROM changed WHERE NOT is_new),
     (SELECT count(*) FROM gone);
 
 -- name: compare

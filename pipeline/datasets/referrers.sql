@@ -21,7 +21,8 @@ SELECT
     conrelid = confrelid
 FROM pg_constraint
 WHERE contype = 'f'
-  AND confrelid = %(table)s::regclass;
+  AND confrelid = %(table)s::regclass
+  AND conparentid = 0;   -- those of partitions are part of the key of their table
 
 -- name: rows_that_refer
 -- Returns the sources of the rows that refer to rows which are to be removed, each with its number of rows.

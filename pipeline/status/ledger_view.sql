@@ -26,19 +26,25 @@ JOIN sources ON sources.id = source_id
 ORDER BY loads.id DESC;
 
 -- name: tables
--- Returns the tables of datasets, largest first: dataset, table with its schema, bytes with indexes, estimated rows. The
--- size of a table that is locked exclusively is NULL, since looking at it would wait for the lock. So are the rows of a
--- table that was never analyzed.
+-- Returns the tables of datasets, largest first: dataset, table with its schema, bytes with indexes, estimated rows; of
+-- partitions their sum. The size of a table that is locked exclusively is NULL, since looking at it would wait for the
+-- lock. So are the rows of a table that was never analyzed.
 SELECT
     datasets.name,
     format('%%I.%%I', table_schema, table_name),
     CASE WHEN NOT EXISTS (
-        SELECT FROM pg_locks WHERE relation = pg_class.oid AND mode = 'AccessExclusiveLock' AND granted
-    ) THEN pg_total_relation_size(pg_class.oid) END AS bytes,
-    CASE WHEN reltuples >= 0 THEN reltuples::bigint END
+        SELECT FROM pg_locks WHERE relation = ANY (parts.oids) AND mode = 'AccessExclusiveLock' AND granted
+    ) THEN (SELECT sum(pg_total_relation_size(oid)) FROM unnest(parts.oids) AS part (oid))::bigint END AS bytes,
+    parts.rows
 FROM datasets
 JOIN pg_namespace ON nspname = table_schema
 JOIN pg_class ON relnamespace = pg_namespace.oid AND relname = table_name
+CROSS JOIN LATERAL (
+    SELECT array_agg(part.oid) AS oids, sum(reltuples) FILTER (WHERE relkind = 'r' AND reltuples >= 0)::bigint AS rows
+    FROM pg_class AS part
+    WHERE part.oid = pg_class.oid
+       OR part.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = pg_class.oid)
+) AS parts
 ORDER BY bytes DESC NULLS LAST, 1;
 
 -- name: server

@@ -16,8 +16,9 @@ def creation(table: Table) -> list[str]:
         f"CONSTRAINT {quote_identifier(table.primary_key_name)} PRIMARY KEY ({listed(table.primary_key)})",
         *(f"CONSTRAINT {quote_identifier(each.name)} {each.definition}" for each in table.constraints),
     ]
+    partitioning = f" PARTITION BY LIST ({quote_identifier('source_id')})" if table.is_partitioned else ""
     return [
-        f"CREATE TABLE {table.quoted} (\n    " + ",\n    ".join(lines) + "\n)",
+        f"CREATE TABLE {table.quoted} (\n    " + ",\n    ".join(lines) + f"\n){partitioning}",
         *_source_index(table),
         *comments(table),
     ]

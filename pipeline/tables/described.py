@@ -16,7 +16,7 @@ from pipeline.tables.plan import Wanted
 from pipeline.tables.registry import make_tables, planned_statements
 
 
-def wanted_tables(data: Path, table_schema: str | None = None) -> Wanted:
+def wanted_tables(data: Path, table_schema: str | None = None, *, partition_by_source: bool = False) -> Wanted:
     """Raises InputError, naming file, place in it and remedy, if the folder's datapackage.json is wrong.
 
     Raises SettingsError if a dataset is not supported, or cannot have the SQL that there is for it.
@@ -25,7 +25,7 @@ def wanted_tables(data: Path, table_schema: str | None = None) -> Wanted:
     datasets = read_package_of(data).datasets
     check_supported(datasets)
     own_tables = {each.name: sql.tables for each in datasets if each.sql_sha256 and (sql := installed_sql(each.name))}
-    return Wanted(datasets, column, project, own_tables, table_schema)
+    return Wanted(datasets, column, project, own_tables, table_schema, partition_by_source)
 
 
 def bring_up_to_date(database: Database, wanted: Wanted) -> bool:

@@ -43,6 +43,8 @@ def changes(recorded: Sequence[Table], wanted: Sequence[Table]) -> list[Change |
     old, new = recorded[-1], wanted[-1]
     if (old.schema, old.name) != (new.schema, new.name):
         return [Refusal(f"its table is {old.schema}.{old.name} and is to be {new.schema}.{new.name}")]
+    if recorded[-1].is_partitioned != wanted[-1].is_partitioned:
+        return [Refusal(f"its table is {_partitioning(recorded)} and is to be {_partitioning(wanted)}")]
     return [each for pair in zip(recorded, wanted, strict=True) for each in _table_changes(*pair)]
 
 
@@ -67,6 +69,10 @@ def _identity(tables: Sequence[Table]) -> str:
     if tables[0].shape == "keyed":
         return key
     return f"{key} that sources share" + ("" if len(tables) > 1 else ", in a table of its own")
+
+
+def _partitioning(tables: Sequence[Table]) -> str:
+    return "partitioned by source" if tables[-1].is_partitioned else "a single table"
 
 
 def _table_changes(recorded: Table, wanted: Table) -> Iterator[Change | Refusal]:

@@ -12,7 +12,7 @@ from pipeline.descriptions.own_sql import Section
 from pipeline.errors import RefusedTablesError, SettingsError
 from pipeline.postgres.quoting import quote_identifier, quote_literal
 from pipeline.postgres.schema import TABLE_ROLES
-from pipeline.tables import ddl
+from pipeline.tables import ddl, partitions
 from pipeline.tables.evolution import Change, Refusal, changes, with_retired
 from pipeline.tables.table import OwnTable, Table
 from pipeline.tables.tables import ColumnTypeOf, Home, columns_by_field, tables_of
@@ -40,6 +40,10 @@ class Recorded:
     def has_shared_keys(self) -> bool:
         """Whether several sources may list a key, and rows are never removed."""
         return self.tables[0].shape == "listings"
+
+    @property
+    def is_partitioned(self) -> bool:
+        return self.tables[-1].is_partitioned
 
     @property
     def home(self) -> Home:
@@ -90,6 +94,7 @@ class Wanted:
     )  # what makes them, by dataset and name
     # For the tables, but not for those that schema.sql or SQL of a dataset's own makes where the pipeline's are.
     table_schema: str | None = None  # None: where they are, or else where the pipeline's are
+    partition_by_source: bool = False  # False: tables that are partitioned stay so
 
 
 def plan(wanted: Wanted, known: Known, tables: Tables) -> list[str]:
@@ -134,7 +139,7 @@ class _Planner:
         schema = self._wanted.table_schema or (recorded.schema if recorded else self._known.schema)
         if dataset.sql_sha256 or (dataset.name in MADE_BY_SCHEMA_SQL and dataset in self._wanted.project):
             schema = self._known.schema
-        tables = self._tables(dataset, schema)
+        tables = self._tables(dataset, schema, recorded)
         if recorded is None:
             self._create(dataset, tables)
         else:
@@ -142,9 +147,10 @@ class _Planner:
         own_tables = self._make_own_tables(dataset, self._recorded.get(dataset.name))
         self._recorded[dataset.name] = Recorded(schema, dataset.table, tables, dataset.sql_sha256, own_tables)
 
-    def _tables(self, dataset: Dataset, schema: str) -> tuple[Table, ...]:
+    def _tables(self, dataset: Dataset, schema: str, recorded: Recorded | None) -> tuple[Table, ...]:
         homes = {name: record.home for name, record in self._recorded.items()}
-        return tables_of(dataset, schema, homes, self._wanted.column_type)
+        by_source = self._wanted.partition_by_source or (recorded is not None and recorded.is_partitioned)
+        return tables_of(dataset, schema, homes, self._wanted.column_type, partition_by_source=by_source)
 
     def _adopted(self, name: str) -> Recorded | None:
         """The dataset as schema.sql makes its table, which the description is compared with from now on."""
@@ -171,6 +177,8 @@ class _Planner:
                 self._schemas.add(table.schema)
                 self._run(f"CREATE SCHEMA {quote_identifier(table.schema)}")
             self._run(*ddl.creation(table))
+            if table.is_partitioned:
+                self._run(*partitions.creation(table, dataset.name, self._known.schema))
         self._grant(tables)
 
     def _make_own_tables(self, dataset: Dataset, recorded: Recorded | None) -> tuple[OwnTable, ...]:

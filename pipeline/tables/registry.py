@@ -70,7 +70,7 @@ def check_tables(tx: Transaction, dataset: Dataset, column_type: ColumnTypeOf) -
             f" {_with_sql(dataset.sql_sha256)}; correct DATASETS_DIR, or run `pipeline schema --data DIR` with this one"
         )
     homes = {name: each.home for name, each in recorded.items()}
-    wanted = tables_of(dataset, own.schema, homes, column_type)
+    wanted = tables_of(dataset, own.schema, homes, column_type, partition_by_source=own.is_partitioned)
     for change in changes(own.tables, wanted):
         if not change.only_words:
             difference = change.reason if isinstance(change, Refusal) else f"it lacks {change.statement}"

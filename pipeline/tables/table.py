@@ -112,6 +112,7 @@ class Table:
     uniques: tuple[Unique, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     retired: tuple[Column, ...] = ()  # of fields that the description no longer has
+    is_partitioned: bool = False  # by source
 
     @property
     def quoted(self) -> str:
@@ -143,6 +144,7 @@ class Table:
             uniques=values("uniques", Unique),
             foreign_keys=values("foreign_keys", ForeignKey),
             retired=values("retired", Column),
+            is_partitioned=table.get("is_partitioned", False),  # tables of earlier versions are not
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """From the description of a dataset to its tables. How its rows are told apart decides their shape (see `Shape`)."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pipeline.descriptions.description import Dataset, Field, Reference, unique_keys
@@ -69,17 +69,29 @@ class Home:
     columns: Mapping[str, str]  # by field
 
 
-def tables_of(dataset: Dataset, schema: str, homes: Mapping[str, Home], column_type: ColumnTypeOf) -> tuple[Table, ...]:
+def tables_of(
+    dataset: Dataset,
+    schema: str,
+    homes: Mapping[str, Home],
+    column_type: ColumnTypeOf,
+    *,
+    partition_by_source: bool = False,
+) -> tuple[Table, ...]:
     """The tables of a dataset in a schema; the last is the dataset's own, unless SQL of its own makes that.
 
-    `homes` holds the datasets that this one refers to. Raises SettingsError if a column would have a name that the
-    pipeline or PostgreSQL keeps for itself, or if a home is missing.
+    `homes` holds the datasets that this one refers to. With `partition_by_source`, a table is partitioned if its rows
+    are known by their position and no value has to be unique across sources. Raises SettingsError if a column would
+    have a name that the pipeline or PostgreSQL keeps for itself, or if a home is missing.
     """
     shapes: tuple[Shape, ...] = ("keyed",) if dataset.primary_key else ("positional",)
     if dataset.shared_keys:
         shapes = ("listings",) if dataset.sql_sha256 else ("listings", "decided")
     homes = {**homes, dataset.name: Home(schema, dataset.table, columns_by_field(dataset))}
-    return tuple(_TableBuilder(dataset, schema, homes, column_type, shape).table() for shape in shapes)
+    tables = [_TableBuilder(dataset, schema, homes, column_type, shape).table() for shape in shapes]
+    return tuple(
+        replace(table, is_partitioned=partition_by_source and table.shape == "positional" and not table.uniques)
+        for table in tables
+    )
 
 
 def columns_by_field(dataset: Dataset) -> dict[str, str]:

@@ -62,6 +62,23 @@ def test_the_sql_is_printed_as_it_would_be_run(commands: Commands, pipeline: Pip
     assert pipeline.rows("SELECT col_description('mine.goods'::regclass, 2)") == [("100 %\n\x1b[31m",)]
 
 
+def test_partitions_are_an_option_that_stays(commands: Commands, pipeline: Pipeline) -> None:
+    partitioned = "SELECT relname FROM pg_class WHERE relkind = 'p' ORDER BY 1"
+    with pipeline.database.transaction() as tx:
+        tx.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    printed = schema(commands, pipeline, "--partition-by", "source", "--print")
+    with psycopg2.connect(pipeline.services.database_url) as connection:
+        connection.autocommit = True
+        connection.cursor().execute(printed.stdout)
+    assert pipeline.rows(partitioned) == [("examples",), ("people",)]
+    assert schema(commands, pipeline).returncode == 0
+    for option in ((), ("--partition-by", "source")):
+        assert schema(commands, pipeline, *option, "--print").stdout == ""
+    assert pipeline.rows(partitioned) == [("examples",), ("people",)]
+    refused = schema(commands, pipeline, "--partition-by", "load")
+    assert (refused.returncode, "--partition-by" in refused.stderr) == (2, True)
+
+
 def test_the_sql_for_an_empty_database_begins_with_schema_sql(commands: Commands, pipeline: Pipeline) -> None:
     with pipeline.database.transaction() as tx:
         tx.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")

@@ -18,7 +18,7 @@ from pipeline.ledger import ledger
 from pipeline.ledger.chunk import Claim, Counts
 from pipeline.postgres.database import Database
 from pipeline.postgres.transaction import Transaction
-from tests.conftest import PEOPLE, PLACES, Pipeline, named
+from tests.conftest import PEOPLE, PLACES, Pipeline, named, partition
 from tests.support import at_once, wait_until
 from worker.load import ChunkLoader
 
@@ -63,9 +63,12 @@ def loader(pipeline: Pipeline, stop: threading.Event | None = None) -> ChunkLoad
     return ChunkLoader(Database(parts._replace(netloc=f"{WORKER}:{PASSWORD}@{address}").geturl(), "tests"), stop)
 
 
+@pytest.mark.parametrize("is_partitioned", [False, True], ids=["table", "partitions"])
 def test_the_triggers_are_off_for_the_copy_alone_and_only_where_granted(
-    pipeline: Pipeline, granted: bool, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline, granted: bool, is_partitioned: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if is_partitioned:
+        partition(pipeline)
     seen = []
     copy = Transaction.copy
 
@@ -145,7 +148,14 @@ def delete_and_enter_places(pipeline: Pipeline, cities: list[str], done: threadi
     return deleted
 
 
-def test_places_that_come_and_go_all_the_time_leave_no_person_without_one(pipeline: Pipeline, granted: bool) -> None:  # noqa: ARG001
+@pytest.mark.parametrize("is_partitioned", [False, True], ids=["table", "partitions"])
+def test_places_that_come_and_go_all_the_time_leave_no_person_without_one(
+    pipeline: Pipeline,
+    granted: bool,  # noqa: ARG001
+    is_partitioned: bool,
+) -> None:
+    if is_partitioned:
+        partition(pipeline)
     random = Random(5)
     cities = [f"City {number}" for number in range(300)]
     pipeline.load(places="city,county,country\n" + "".join(f"{city},Fife,Scotland\n" for city in cities))

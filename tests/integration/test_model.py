@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import OutOfOrderError
 from pipeline.ledger import ledger
-from tests.conftest import ANY_VERSION, PLACES, Pipeline
+from tests.conftest import ANY_VERSION, PLACES, Pipeline, partition
 from tests.support import examples
 from worker.load import ChunkLoader
 
@@ -121,6 +121,14 @@ def carried_over() -> Iterator[list[int]]:
     assert any(counts)
 
 
+@pytest.fixture(params=[False, True], ids=["table", "partitions"])
+def stored(request: pytest.FixtureRequest, pipeline: Pipeline) -> Pipeline:
+    """A pipeline whose people are in one table, or in a partition for each source."""
+    if request.param:
+        partition(pipeline)
+    return pipeline
+
+
 @examples(
     8,
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
@@ -130,8 +138,9 @@ def carried_over() -> Iterator[list[int]]:
 @example(steps=[("people", [ATLANTEAN], 12, 5, 2, False, 1), ("people", [], 12, 0, 2, True, 1)])
 @example(steps=[("people", [ATLANTEAN], 0, 0, 1, False, 1), ("people", [], 0, 0, 1, True, 1)])
 def test_the_tables_always_hold_what_the_model_says(
-    pipeline: Pipeline, carried_over: list[int], steps: list[Any]
+    stored: Pipeline, carried_over: list[int], steps: list[Any]
 ) -> None:
+    pipeline = stored
     pipeline.limits = ANY_VERSION
     empty(pipeline)
     deliveries = Deliveries(pipeline)

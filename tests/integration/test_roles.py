@@ -21,7 +21,7 @@ from pipeline.postgres.database import Database
 from pipeline.postgres.schema import SCHEMA, apply_schema
 from pipeline.postgres.transaction import Transaction
 from pipeline.status.status import StatusReader
-from tests.conftest import PEOPLE, PLACES, Pipeline, named
+from tests.conftest import PEOPLE, PLACES, Pipeline, named, partition
 from tests.integration.test_keyed import described
 from tests.support import at_once
 from worker.load import ChunkLoader
@@ -219,9 +219,12 @@ def schema_of_other_roles(tmp_path: Path) -> Path:
     return schema
 
 
+@pytest.mark.parametrize("is_partitioned", [False, True], ids=["table", "partitions"])
 def test_every_stage_can_do_its_work_as_a_member_of_its_role_alone(
-    pipeline: Pipeline, stages: Pipeline, url_of: Url, tmp_path: Path
+    pipeline: Pipeline, stages: Pipeline, url_of: Url, tmp_path: Path, is_partitioned: bool
 ) -> None:
+    if is_partitioned:
+        partition(pipeline)
     exporter = Database(url_of("exporter"), "tests")
     for database in (stages.database, exporter, Database(url_of("worker"), "tests")):
         database.check()
