@@ -16,6 +16,7 @@ from pipeline import PROJECT
 PEOPLE = 200_000
 ROUNDS = 5
 WORKERS = 2
+CALIBRATION_ROUNDS = 100  # for as many people as PEOPLE
 TOLERANCE = 0.25  # by which the ratio may be higher than the stored one
 FILE = "quick.json"
 
@@ -46,15 +47,19 @@ def _ratio(harness: Harness, count: int, rounds: int) -> float:
     harness.make_templates(people)
     pipeline, calibration = [], []
     for _ in range(rounds):
-        calibration.append(_calibration_cpu())
+        calibration.append(_calibration_cpu(count))
         harness.fresh_database(SCHEMA)
         pipeline.append(run_pipeline(harness, people, WORKERS).total_cpu * 1_000_000 / count)
         print(f"{pipeline[-1]:.2f} s of CPU a million rows, calibration {calibration[-1]:.2f} s", flush=True)
     return min(pipeline) / min(calibration)
 
 
-def _calibration_cpu() -> float:
-    """CPU seconds of one loop, of as many at once as there are workers: cores that share a cache slow each other."""
-    command = [sys.executable, "-m", "bench.calibration"]
+def _calibration_cpu(count: int) -> float:
+    """CPU seconds of the loop's rounds for PEOPLE, from as many rounds as `count` people are worth.
+
+    There are as many loops at once as there are workers: cores that share a cache slow each other.
+    """
+    rounds = max(CALIBRATION_ROUNDS * count // PEOPLE, 1)
+    command = [sys.executable, "-m", "bench.calibration", str(rounds)]
     loops = [subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) for _ in range(WORKERS)]
-    return sum(float(loop.communicate()[0]) for loop in loops) / WORKERS
+    return sum(float(loop.communicate()[0]) for loop in loops) / WORKERS * CALIBRATION_ROUNDS / rounds

@@ -29,14 +29,7 @@ from producer.produce import Produced, produce
 from producer.sources import find_sources
 from tests.databases import Databases
 from tests.forked import run_forked, start_forked
-from tests.support import administer
-from tests.support import at_once as at_once
-from tests.support import expected_people as expected_people
-from tests.support import generate as generate
-from tests.support import hear_sigint as hear_sigint
-from tests.support import start_process as start_process
-from tests.support import wait_until as wait_until
-from tests.support import with_path as with_path
+from tests.support import administer, with_path
 from worker.load import ChunkLoader
 from worker.order import InOrder
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -71,6 +71,25 @@ def start_process(
         preexec_fn=hear_sigint,
         process_group=0 if own_group else None,
     )
+
+
+MEASURED = """
+import resource, subprocess, sys
+ended = subprocess.run(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(ended.returncode)
+"""
+
+
+def run_measured(command: list[str], environment: Mapping[str, str]) -> list[str]:
+    """The lines that a command prints, then its peak memory, in the units of `ru_maxrss`.
+
+    A small process starts it: on Linux, the peak of a process is at least what the process that started it held.
+    """
+    line = [sys.executable, "-I", "-S", "-c", MEASURED, *command]
+    ended = subprocess.run(line, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.splitlines()
 
 
 def generate(folder: Path, people: int, seed: int = 1) -> Path:

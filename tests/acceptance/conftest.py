@@ -13,8 +13,9 @@ import pytest
 
 from tests.acceptance.embedded_runs import run as load
 from tests.acceptance.embedded_runs import servers_in
-from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, generate, wait_until
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
 from tests.forked import start_forked
+from tests.support import generate, wait_until
 
 LOADING = ["pipeline producer", "pipeline worker", "pipeline worker"]
 StartRun = Callable[..., "subprocess.Popen[str]"]

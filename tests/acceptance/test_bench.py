@@ -1,16 +1,19 @@
 """The benchmark itself, on a small file."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import pytest
 
+from bench import __main__ as bench
 from bench import quick
 from bench.harness import Harness
+from bench.measure import Command, Measured
 from pipeline import PROJECT
-from tests.conftest import Commands
+from tests.conftest import Commands, Services
 
 PEOPLE = 2_000
 OUTCOMES = {
@@ -75,10 +78,30 @@ def test_the_guard_tolerates_a_quarter_more(
     assert quick.guard(harness, PEOPLE, 1, tmp_path, store=False) == code
 
 
-def test_two_checkouts_are_run_in_turn(commands: Commands, tmp_path: Path) -> None:
-    options = ["--people", str(PEOPLE), "--rounds", "1", "--only", "by-key", "--output", str(tmp_path)]
-    ended = commands.run("bench", "--other", str(PROJECT), *options)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+def test_two_checkouts_are_run_in_turn(services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each with its own Python and code. What they cost is given."""
+    commands: list[Command] = []
+
+    def measured(_: Harness, command: Command) -> Measured:
+        commands.append(command)
+        return Measured(1.0, {"client": 0.5}, {"client": 1}, 0.0)
+
+    monkeypatch.setattr(Harness, "measure", measured)
+    monkeypatch.setattr(Harness, "verify_count", lambda _, __, expected: expected)
+    for name, value in services.environment.items():
+        monkeypatch.setenv(name, value)
+    other = tmp_path / "other"
+    options = ["--people", "10", "--rounds", "1", "--only", "by-key", "--output", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["bench", "--other", str(other), *options])
+    parsed = bench.parsed()
+    with bench.harness_for(parsed) as harness:
+        assert bench.run_cases(harness, parsed) == 0
+    own = (sys.executable, PROJECT)
+    each = [(str(other / ".venv/bin/python"), other), own]
+    assert [(str(command.line[0]), command.folder) for command in commands] == [
+        *each,
+        *each,
+    ]  # the first are not counted
     outcomes = json.loads((tmp_path / "results.json").read_text())["outcomes"]
-    assert [outcome["ratio_to_baseline"] > 0 for outcome in outcomes.values()] == [True, True]
-    assert outcomes.keys() == {f"{PROJECT.name}, by-key", "this checkout, by-key"}
+    assert [outcome["ratio_to_baseline"] for outcome in outcomes.values()] == [1, 1]
+    assert outcomes.keys() == {"other, by-key", "this checkout, by-key"}

@@ -12,7 +12,8 @@ import pytest
 from pipeline import PROJECT
 from pipeline.postgres.database import Database
 from pipeline.queue.job import RETRIES
-from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, expected_people, generate, held, wait_until
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, held
+from tests.support import expected_people, generate, wait_until
 
 EXERCISE = os.environ.get("EXERCISE_DIR")
 

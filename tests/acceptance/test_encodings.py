@@ -5,7 +5,8 @@ import pytest
 
 from pipeline.errors import SettingsError
 from pipeline.postgres.database import Database
-from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, Services, with_path
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, Services
+from tests.support import with_path
 
 
 def run_all_stages(commands: Commands, pipeline: Pipeline, **environment: str) -> None:

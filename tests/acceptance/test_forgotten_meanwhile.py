@@ -2,7 +2,8 @@
 
 import subprocess
 
-from tests.conftest import Commands, Pipeline, wait_until
+from tests.conftest import Commands, Pipeline
+from tests.support import wait_until
 
 
 def test_a_run_whose_source_is_forgotten_ends_with_one_error(

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from tests.conftest import Commands, start_process
+from tests.conftest import Commands
 from tests.forked import start_forked
+from tests.support import start_process
 
 TIME = re.compile(r'"time": "[^"]+"')
 

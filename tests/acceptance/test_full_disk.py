@@ -9,8 +9,9 @@ import pytest
 
 from pipeline import PROJECT
 from tests.acceptance.embedded_runs import BOTH, names_in, run, servers_in
-from tests.conftest import PEOPLE, start_process, wait_until
+from tests.conftest import PEOPLE
 from tests.faults.test_output import OWN_MOUNTS, can_mount
+from tests.support import start_process, wait_until
 
 # An ordinary user is root in the namespace in which it mounts, and must be itself again to run PostgreSQL.
 OWN_USER = "" if os.geteuid() == 0 else f"unshare --user --map-user={os.geteuid()} "
@@ -47,10 +48,10 @@ def test_a_run_starts_on_a_disk_with_little_more_than_it_needs(folder: Path, dat
     assert [line for line in ended.stdout.splitlines() if line.startswith("exit")] == ["exit 0", "exit 0"], ended.stderr
 
 
-def test_a_disk_that_fills_up_ends_the_run_and_the_next_one_goes_on(folder: Path, data: Path) -> None:
+def test_a_disk_that_fills_up_ends_the_run_and_the_next_one_goes_on(folder: Path, data: Path, state: Path) -> None:
     (data / "people.csv").write_text(MANY_PEOPLE)
     script = (
-        f'{RUN} > "$2/first.log" 2>&1 & run=$!;'
+        f'cp -a "{state}" "$1/state"; rm -f "$1"/state/*.port; {RUN} > "$2/first.log" 2>&1 & run=$!;'
         ' while ! test -s "$1/state/valkey.port"; do sleep 0.1; done;'
         ' cat /dev/zero > "$1/ballast" 2> "$2/reason";'
         " wait $run; echo first run: $?;"
@@ -58,7 +59,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_the_next_one_goes_on(folder: Path
         ' rm "$1/ballast"; head -n 5 "$2/people.csv" > "$2/short" && mv "$2/short" "$2/people.csv";'
         f' {RUN} > "$2/second.log" 2>&1; echo second run: $?'
     )
-    ended = on_small_disk(folder, data, script, size="400m")
+    ended = on_small_disk(folder, data, script, size="300m")
     log = (data / "first.log").read_text()
     assert ended.stdout == "first run: 1\nno process left\nsecond run: 0\n", log[-2000:]
     assert f"error: PIPELINE_STATE: no space left on the disk of '{folder}/disk/state'" in log.splitlines()[-1]
@@ -66,9 +67,10 @@ def test_a_disk_that_fills_up_ends_the_run_and_the_next_one_goes_on(folder: Path
 
 
 def test_a_run_whose_reports_find_no_space_has_changed_the_tables_and_does_not_exit_with_2(
-    folder: Path, data: Path
+    folder: Path, data: Path, state: Path
 ) -> None:
-    run_elsewhere = RUN.replace("$1/state", "$2/state") + ' --output "$1"'
+    (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1])
+    run_elsewhere = RUN.replace("$1/state", str(state)) + ' --output "$1"'
     data.chmod(0o755)
     script = f'head -c 40000 /dev/zero > "$1/ballast"; {run_elsewhere}; echo exit $?; ls "$1"'
     ended = on_small_disk(folder, data, script, size="64k")

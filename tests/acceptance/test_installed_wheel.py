@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from pipeline import PROJECT, __version__
+from tests.forked import run_forked
 
 PACKAGES = ("exporter", "inspection", "pipeline", "producer", "worker")
 FILES = ("LICENSE", "README.md", "pyproject.toml", "schema.sql")
 COMMANDS = ("exporter", "pipeline", "producer", "worker")
 EXERCISE = Path(os.environ.get("EXERCISE_DIR", PROJECT / "data"))
+UV = (sys.executable, "-m", "uv", "--quiet")
+SETTINGS = {name: value for name, value in os.environ.items() if name == "HOME" or name.startswith(("UV_", "SSL_"))}
 FROM_INDEX = "WHEEL_FROM_INDEX" in os.environ  # also installs what the wheel depends on, which takes a network
 
 
@@ -37,9 +40,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     for name in FILES:
         shutil.copy(PROJECT / name, folder)
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check")
-    run(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", "dist", ".", cwd=folder)
-    [wheel] = (folder / "dist").iterdir()
+    run(*UV, "build", "--wheel", "--no-build-isolation", "--python", sys.executable, cwd=folder, **SETTINGS)
+    [wheel] = (folder / "dist").glob("*.whl")
     return wheel
 
 
@@ -47,14 +49,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def commands(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the commands, in an environment that the wheel is installed into."""
     environment = tmp_path_factory.mktemp("installed") / "venv"
-    run(sys.executable, "-m", "venv", "--without-pip", environment, cwd=environment.parent)
+    run(*UV, "venv", "--python", sys.executable, environment, cwd=environment.parent, **SETTINGS)
     python = environment / "bin" / "python"
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python)
-    install = (*pip, "install", "--quiet", "--no-compile")  # Python compiles what the tests read
+    install = (*UV, "pip", "install", "--python", python)
     if FROM_INDEX:
-        run(*install, "--constraint", PROJECT / "requirements-dev.txt", f"{wheel}[embedded]", cwd=environment)
+        versions = ("--constraint", PROJECT / "requirements-dev.txt")
+        run(*install, *versions, f"{wheel}[embedded]", cwd=environment, **SETTINGS)
     else:
-        run(*install, "--no-index", "--no-deps", wheel, cwd=environment)
+        run(*install, "--no-index", "--no-deps", wheel, cwd=environment, **SETTINGS)
         packages = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=environment).strip()
         # Without the editable install: Python reads no .pth file of a folder that a .pth file names.
         Path(packages, "dependencies.pth").write_text(sysconfig.get_path("purelib"))
@@ -89,21 +91,21 @@ def test_no_code_of_the_checkout_is_used(commands: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_tells_its_version(commands: Path, tmp_path: Path, command: str) -> None:
-    assert run(commands / command, "--version", cwd=tmp_path) == f"{command} (csv-queue-pipeline) {__version__}\n"
-    as_module = run(commands / "python", "-m", command, "--version", cwd=tmp_path)
-    assert as_module.endswith(f"{command} (csv-queue-pipeline) {__version__}\n")
+    version = f"{command} (csv-queue-pipeline) {__version__}\n"
+    assert run(commands / command, "--version", cwd=tmp_path) == version
+    as_module = run_forked([command, "--version"], {"PATH": os.defpath})
+    assert as_module.stdout.endswith(version)
 
 
 @pytest.mark.parametrize(
-    ("command", "words", "completed"),
-    [("pipeline", "pipeline desc", "describe"), ("producer", "producer --dry", "--dry-run")],
+    ("command", "words", "completed", "other_shell"),
+    [("pipeline", "pipeline desc", "describe", "zsh"), ("producer", "producer --dry", "--dry-run", "fish")],
 )
 def test_the_shell_completes_commands_and_options(
-    commands: Path, tmp_path: Path, command: str, words: str, completed: str
+    commands: Path, tmp_path: Path, command: str, words: str, completed: str, other_shell: str
 ) -> None:
     variable = f"_{command.upper()}_COMPLETE"
-    for shell in ("zsh", "fish"):
-        assert variable in run(commands / command, cwd=tmp_path, **{variable: f"{shell}_source"})
+    assert variable in run(commands / command, cwd=tmp_path, **{variable: f"{other_shell}_source"})
     asked = {variable: "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "1"}
     assert run(commands / command, cwd=tmp_path, **asked) == f"plain,{completed}\n"
     sourced = f'eval "$({variable}=bash_source {command})"; complete -p {command}'

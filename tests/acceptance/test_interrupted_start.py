@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import PROJECT
-from tests.conftest import hear_sigint
+from tests.support import hear_sigint
 
 SLOW_MODULE = "import sys, time\nprint('reading', flush=True)\ntime.sleep(60)\n"
 

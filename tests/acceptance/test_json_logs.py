@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PLACES, Commands, Pipeline, generate, start_process, wait_until
+from tests.conftest import PLACES, Commands, Pipeline
+from tests.support import generate, start_process, wait_until
 
 Entry = dict[str, Any]
 PEOPLE = (

@@ -10,7 +10,8 @@ import pytest
 
 from pipeline.descriptions.package import OWN_PACKAGE
 from tests.acceptance.embedded_runs import forget, start
-from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, start_process
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
+from tests.support import start_process
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
 

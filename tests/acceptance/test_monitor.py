@@ -17,8 +17,9 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline import PROJECT
-from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, wait_until
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
 from tests.served import serving
+from tests.support import wait_until
 
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 TYPES = re.compile(r"^# TYPE (\w+) (\w+)$", re.MULTILINE)

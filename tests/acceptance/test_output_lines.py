@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from tests.acceptance.conftest import StartRun
-from tests.conftest import PLACES, Commands, Pipeline, generate
+from tests.conftest import PLACES, Commands, Pipeline
+from tests.support import generate
 
 ONE_PERSON = "given_name,family_name,date_of_birth,place_of_birth\nJean,Kerr,1901-02-03,Ayr\n"
 MOST_LINES = 30  # of a load of any number of rows by eight workers

@@ -14,7 +14,7 @@ from pipeline.embedded.private_file import password, write_private
 from pipeline.embedded.valkey import Valkey
 from pipeline.errors import PipelineError
 from tests.acceptance.embedded_runs import run, servers_in, start
-from tests.conftest import wait_until
+from tests.support import wait_until
 
 Kind = type[Postgresql] | type[Valkey]
 KINDS = pytest.mark.parametrize("kind", [Postgresql, Valkey])

@@ -12,7 +12,8 @@ import pytest
 import redis
 
 from pipeline.postgres.database import Database
-from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, Services, queue_of, with_path
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, Services, queue_of
+from tests.support import with_path
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
 EVICTION = "Redis may drop chunks from the queue when its memory is full: maxmemory-policy is 'allkeys-lru'"

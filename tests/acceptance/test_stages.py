@@ -14,7 +14,8 @@ import pytest
 from pipeline import PROJECT
 from pipeline.postgres.database import Database
 from tests.acceptance.conftest import has_ended, stages_of
-from tests.conftest import Commands, Pipeline, generate, hear_sigint, start_process, wait_until
+from tests.conftest import Commands, Pipeline
+from tests.support import generate, hear_sigint, start_process, wait_until
 
 
 def test_no_stage_outlives_a_run_that_is_killed(run: "subprocess.Popen[str]", pipeline: Pipeline) -> None:

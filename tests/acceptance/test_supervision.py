@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from tests.acceptance.conftest import LOADING, StartRun, has_ended, stages_of, title
-from tests.conftest import Commands, Pipeline, expected_people, generate, held, wait_until
+from tests.conftest import Commands, Pipeline, held
+from tests.support import expected_people, generate, wait_until
 
 
 def workers_of(run: "subprocess.Popen[str]") -> list[psutil.Process]:

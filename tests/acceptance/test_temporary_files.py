@@ -10,8 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, wait_until
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
 from tests.forked import start_forked
+from tests.support import wait_until
 
 
 @pytest.fixture

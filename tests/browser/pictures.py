@@ -15,7 +15,8 @@ from rich.text import Text
 from pipeline import PROJECT
 from tests.acceptance.terminals import on_a_terminal
 from tests.browser.conftest import SCHEMES, OpenTab, Serve, StartStage
-from tests.conftest import Commands, Pipeline, generate, wait_until
+from tests.conftest import Commands, Pipeline
+from tests.support import generate, wait_until
 
 PICTURES = PROJECT / "docs" / "pictures"
 SIZE = {"viewport": {"width": 1280, "height": 900}, "device_scale_factor": 1.5}

@@ -9,7 +9,8 @@ from typing import Any
 from playwright.sync_api import Browser, Error, Locator, expect
 
 from tests.browser.conftest import OpenTab, Serve, StartStage
-from tests.conftest import PEOPLE, PLACES, Pipeline, generate
+from tests.conftest import PEOPLE, PLACES, Pipeline
+from tests.support import generate
 
 
 def start_load(start: StartStage, pipeline: Pipeline) -> list["subprocess.Popen[str]"]:

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.browser.conftest import PHONE, OpenTab, Serve, StartStage, width
-from tests.conftest import PEOPLE, PLACES, Pipeline, wait_until
+from tests.conftest import PEOPLE, PLACES, Pipeline
+from tests.support import wait_until
 
 REJECTED = "Ann,Bell,not a date,Ayr\nBen,Bell,1901-02-03," + "Llanfairpwllgwyngyll" * 10 + "\n"
 CHECK = "a check whose name is as long as PostgreSQL lets one be, or so"

@@ -4,7 +4,8 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import SCREENSHOTS, OpenTab, Tab, width
-from tests.conftest import Commands, Pipeline, generate
+from tests.conftest import Commands, Pipeline
+from tests.support import generate
 
 PEOPLE = 3_000
 BAD_ROWS = ["Ann,Bell,not a date,Ayr", "Ben,,1901-02-03,Ayr", "Cat,Bell,1901-02-03,Atlantis", "Dan,Bell,31/12/1987,Ayr"]

@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import SCREENSHOTS, OpenTab, Serve
-from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, wait_until
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
+from tests.support import wait_until
 
 REGISTRIES = ("queued", "started", "failed", "finished", "deferred", "scheduled", "canceled")
 

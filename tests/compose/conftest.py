@@ -18,7 +18,7 @@ import pytest
 
 from pipeline import PROJECT
 from pipeline.postgres.database import Database
-from tests.conftest import generate, wait_until
+from tests.support import generate, wait_until
 
 REQUIRED = bool(os.environ.get("COMPOSE_REQUIRED"))  # set where an engine is there for certain: then no test is skipped
 COMPOSE = shlex.split(os.environ.get("COMPOSE", "docker-compose"))

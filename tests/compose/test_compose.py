@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.postgres.database import Database
 from tests.compose.conftest import CHUNK_ROWS, PEOPLE, Stack, docker, free_port
-from tests.conftest import expected_people, wait_until
+from tests.support import expected_people, wait_until
 
 
 def test_the_exporter_exits_0_with_the_right_summary(stack: Stack) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from tests.compose.conftest import PASSWORDS, PEOPLE, Stack, docker
-from tests.conftest import wait_until
+from tests.support import wait_until
 
 STAYING = ("postgres", "redis", "worker", "monitor")  # what keeps running
 STAGES_THAT_END = ("schema", "producer", "exporter")

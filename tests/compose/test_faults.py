@@ -14,7 +14,7 @@ import pytest
 
 from tests.compose.conftest import PEOPLE, Stack, docker, log, logged_errors
 from tests.compose.test_stops import check_completed_by_running_again, running
-from tests.conftest import expected_people, generate, wait_until
+from tests.support import expected_people, generate, wait_until
 
 FIRST_NAME = "Fiona\x1b[31m"
 ROW_CONTENTS = ("Fiona", "\x1b")

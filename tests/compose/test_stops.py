@@ -16,7 +16,7 @@ from pipeline.ledger import ledger
 from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
 from tests.compose.conftest import PEOPLE, Stack, docker, log
-from tests.conftest import expected_people, generate, wait_until
+from tests.support import expected_people, generate, wait_until
 
 EXIT_CODE = "{{.Actor.Attributes.exitCode}}"  # of an event
 

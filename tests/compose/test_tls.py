@@ -17,7 +17,8 @@ import pytest
 import trustme
 
 from tests.compose.conftest import docker, free_port, succeeds
-from tests.conftest import PEOPLE, PLACES, Commands, Services, wait_until
+from tests.conftest import PEOPLE, PLACES, Commands, Services
+from tests.support import wait_until
 
 HOST = "localhost"  # what the certificate says
 OTHER_HOST = "127.0.0.1"  # the same server by a name that the certificate does not say

@@ -8,8 +8,8 @@ import socket
 import subprocess
 
 from tests.compose.conftest import COMPOSE, PASSWORDS, Stack, docker, leftovers, log, logged_errors
-from tests.conftest import generate, wait_until
 from tests.marriages import MARRIAGES, REPORT, write_package, write_sql
+from tests.support import generate, wait_until
 
 
 def test_up_ends_with_the_exporter_and_its_exit_code(stack: Stack) -> None:

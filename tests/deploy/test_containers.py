@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import PEOPLE, PLACES, Services, start_process, wait_until
+from tests.conftest import PEOPLE, PLACES, Services
 from tests.deploy.manifests import Manifest, containers, environment, render, settings
+from tests.support import start_process, wait_until
 
 STAGE_PASSWORD = "of/the stages@"
 MONITOR_PASSWORD = "of the page"

@@ -22,7 +22,8 @@ from pipeline.embedded.account import Account
 from pipeline.embedded.postgresql import Postgresql
 from pipeline.embedded.valkey import Valkey
 from pipeline.waiting import retry_transient
-from tests.conftest import Commands, Pipeline, expected_people, generate, held, make_templates, wait_until
+from tests.conftest import Commands, Pipeline, held, make_templates
+from tests.support import expected_people, generate, wait_until
 
 PEOPLE = 50_000
 CHUNK_ROWS = 500

@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 from pipeline import PROJECT
-from tests.conftest import wait_until
 from tests.faults.conftest import Run
+from tests.support import wait_until
 
 JOBS = "rq:queue:chunks"
 FORBIDDEN_ROW = 25_001  # the first of its chunk

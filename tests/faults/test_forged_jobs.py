@@ -17,8 +17,8 @@ from rq.utils import now as rq_now
 from rq.utils import utcformat
 
 from pipeline import PROJECT
-from tests.conftest import wait_until
 from tests.faults.conftest import Run
+from tests.support import wait_until
 
 QUEUE = "rq:queue:chunks"
 

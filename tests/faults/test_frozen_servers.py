@@ -13,8 +13,8 @@ from exporter.export import export
 from exporter.report import find_reports
 from pipeline.errors import DrainTimeoutError
 from pipeline.waiting import Deadline, retry_transient
-from tests.conftest import start_process, wait_until
 from tests.faults.conftest import QUEUE_LIMIT, OwnServers, Run
+from tests.support import start_process, wait_until
 
 DRAIN_TIMEOUT = 3  # seconds
 MOST_OVER = 10.0  # seconds that a wait may last longer

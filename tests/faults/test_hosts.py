@@ -15,9 +15,10 @@ import pytest
 from pipeline.embedded.account import Account
 from pipeline.embedded.software import reachable
 from pipeline.process_name import process_name
-from tests.conftest import Pipeline, Services, generate, make_templates, wait_until, with_path
+from tests.conftest import Pipeline, Services, make_templates
 from tests.faults.conftest import RECOVERY_TIMEOUT, OwnServers, Run
 from tests.faults.hosts import NETWORK, Host, HostCommands, Network, network
+from tests.support import generate, wait_until, with_path
 
 PEOPLE = 500_000
 CHUNK_ROWS = 2_000

@@ -7,8 +7,8 @@ from typing import cast
 
 import pytest
 
-from tests.conftest import wait_until
 from tests.faults.conftest import RECOVERY_TIMEOUT, Run
+from tests.support import wait_until
 
 KILLED = 6  # workers at each moment; one more lives, and is idle when their chunks are due
 INTERMEDIATE = "rq:queue:chunks:intermediate"

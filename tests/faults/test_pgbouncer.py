@@ -13,10 +13,11 @@ import pytest
 from pipeline.embedded.account import Account
 from pipeline.errors import SettingsError
 from pipeline.postgres.database import Database
-from tests.conftest import Commands, Pipeline, Services, wait_until
+from tests.conftest import Commands, Pipeline, Services
 from tests.faults.conftest import OwnServers, Run
 from tests.faults.required import unavailable
 from tests.faults.valkeys import HOST, free_port
+from tests.support import wait_until
 
 BUSY = 4  # other clients of the pool
 ATTEMPTS = 20

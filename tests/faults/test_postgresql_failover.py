@@ -14,9 +14,10 @@ import pytest
 from pipeline.embedded.account import Account
 from pipeline.embedded.server import end_processes
 from pipeline.embedded.software import reachable
-from tests.conftest import Commands, Pipeline, Services, wait_until
+from tests.conftest import Commands, Pipeline, Services
 from tests.faults.conftest import RECOVERY_TIMEOUT, WORKERS, OwnServers, Run
 from tests.faults.valkeys import HOST, free_port
+from tests.support import wait_until
 
 NAME = "standby"
 OUTAGE = 5.0  # seconds until the standby is promoted, as a cluster manager takes; until then it can only be read

@@ -5,8 +5,8 @@ import signal
 import time
 from pathlib import Path
 
-from tests.conftest import generate, wait_until
 from tests.faults.conftest import QUEUE_LIMIT, STOP_TIMEOUT, Run
+from tests.support import generate, wait_until
 
 REDIS_BOUND = 64 << 20  # bytes, with the default QUEUE_LIMIT
 

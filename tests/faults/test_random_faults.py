@@ -16,8 +16,8 @@ from typing import cast
 
 import pytest
 
-from tests.conftest import generate, wait_until
 from tests.faults.conftest import WORKERS, Run
+from tests.support import generate, wait_until
 
 FAULTS = 20
 VERSIONS = {1: 200_000, 2: 150_000, 3: 200_000}  # seed of the generated data: people

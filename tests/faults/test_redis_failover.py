@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import redis
 
-from tests.conftest import Commands, Pipeline, Services, expected_people, held, wait_until
+from tests.conftest import Commands, Pipeline, Services, held
 from tests.faults.conftest import CHUNK_ROWS, QUEUE_LIMIT, RECOVERY_TIMEOUT, WORKERS, OwnServers, Run
 from tests.faults.valkeys import HOST, Valkeys, free_port, valkeys
-from tests.support import start_process
+from tests.support import expected_people, start_process, wait_until
 
 PASSWORD, SENTINEL_PASSWORD = "m@ster", "sent1nel"
 FAILOVER_AFTER = 2000  # milliseconds that a master does not answer

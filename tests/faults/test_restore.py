@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.embedded.software import wheel
-from tests.conftest import Commands, Pipeline, Services, expected_people, generate, held, wait_until, with_path
+from tests.conftest import Commands, Pipeline, Services, held
 from tests.faults.conftest import OwnServers
+from tests.support import expected_people, generate, wait_until, with_path
 
 PEOPLE = 20_000
 CHUNK_ROWS = 100

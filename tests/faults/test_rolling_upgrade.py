@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipeline import PROJECT
-from tests.conftest import Commands, Pipeline, Services, expected_people, generate, held, wait_until
+from tests.conftest import Commands, Pipeline, Services, held
+from tests.support import expected_people, generate, wait_until
 
 TEMPLATE = "template1"  # an empty database: the earlier version makes its tables
 EARLIER = "6a5a6ade0a6095cec8c615df10027778c86d5a0d"  # the oldest that runs with the packages of this version

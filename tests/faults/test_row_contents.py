@@ -10,8 +10,9 @@ import pytest
 
 from pipeline.errors import TransientError
 from pipeline.postgres.database import Database
-from tests.conftest import Services, wait_until
+from tests.conftest import Services
 from tests.faults.conftest import IN_EACH_ROW, OwnServers
+from tests.support import wait_until
 
 SLOW_COPY = (
     "CREATE TABLE copied (name text);"

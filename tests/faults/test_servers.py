@@ -7,8 +7,8 @@ from collections.abc import Callable
 import psycopg2
 import pytest
 
-from tests.conftest import wait_until
 from tests.faults.conftest import WORKERS, OwnServers, Run
+from tests.support import wait_until
 
 
 def restart_postgresql(servers: OwnServers) -> None:

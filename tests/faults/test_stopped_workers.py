@@ -7,8 +7,8 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.conftest import wait_until
 from tests.faults.conftest import STOP_TIMEOUT, WORKERS, OwnServers, Run
+from tests.support import wait_until
 
 
 def test_idle_workers_stop_at_once(run: Run) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import redis
 
 from pipeline.embedded.software import wheel
-from tests.conftest import wait_until
+from tests.support import wait_until
 
 HOST = "127.0.0.1"
 

@@ -1,5 +1,6 @@
 """What the tests of reports share: folders of queries and of files, and the export from one to the other."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from exporter.export import Exported, export
 from exporter.report import find_reports
 from pipeline.postgres.database import Database
 from tests.conftest import Services
-from tests.support import start_process
+from tests.support import run_measured, start_process
 
 
 @pytest.fixture
@@ -42,6 +43,30 @@ def no_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def write_reports(database: Database, output: Path) -> Exported | None:
     return export(database, find_reports(output, output), output)
+
+
+PEAK_MEMORY = """
+import resource, sys
+from pathlib import Path
+from exporter import report
+from exporter.export import export
+from exporter.report import find_reports
+from pipeline.postgres.database import Database
+
+url, reports, output, name, *queries = sys.argv[1:]
+report.REPORTS, folder = Path(reports), Path(output)
+for query in queries:
+    (report.REPORTS / f"{name}.sql").write_text(query)
+    assert not export(Database(url, "tests"), find_reports(folder, folder), folder).failures
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def peak_memory(services: Services, reports: Path, output: Path, name: str, *queries: str) -> list[int]:
+    """The peak memory of a process after each export of a report, whose queries run one after the other; in bytes."""
+    command = [sys.executable, "-c", PEAK_MEMORY, services.database_url, str(reports), str(output), name, *queries]
+    unit = 1024 if sys.platform != "darwin" else 1
+    return [int(peak) * unit for peak in run_measured(command, os.environ)[: len(queries)]]
 
 
 def start_exporter(services: Services, queries: Path, output: Path, *options: str) -> "subprocess.Popen[str]":

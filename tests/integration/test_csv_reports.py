@@ -1,16 +1,12 @@
 """CSV reports hold PostgreSQL's own text of each value, and cost the exporter no memory."""
 
 import csv
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from pipeline import PROJECT
 from tests.conftest import Pipeline
-from tests.integration.conftest import write_reports
+from tests.integration.conftest import peak_memory, write_reports
 
 VALUES = [
     ("""'{"price": 1.10, "old": null}'::jsonb""", '{"old": null, "price": 1.10}'),
@@ -62,22 +58,7 @@ def test_each_value_is_written_as_postgresql_writes_it(
 
 def test_wide_cells_cost_the_exporter_little_memory(pipeline: Pipeline, output: Path, no_reports: Path) -> None:
     """Of 64 cells of 1 MiB, the exporter may take 32 MiB beyond what it has taken for short ones."""
-    script = (
-        "import resource, sys; from pathlib import Path; from exporter import report;"
-        " from tests.integration.conftest import write_reports; from pipeline.postgres.database import Database;"
-        " report.REPORTS = Path(sys.argv[1]);"
-        " assert not write_reports(Database(sys.argv[2], 'tests'), Path(sys.argv[3])).failures;"
-        " print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    )
-    command = [sys.executable, "-c", script, str(no_reports), pipeline.services.database_url, str(output)]
-
-    def peak(characters: int) -> int:
-        (no_reports / "wide.csv.sql").write_text(f"SELECT repeat('x', {characters}) FROM generate_series(1, 64)")
-        ended = subprocess.run(command, cwd=PROJECT, env=os.environ, capture_output=True, text=True, timeout=120)
-        assert ended.returncode == 0, ended.stderr
-        assert (output / "wide.csv").stat().st_size == len("repeat\n") + 64 * (characters + 1)
-        return int(ended.stdout)
-
-    small = peak(10)
-    unit = 1024 if sys.platform != "darwin" else 1  # of ru_maxrss, in bytes
-    assert (peak(1 << 20) - small) * unit < 32 * 1024**2
+    queries = [f"SELECT repeat('x', {characters}) FROM generate_series(1, 64)" for characters in (10, 1 << 20)]
+    small, large = peak_memory(pipeline.services, no_reports, output, "wide.csv", *queries)
+    assert (output / "wide.csv").stat().st_size == len("repeat\n") + 64 * ((1 << 20) + 1)
+    assert large - small < 32 * 1024**2

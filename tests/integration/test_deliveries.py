@@ -2,7 +2,6 @@
 
 import re
 import threading
-import time
 from functools import partial
 from typing import Any
 
@@ -240,5 +239,6 @@ def test_a_stop_between_asking_for_a_job_and_reading_the_answer_leaves_no_answer
         with pytest.raises(StopRequested):
             RqChunkQueue.lmove(connection, "rq:queue:chunks", 1)
     assert connection.ping() is True
-    time.sleep(1.2)  # by now the one that was asked has answered that there is no job
+    other = queue_of(pipeline.services).connection
+    wait_until(lambda: not other.info("clients")["blocked_clients"])  # by then, the answer is that there is no job
     assert connection.ping() is True

@@ -2,7 +2,6 @@
 
 import re
 import threading
-import time
 
 import pytest
 
@@ -10,8 +9,12 @@ from exporter import drain as module
 from exporter.drain import drain
 from pipeline.errors import DrainTimeoutError, PipelineError, RefusedJobError, TransientError
 from pipeline.ledger import ledger
+from pipeline.ledger.chunk import MissingChunk
+from pipeline.ledger.load import LoadProgress
 from pipeline.postgres.database import Database
+from pipeline.waiting import Deadline
 from tests.conftest import PEOPLE, PLACES, Pipeline, queue_of
+from tests.support import wait_until
 
 JOBS = "rq:queue:chunks"
 
@@ -30,8 +33,18 @@ def test_a_drained_ledger_returns_at_once(sealed: Pipeline) -> None:
     drain(sealed.database, sealed.queue, timeout=0)
 
 
-def test_the_drain_waits_for_a_commit_that_comes_after_the_queue_is_empty(sealed: Pipeline) -> None:
+def test_the_drain_waits_for_a_commit_that_comes_after_the_queue_is_empty(
+    sealed: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A job that is off every list but not committed yet is not done."""
+    looks = []
+    read_ledger = module._read_ledger
+
+    def look(database: Database, deadline: Deadline) -> tuple[list[LoadProgress], list[MissingChunk]]:
+        looks.append(read_ledger(database, deadline))
+        return looks[-1]
+
+    monkeypatch.setattr(module, "_read_ledger", look)
     blocker = Database(sealed.services.database_url, "tests")
     drained = threading.Event()
 
@@ -49,7 +62,7 @@ def test_the_drain_waits_for_a_commit_that_comes_after_the_queue_is_empty(sealed
         late = threading.Thread(target=sealed.loader.load_chunk, args=(load, 2, "".join(content[3:])))
         late.start()
         exporter.start()
-        time.sleep(10 * module.POLL_INTERVAL)  # time for the drain to make its mistake
+        wait_until(lambda: drained.is_set() or len(looks) == 5)
         assert not drained.is_set()
     late.join()
     assert drained.wait(10)

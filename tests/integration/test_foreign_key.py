@@ -3,10 +3,8 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from random import Random
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
@@ -19,7 +17,7 @@ from pipeline.ledger.chunk import Claim, Counts
 from pipeline.postgres.database import Database
 from pipeline.postgres.transaction import Transaction
 from tests.conftest import PEOPLE, PLACES, Pipeline, named, partition
-from tests.support import at_once, wait_until
+from tests.support import administer, administration, as_user, at_once, wait_until
 from worker.load import ChunkLoader
 
 HEADER = PEOPLE.splitlines(keepends=True)[0]
@@ -47,20 +45,8 @@ def granted(request: pytest.FixtureRequest, pipeline: Pipeline, worker: None) ->
     administer(url, "GRANT SET ON PARAMETER session_replication_role TO pipeline_worker")
 
 
-def administer(url: str, *statements: str) -> None:
-    """As the owner, who is a superuser here; each statement by itself."""
-    connection = psycopg2.connect(url)
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-    connection.close()
-
-
 def loader(pipeline: Pipeline, stop: threading.Event | None = None) -> ChunkLoader:
-    parts = urlsplit(pipeline.services.database_url)
-    address = parts.netloc.rpartition("@")[2]
-    return ChunkLoader(Database(parts._replace(netloc=f"{WORKER}:{PASSWORD}@{address}").geturl(), "tests"), stop)
+    return ChunkLoader(Database(as_user(pipeline.services.database_url, WORKER, PASSWORD), "tests"), stop)
 
 
 @pytest.mark.parametrize("is_partitioned", [False, True], ids=["table", "partitions"])
@@ -135,8 +121,7 @@ def delete_and_enter_places(pipeline: Pipeline, cities: list[str], done: threadi
     random = Random(6)
     deleted = 0
     [(county,)] = pipeline.rows("SELECT id FROM counties")
-    with closing(psycopg2.connect(pipeline.services.database_url)) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
+    with administration(pipeline.services.database_url) as cursor:
         while not done.is_set():
             city = random.choice(cities)
             try:

@@ -1,17 +1,13 @@
 """JSON reports hold what PostgreSQL gives, byte for byte, and cost the exporter no memory."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from exporter import manifest
-from pipeline import PROJECT
 from pipeline.postgres.sql_text import unterminated
 from tests.conftest import Pipeline
-from tests.integration.conftest import write_reports
+from tests.integration.conftest import peak_memory, write_reports
 
 ROWS_RULE = "a JSON report's query returns one row with one column"
 
@@ -84,25 +80,10 @@ def test_a_value_of_any_length_is_written_whole(pipeline: Pipeline, output: Path
 
 def test_a_huge_value_costs_the_exporter_little_memory(pipeline: Pipeline, output: Path, no_reports: Path) -> None:
     """Of 64 MB, the exporter may take 32 MiB beyond what it has taken for a small value."""
-    script = (
-        "import resource, sys; from pathlib import Path; from exporter import report;"
-        " from tests.integration.conftest import write_reports; from pipeline.postgres.database import Database;"
-        " report.REPORTS = Path(sys.argv[1]);"
-        " assert not write_reports(Database(sys.argv[2], 'tests'), Path(sys.argv[3])).failures;"
-        " print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    )
-    command = [sys.executable, "-c", script, str(no_reports), pipeline.services.database_url, str(output)]
-
-    def peak(characters: int) -> int:
-        (no_reports / "huge.json.sql").write_text(f"SELECT repeat('x', {characters})")
-        ended = subprocess.run(command, cwd=PROJECT, env=os.environ, capture_output=True, text=True, timeout=120)
-        assert ended.returncode == 0, ended.stderr
-        assert (output / "huge.json").stat().st_size == characters + 2
-        return int(ended.stdout)
-
-    small = peak(10)
-    unit = 1024 if sys.platform != "darwin" else 1  # of ru_maxrss, in bytes
-    assert (peak(64_000_000) - small) * unit < 32 * 1024**2
+    queries = [f"SELECT repeat('x', {characters})" for characters in (10, 64_000_000)]
+    small, large = peak_memory(pipeline.services, no_reports, output, "huge.json", *queries)
+    assert (output / "huge.json").stat().st_size == 64_000_000 + 2
+    assert large - small < 32 * 1024**2
 
 
 @pytest.mark.parametrize("query", ["", ";", "-- nothing\n", "/* nothing */ ;"])

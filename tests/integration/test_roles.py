@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
@@ -23,7 +23,7 @@ from pipeline.postgres.transaction import Transaction
 from pipeline.status.status import StatusReader
 from tests.conftest import PEOPLE, PLACES, Pipeline, named, partition
 from tests.integration.test_keyed import described
-from tests.support import at_once
+from tests.support import administer, as_user, at_once, with_path
 from worker.load import ChunkLoader
 
 PASSWORD = "of-the-tests"
@@ -151,40 +151,24 @@ NOT_THE_STAGES = {
 }
 
 
-def run(url: str, statement: str) -> None:
-    connection = psycopg2.connect(url)
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-    finally:
-        connection.close()
-
-
-def changed(url: str, **parts: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(**parts))
-
-
-def as_user(url: str, user: str) -> str:
-    return changed(url, netloc=f"{user}:{PASSWORD}@{urlsplit(url).netloc.rpartition('@')[2]}")
-
-
 @pytest.fixture(scope="module")
 def users(servers: Servers) -> None:
     """A user for each stage, of whom only the membership in the stage's role is known; and one without any."""
     for stage in STAGES:
-        run(servers.database_url, f"CREATE ROLE {stage}_user LOGIN PASSWORD '{PASSWORD}' IN ROLE pipeline_{stage}")
-    run(servers.database_url, f"CREATE ROLE plain_user LOGIN PASSWORD '{PASSWORD}'")
+        administer(
+            servers.database_url, f"CREATE ROLE {stage}_user LOGIN PASSWORD '{PASSWORD}' IN ROLE pipeline_{stage}"
+        )
+    administer(servers.database_url, f"CREATE ROLE plain_user LOGIN PASSWORD '{PASSWORD}'")
 
 
 @pytest.fixture
 def url_of(pipeline: Pipeline, users: None) -> Url:  # noqa: ARG001
     """The test's database as the user of a stage, who has no rights but those of the stage's role."""
     url = pipeline.services.database_url
-    run(url, f"REVOKE ALL ON DATABASE {urlsplit(url).path[1:]} FROM PUBLIC")
-    run(url, "REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    administer(url, f"REVOKE ALL ON DATABASE {urlsplit(url).path[1:]} FROM PUBLIC")
+    administer(url, "REVOKE ALL ON SCHEMA public FROM PUBLIC")
     apply_schema(pipeline.database)
-    return lambda stage: as_user(url, f"{stage}_user")
+    return lambda stage: as_user(url, f"{stage}_user", PASSWORD)
 
 
 @pytest.fixture
@@ -203,12 +187,12 @@ def empty_url(servers: Servers, users: None) -> Iterator[Callable[[], str]]:  # 
 
     def make() -> str:
         names.append(f"empty_{next(NUMBERS)}")
-        run(servers.database_url, f"CREATE DATABASE {names[-1]} OWNER plain_user")
-        return changed(servers.database_url, path=f"/{names[-1]}")
+        administer(servers.database_url, f"CREATE DATABASE {names[-1]} OWNER plain_user")
+        return with_path(servers.database_url, f"/{names[-1]}")
 
     yield make
     for name in names:
-        run(servers.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+        administer(servers.database_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -368,12 +352,12 @@ def test_an_owner_who_may_not_create_roles_can_apply_the_schema(
 ) -> None:
     """Without roles it works as ever; roles that are there already get their rights."""
     url = empty_url()
-    owner = Database(as_user(url, "plain_user"), "tests")
+    owner = Database(as_user(url, "plain_user", PASSWORD), "tests")
     for _ in range(2):
         owner.run_script(schema_of_other_roles)
         owner.check()
     apply_schema(owner)
-    with Database(as_user(url, "exporter_user"), "tests").transaction() as tx:
+    with Database(as_user(url, "exporter_user", PASSWORD), "tests").transaction() as tx:
         assert tx.rows("SELECT * FROM people") == []
 
 
@@ -395,7 +379,7 @@ def test_a_superuser_s_grant_to_the_worker_stays_revoked(
     schema = Database(url, "tests")
     schema.run_script(schema_of_other_roles)
     assert may_switch_triggers_off(url, role)
-    run(url, f"REVOKE SET ON PARAMETER session_replication_role FROM {role}")
+    administer(url, f"REVOKE SET ON PARAMETER session_replication_role FROM {role}")
     schema.run_script(schema_of_other_roles)
     assert not may_switch_triggers_off(url, role)
 
@@ -404,11 +388,11 @@ def test_who_may_create_roles_but_not_grant_the_parameter_creates_them_without_i
     empty_url: Callable[[], str], schema_of_other_roles: Path
 ) -> None:
     url = empty_url()
-    run(url, "ALTER ROLE plain_user CREATEROLE")
+    administer(url, "ALTER ROLE plain_user CREATEROLE")
     try:
-        Database(as_user(url, "plain_user"), "tests").run_script(schema_of_other_roles)
+        Database(as_user(url, "plain_user", PASSWORD), "tests").run_script(schema_of_other_roles)
     finally:
-        run(url, "ALTER ROLE plain_user NOCREATEROLE")
+        administer(url, "ALTER ROLE plain_user NOCREATEROLE")
     assert not may_switch_triggers_off(url, worker_of(schema_of_other_roles))
 
 

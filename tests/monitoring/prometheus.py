@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pipeline import PROJECT
-from tests.conftest import wait_until
+from tests.support import wait_until
 
 FOLDER = PROJECT / "deploy" / "monitoring"
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import yaml
 
-from tests.conftest import Commands, Pipeline, generate, wait_until
+from tests.conftest import Commands, Pipeline
 from tests.monitoring.prometheus import FOLDER, Prometheus, needed, prometheus
 from tests.served import serving
+from tests.support import generate, wait_until
 
 NO_PERSON = "Ann,Bell,not a date,Ayr\n"
 PEOPLE, REJECTED = 500, 50

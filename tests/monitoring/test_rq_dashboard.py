@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from pipeline.postgres.database import Database
-from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, wait_until
+from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
 from tests.served import serving
+from tests.support import wait_until
 
 PAGES = ("/", "/0/", "/0/view", "/0/view/queues", "/0/view/workers", "/0/view/jobs")
 REGISTRIES = ("queued", "started", "failed", "finished", "deferred", "scheduled", "canceled")

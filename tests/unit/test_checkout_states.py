@@ -42,6 +42,14 @@ def test_a_checkout_keeps_its_state(use: Use, checkout: Path) -> None:
     assert use(checkout) == use(checkout)
 
 
+def test_another_checkout_at_the_same_path_starts_empty(use: Use, checkout: Path) -> None:
+    state = use(checkout)
+    shutil.rmtree(checkout)
+    checkout.mkdir()
+    (checkout / "pyproject.toml").touch()
+    assert use(checkout) != state
+
+
 def test_a_copy_of_a_checkout_starts_empty(use: Use, checkout: Path, caplog: pytest.LogCaptureFixture) -> None:
     state = use(checkout)
     copy = copied(checkout, "copy")

@@ -5,7 +5,6 @@ import gzip
 import io
 import lzma
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from pipeline.errors import InputError
 from producer.files.content import OpenedFiles
 from producer.files.encodings import Encoding
 from producer.sources import Source
+from tests.support import run_measured
 from tests.unit.reading import PEOPLE
 
 CSV = b"given_name,family_name,date_of_birth,place_of_birth\nJean,Kerr,1901-02-03,Ayr\n"
@@ -49,7 +49,6 @@ WRITERS: dict[str, Callable[[IO[bytes]], Any]] = {
     "zstd stream": lambda file: zstd.ZstdFile(file, "wb"),
     "ZIP archive": lambda file: ZipFile(file, "w", ZIP_DEFLATED, compresslevel=1),
 }
-ROOT = Path(__file__).parents[2]
 every_kind = pytest.mark.parametrize("kind", COMPRESS)
 
 
@@ -151,7 +150,10 @@ def test_an_archive_with_a_password_is_refused(tmp_path: Path) -> None:
 READ_AND_MEASURE = """
 import os, resource, sys
 from pathlib import Path
-from tests.unit.test_compression import OpenedFiles, Encoding, Source, PEOPLE
+from producer.files.content import OpenedFiles
+from producer.files.encodings import Encoding
+from producer.sources import Source
+from tests.unit.reading import PEOPLE
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 source = Source("people.csv", Path(sys.argv[1]), PEOPLE)
 with OpenedFiles() as contents, contents.opened(source, Encoding(None)) as content:
@@ -169,10 +171,7 @@ def test_a_small_file_that_becomes_a_large_one_takes_no_memory(kind: str, tmp_pa
         for _ in range(60):
             writer.write(bytes(1 << 20))
     assert path.stat().st_size < 1 << 20
-    read = subprocess.run(
-        [sys.executable, "-c", READ_AND_MEASURE, path], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    size, growth = map(int, read.stdout.split())
+    size, growth, _ = map(int, run_measured([sys.executable, "-c", READ_AND_MEASURE, str(path)], os.environ))
     assert size == 60 << 20
     assert growth < 20 << 10  # KiB
 
