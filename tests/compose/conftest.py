@@ -24,6 +24,7 @@ REQUIRED = bool(os.environ.get("COMPOSE_REQUIRED"))  # set where an engine is th
 COMPOSE = shlex.split(os.environ.get("COMPOSE", "docker-compose"))
 PEOPLE = 20_000
 CHUNK_ROWS = 200
+REVISION = "0123abc"  # a label of the image
 OWNER = 1234  # of the data folder, which is closed to others
 # Whatever a user may choose; nothing of it is escaped.
 PASSWORDS = {
@@ -176,6 +177,7 @@ def stack(engine: None) -> Iterator[Stack]:  # noqa: ARG001
             **PASSWORDS,
             "COMPOSE_PROJECT_NAME": f"pipeline{os.getpid()}",
             "DATA": "./generated",
+            "REVISION": REVISION,
             "POSTGRES_PORT": str(free_port()),
             "REDIS_PORT": str(free_port()),
             "MONITOR_PORT": str(free_port()),

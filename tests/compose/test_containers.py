@@ -9,7 +9,8 @@ from functools import partial
 
 import pytest
 
-from tests.compose.conftest import PASSWORDS, PEOPLE, Stack, docker
+from pipeline import __version__
+from tests.compose.conftest import PASSWORDS, PEOPLE, REVISION, Stack, docker
 from tests.conftest import wait_until
 
 STAYING = ("postgres", "redis", "worker", "monitor")  # what keeps running
@@ -171,10 +172,32 @@ def test_ports_are_published_on_the_loopback_address_alone(stack: Stack) -> None
             assert hosts == (set() if service == "worker" else {"127.0.0.1"})
 
 
-def test_images_are_not_roots_and_hold_no_password(stack: Stack) -> None:
-    for service in ("producer", "worker", "exporter", "monitor"):
-        image = stack.inspect(stack.inspect(stack.containers(service)[0])["Image"])
-        assert image["Config"]["User"] == "10001:10001"
-        assert "pipeline@" not in json.dumps(image)
-        assert "PASSWORD" not in json.dumps(image["Config"]["Env"])
+def test_all_stages_run_one_image_which_is_not_roots_and_holds_no_password(stack: Stack) -> None:
+    services = ("schema", "producer", "worker", "exporter", "monitor")
+    [identifier] = {stack.inspect(stack.containers(service)[0])["Image"] for service in services}
+    image = stack.inspect(identifier)
+    assert image["Config"]["User"] == "10001:10001"
+    assert "pipeline@" not in json.dumps(image)
+    assert "PASSWORD" not in json.dumps(image["Config"]["Env"])
     assert stack.exec("worker", "id", "-u").stdout.strip() == "10001"
+
+
+def test_the_image_names_version_and_revision_in_labels(stack: Stack) -> None:
+    labels = stack.inspect(stack.inspect(stack.containers("worker")[0])["Image"])["Config"]["Labels"]
+    names = ("title", "version", "revision")
+    shown = [labels[f"org.opencontainers.image.{name}"] for name in names]
+    assert shown == ["csv-pipeline", __version__, REVISION]
+
+
+def test_a_change_of_the_code_makes_two_layers_and_none_with_dependencies(stack: Stack) -> None:
+    changed = stack.checkout / "worker" / "load.py"
+    code = changed.read_bytes()
+    changed.write_bytes(code + b"# changed\n")
+    built = docker("build", "-q", str(stack.checkout)).strip()
+    changed.write_bytes(code)
+    layers, before = (
+        stack.inspect(image)["RootFS"]["Layers"]
+        for image in (built, stack.inspect(stack.containers("worker")[0])["Image"])
+    )
+    docker("rmi", built)
+    assert (layers[:-2], len(layers)) == (before[:-2], len(before))
