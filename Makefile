@@ -30,7 +30,7 @@ pictures: $(BIN)/pytest ## take the pictures of the README again (needs a browse
 	@$(BIN)/pytest tests/browser/pictures.py
 
 test-compose: $(BIN)/pytest ## run the tests of the containers (needs a Docker Engine; COMPOSE='docker compose' names another compose)
-	@$(BIN)/pytest tests/compose
+	@$(BIN)/pytest -n 2 --dist loadfile tests/compose
 
 check: lint ## run lint and the unit tests, for every save
 	@$(BIN)/pytest -q -n auto tests/unit
