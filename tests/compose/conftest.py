@@ -119,8 +119,8 @@ class Stack:
         return dict(inspected)
 
 
-def docker(*arguments: str, timeout: float = 120) -> str:
-    ended = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=timeout)
+def docker(*arguments: str) -> str:
+    ended = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 
@@ -216,7 +216,7 @@ def new_stack(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         stack = Stack(checkout, environment, Path(folder) / "up.log")
         if os.geteuid() == 0:
             stack.give_data_to(OWNER)
-        _build(checkout, tmp_path_factory.getbasetemp().parent / "image-built")
+        _build(stack, tmp_path_factory.getbasetemp().parent / "image-built")
         try:
             yield stack
         finally:
@@ -224,15 +224,16 @@ def new_stack(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             assert down.returncode == 0, down.stderr
 
 
-def _build(checkout: Path, built: Path) -> None:
-    """Has the engine build the image once for all processes of the tests; later builds are in its cache.
+def _build(stack: Stack, built: Path) -> None:
+    """Builds the image once for all processes of the tests; later builds are in the engine's cache.
 
     The file `built` is locked meanwhile, and says at the end that it is done.
     """
     with built.open("a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         if not built.stat().st_size:
-            docker("build", "--quiet", "--build-arg", f"REVISION={REVISION}", str(checkout), timeout=600)
+            ended = stack.run("build", "worker", timeout=600)
+            assert ended.returncode == 0, ended.stdout + ended.stderr
             file.write("built")
 
 
