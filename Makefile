@@ -1,8 +1,9 @@
 # Needs python3 (3.11 or later, with venv) and nothing else; everything is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+IMAGE ?= csv-pipeline
 .DEFAULT_GOAL := help
-.PHONY: help run test faults test-browser pictures test-compose check lint audit bench bench-peers format data lock clean
+.PHONY: help run test faults test-browser pictures test-compose check lint audit image sbom bench bench-peers format data lock clean
 
 # The commands in .venv name its folder: in a checkout that was moved or copied they would run the code of another one.
 ifneq ($(shell test -e $(BIN)/pipeline && ! grep -qF '$(CURDIR)/.venv/' $(BIN)/pipeline && echo elsewhere),)
@@ -29,7 +30,7 @@ pictures: $(BIN)/pytest ## take the pictures of the README again (needs a browse
 	@$(BIN)/pytest tests/browser/pictures.py
 
 test-compose: $(BIN)/pytest ## run the tests of the containers (needs a Docker Engine; COMPOSE='docker compose' names another compose)
-	@$(BIN)/pytest tests/compose
+	@$(BIN)/pytest -n 2 --dist loadfile tests/compose
 
 check: lint ## run lint and the unit tests, for every save
 	@$(BIN)/pytest -q -n auto tests/unit
@@ -47,6 +48,14 @@ audit: $(BIN)/pytest ## search for weaknesses in the code, and for known vulnera
 	@$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --no-deps --disable-pip --progress-spinner off \
 		-r requirements.txt -r requirements-dev.txt \
 		|| { echo 'audit: not passed: a vulnerability is named above, or what could not be looked up' >&2; exit 1; }
+
+image: ## build the image of all stages, labelled with the commit (IMAGE=registry/name:tag EXTRAS=s3,sftp)
+	@docker build --build-arg REVISION=$$(git rev-parse HEAD) --build-arg EXTRAS=$(EXTRAS) -t $(IMAGE) .
+
+sbom: $(BIN)/pytest ## write what the image installs from the package index to build/sbom.json, as CycloneDX
+	@mkdir -p build
+	@PYTHONWARNINGS=ignore $(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.txt \
+		--pyproject pyproject.toml --output-reproducible --output-file build/sbom.json
 
 bench: $(BIN)/pytest ## measure the pipeline next to COPY and other tools (OPTIONS='--people 100000 --rounds 1')
 	@$(BIN)/python -m bench $(OPTIONS)

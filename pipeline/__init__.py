@@ -5,6 +5,6 @@ from pathlib import Path
 from pipeline import interrupted
 
 __version__ = "1.0.0"
-PROJECT = Path(__file__).resolve().parent.parent  # the checkout, a container's /app, or site-packages
+PROJECT = Path(__file__).resolve().parent.parent  # the checkout or site-packages
 
 interrupted.install()

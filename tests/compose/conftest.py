@@ -1,5 +1,9 @@
-"""The stack that all tests of the containers share: brought up once, from a clean checkout."""
+"""The stack that tests of the containers share: brought up once, from a clean checkout.
 
+Two processes run the tests by file, each with such a stack. A file finds it running with four workers and leaves it so.
+"""
+
+import fcntl
 import json
 import os
 import shlex
@@ -9,6 +13,7 @@ import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,6 +29,7 @@ REQUIRED = bool(os.environ.get("COMPOSE_REQUIRED"))  # set where an engine is th
 COMPOSE = shlex.split(os.environ.get("COMPOSE", "docker-compose"))
 PEOPLE = 20_000
 CHUNK_ROWS = 200
+REVISION = "0123abc"  # a label of the image
 OWNER = 1234  # of the data folder, which is closed to others
 # Whatever a user may choose; nothing of it is escaped.
 PASSWORDS = {
@@ -40,7 +46,7 @@ class Stack:
     checkout: Path
     environment: dict[str, str]
     up_log: Path  # what the foreground of its `up` shows
-    shown_while_loading: str  # what it had shown when the exporter began to wait for the producer
+    shown_while_loading: str = ""  # what it had shown when the exporter began to wait for the producer
 
     @property
     def data(self) -> Path:
@@ -159,52 +165,76 @@ def engine() -> None:
 
 
 @pytest.fixture(scope="session")
-def stack(engine: None) -> Iterator[Stack]:  # noqa: ARG001
+def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:  # noqa: ARG001
     """The stack after `up --scale worker=4`, when its exporter has ended."""
+    with new_stack("pipeline", tmp_path_factory) as stack:
+        with stack.up_log.open("w") as output:
+            up = subprocess.Popen(
+                [*COMPOSE, "up", "--build", "--scale", "worker=4"],
+                cwd=stack.checkout,
+                env=stack.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            shown = stack.up_log.read_text
+            wait_until(lambda: up.poll() is not None or "waiting for the producer" in shown(), timeout=600)
+            stack = replace(stack, shown_while_loading=shown())
+            wait_until(lambda: up.poll() is not None or _state(stack, "exporter") == ["exited"], timeout=120)
+            assert up.poll() is None, shown()
+            yield stack
+        finally:
+            up.terminate()
+            up.wait(90)
+
+
+@contextmanager
+def new_stack(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A checkout and its image; nothing is started. At the end all that was started in it is gone."""
     if not succeeds(*COMPOSE, "version"):
         _without(f"there is no `{shlex.join(COMPOSE)}`; name another command with COMPOSE")
     with tempfile.TemporaryDirectory(prefix="pipeline-compose-") as folder:
         checkout = Path(folder) / "checkout"
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, check=True, capture_output=True, text=True)
-        for name in filter(None, listed.stdout.split("\0")):
-            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(PROJECT / name, checkout / name)
+        for file in filter(None, listed.stdout.split("\0")):
+            (checkout / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / file, checkout / file)
         generate(checkout / "generated", PEOPLE)
         subprocess.run(["chmod", "-R", "go=", checkout], check=True)  # as under umask 077
         environment = {
             **os.environ,
             **PASSWORDS,
-            "COMPOSE_PROJECT_NAME": f"pipeline{os.getpid()}",
+            "COMPOSE_PROJECT_NAME": f"{name}{os.getpid()}",
             "DATA": "./generated",
+            "REVISION": REVISION,
             "POSTGRES_PORT": str(free_port()),
             "REDIS_PORT": str(free_port()),
             "MONITOR_PORT": str(free_port()),
             "CHUNK_ROWS": str(CHUNK_ROWS),
             "LOG_FORMAT": "json",
         }
-        up_log = Path(folder) / "up.log"
-        stack = Stack(checkout, environment, up_log, "")
+        stack = Stack(checkout, environment, Path(folder) / "up.log")
         if os.geteuid() == 0:
             stack.give_data_to(OWNER)
-        with up_log.open("w") as output:
-            up = subprocess.Popen(
-                [*COMPOSE, "up", "--build", "--scale", "worker=4"],
-                cwd=checkout,
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        _build(stack, tmp_path_factory.getbasetemp().parent / "image-built")
         try:
-            wait_until(lambda: up.poll() is not None or "waiting for the producer" in up_log.read_text(), timeout=600)
-            stack = replace(stack, shown_while_loading=up_log.read_text())
-            wait_until(lambda: up.poll() is not None or _state(stack, "exporter") == ["exited"], timeout=120)
-            assert up.poll() is None, up_log.read_text()
             yield stack
         finally:
-            up.terminate()
-            up.wait(90)
             down = stack.run("down", "-v", "--remove-orphans", "--rmi", "local")
             assert down.returncode == 0, down.stderr
+
+
+def _build(stack: Stack, built: Path) -> None:
+    """Builds the image once for all processes of the tests; later builds are in the engine's cache.
+
+    The file `built` is locked meanwhile, and says at the end that it is done.
+    """
+    with built.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not built.stat().st_size:
+            ended = stack.run("build", "worker", timeout=600)
+            assert ended.returncode == 0, ended.stdout + ended.stderr
+            file.write("built")
 
 
 def _without(what: str) -> NoReturn:

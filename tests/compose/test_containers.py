@@ -6,10 +6,12 @@ import os
 import re
 import time
 from functools import partial
+from typing import Any
 
 import pytest
 
-from tests.compose.conftest import PASSWORDS, PEOPLE, Stack, docker
+from pipeline import __version__
+from tests.compose.conftest import PASSWORDS, PEOPLE, REVISION, Stack, docker
 from tests.support import wait_until
 
 STAYING = ("postgres", "redis", "worker", "monitor")  # what keeps running
@@ -171,10 +173,38 @@ def test_ports_are_published_on_the_loopback_address_alone(stack: Stack) -> None
             assert hosts == (set() if service == "worker" else {"127.0.0.1"})
 
 
+def image_of_all_stages(stack: Stack) -> dict[str, Any]:
+    services = ("schema", "producer", "worker", "exporter", "monitor")
+    [image] = {stack.inspect(stack.containers(service)[0])["Image"] for service in services}
+    return stack.inspect(image)
+
+
 def test_images_are_not_roots_and_hold_no_password(stack: Stack) -> None:
-    for service in ("producer", "worker", "exporter", "monitor"):
-        image = stack.inspect(stack.inspect(stack.containers(service)[0])["Image"])
-        assert image["Config"]["User"] == "10001:10001"
-        assert "pipeline@" not in json.dumps(image)
-        assert "PASSWORD" not in json.dumps(image["Config"]["Env"])
+    image = image_of_all_stages(stack)
+    assert image["Config"]["User"] == "10001:10001"
+    assert "pipeline@" not in json.dumps(image)
+    assert "PASSWORD" not in json.dumps(image["Config"]["Env"])
     assert stack.exec("worker", "id", "-u").stdout.strip() == "10001"
+
+
+def test_the_image_names_version_and_revision_in_labels(stack: Stack) -> None:
+    labels = image_of_all_stages(stack)["Config"]["Labels"]
+    names = ("title", "version", "revision")
+    shown = [labels[f"org.opencontainers.image.{name}"] for name in names]
+    assert shown == ["csv-pipeline", __version__, REVISION]
+
+
+def test_a_change_of_the_code_makes_two_layers_and_none_with_dependencies(stack: Stack) -> None:
+    def built_layers() -> tuple[str, list[str]]:
+        image = docker("build", "-q", str(stack.checkout)).strip()
+        return image, stack.inspect(image)["RootFS"]["Layers"]
+
+    _, before = built_layers()
+    changed = stack.checkout / "worker" / "load.py"
+    code = changed.read_bytes()
+    changed.write_bytes(code + b"# changed\n")
+    image, layers = built_layers()
+    changed.write_bytes(code)
+    docker("rmi", image)
+    assert (layers[:-2], len(layers)) == (before[:-2], len(before))
+    assert layers[-2:] != before[-2:]

@@ -43,6 +43,13 @@ def running(stack: Stack, service: str, **environment: str) -> Iterator[str]:
         docker("rm", "--force", "--volumes", name)
 
 
+def start_again(worker: str) -> None:
+    """Starts a worker and waits until it is ready, as the next test expects it."""
+    starts = log(worker).count("worker ready")
+    docker("start", worker)
+    wait_until(lambda: log(worker).count("worker ready") == starts + 1)
+
+
 def check_ended_in_order(stack: Stack, *containers: str, code: int = 0) -> None:
     for container in containers:
         state = stack.inspect(container)["State"]
@@ -61,7 +68,7 @@ def test_docker_stop_ends_a_worker_in_order(stack: Stack) -> None:
     worker = stack.containers("worker")[-1]
     docker("stop", worker)
     check_ended_in_order(stack, worker)
-    docker("start", worker)
+    start_again(worker)
 
 
 def test_docker_stop_of_producer_and_workers_in_mid_load_loses_nothing(stack: Stack) -> None:
@@ -138,4 +145,4 @@ def test_docker_kill_counts_as_a_stop_by_hand(stack: Stack) -> None:
     docker("wait", worker)
     state = stack.inspect(worker)["State"]
     assert (state["Status"], state["ExitCode"]) == ("exited", 137)
-    docker("start", worker)
+    start_again(worker)

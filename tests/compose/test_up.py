@@ -1,19 +1,27 @@
 """`up --exit-code-from exporter`, as cron calls it: its exit code, and why it has failed. At the end all is taken down.
 
-Each ends with all containers stopped.
+Each ends with all containers stopped. The stack is one of this file, in which nothing is started yet.
 """
 
 import shutil
 import socket
 import subprocess
+from collections.abc import Iterator
 
-from tests.compose.conftest import COMPOSE, PASSWORDS, Stack, docker, leftovers, log, logged_errors
+import pytest
+
+from tests.compose.conftest import COMPOSE, PASSWORDS, Stack, docker, leftovers, log, logged_errors, new_stack
 from tests.marriages import MARRIAGES, REPORT, write_package, write_sql
 from tests.support import generate, wait_until
 
 
+@pytest.fixture(scope="module")
+def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:  # noqa: ARG001
+    with new_stack("up", tmp_path_factory) as stack:
+        yield stack
+
+
 def test_up_ends_with_the_exporter_and_its_exit_code(stack: Stack) -> None:
-    stack.run("stop")
     generate(stack.data, 10_000, seed=8)
     ended = stack.up()
     assert ended.returncode == 0, ended.stdout
@@ -130,7 +138,6 @@ def test_sql_and_reports_of_the_user_s_are_mounted(stack: Stack) -> None:
 
 
 def test_down_leaves_nothing(stack: Stack) -> None:
-    """Last of all that need the stack."""
     assert leftovers(stack.project)
     down = stack.run("down", "-v", "--remove-orphans")
     assert down.returncode == 0, down.stderr

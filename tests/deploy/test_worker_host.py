@@ -11,14 +11,14 @@ from pipeline import PROJECT
 
 FILE = PROJECT / "deploy" / "compose" / "worker.yml"
 URLS = {"DATABASE_URL": "postgresql://pipeline_worker:a@b:5432/c", "REDIS_URL": "redis://:d@e:6379/0"}
-OF_THE_STACK = {"depends_on", "entrypoint", "command", "labels"}
+OF_THE_STACK = {"depends_on", "entrypoint", "labels"}
 
 
 def test_the_worker_differs_from_that_of_the_stack_in_its_servers_alone() -> None:
     [worker] = yaml.safe_load(FILE.read_text())["services"].values()
     of_stack = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]["worker"]
-    assert worker.pop("image") == "${WORKER_IMAGE:-worker}"
-    assert (FILE.parent / worker.pop("build")["context"]).resolve() == PROJECT
+    assert worker.pop("image") == "${IMAGE:-csv-pipeline}"
+    assert (FILE.parent / worker.pop("build")).resolve() == PROJECT
     variables, variables_of_stack = worker.pop("environment"), of_stack.pop("environment")
     assert {*variables} == {*URLS, "START_TIMEOUT", "QUEUE_NAME", "LOG_FORMAT"} <= {*variables_of_stack}
     of_stack.pop("build")
