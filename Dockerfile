@@ -27,5 +27,5 @@ CMD ["pipeline", "--help"]
 ARG REVISION=
 LABEL org.opencontainers.image.title=csv-pipeline \
     org.opencontainers.image.licenses=MIT \
-    org.opencontainers.image.version=0.1.0 \
+    org.opencontainers.image.version=1.0.0 \
     org.opencontainers.image.revision=$REVISION
