@@ -5,7 +5,7 @@ from contextlib import closing
 
 from psycopg2.extensions import connection as Connection
 
-ROUNDS = 5  # others that use the pool may take a session just when it would show what the pooler does
+ROUNDS = 25  # others that use the pool may take a session just when it would show what the pooler does; 1 ms each
 
 
 def lasting_session(connection: Connection, connect: Callable[[], Connection]) -> int | None:

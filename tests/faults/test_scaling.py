@@ -10,7 +10,7 @@ from tests.deploy.manifests import find, render
 from tests.faults.conftest import PEOPLE, Run
 
 POLL_INTERVAL = 0.5  # seconds; a cluster asks less often, and its loads are longer
-CHUNK_ROWS = 1000
+CHUNK_ROWS = 200
 TIMEOUT = 120  # seconds, on a busy machine
 
 
