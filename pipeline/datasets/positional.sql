@@ -57,7 +57,7 @@ WITH existing AS (
       AND row_number >= %(first_row)s
       AND (%(last_row)s::bigint IS NULL OR row_number <= %(last_row)s)
 ), changed AS (
-    SELECT incoming.*, existing.row_number IS NULL AS is_new
+    SELECT incoming.*, existing.row_number IS NULL AS _is_new
     FROM {incoming} AS incoming
     LEFT JOIN existing USING (source_id, row_number)
     WHERE existing.row_number IS NULL
@@ -75,8 +75,8 @@ WITH existing AS (
     RETURNING 1
 )
 SELECT
-    (SELECT count(*) FROM changed WHERE is_new),   -- no other transaction writes rows of the chunk meanwhile
-    (SELECT count(*) FROM changed WHERE NOT is_new),
+    (SELECT count(*) FROM changed WHERE _is_new),   -- no other transaction writes rows of the chunk meanwhile
+    (SELECT count(*) FROM changed WHERE NOT _is_new),
     (SELECT count(*) FROM gone);
 
 -- name: compare

@@ -127,7 +127,7 @@ def test_check_takes_folders_and_finds_two_files_of_one_name_that_differ(tmp_pat
 
 def test_the_help_of_check_promises_no_more_than_it_does() -> None:
     said = " ".join(check("--help").stdout.split())
-    assert "References are looked up only in the files of the folder." in said
+    assert "Looks up references only in the folder's files." in said
     assert "kept for later runs" not in said
     assert "given in an earlier run" not in said
 

@@ -41,7 +41,7 @@ ELSEWHERE = {
     "docker-compose -f docker-compose.yml -f docker-compose.secrets.yml up": "tests/compose",
     "export RQ_REDIS_URL=redis://:pipeline@127.0.0.1:16379 RQ_QUEUE_CLASS=pipeline.queue.RqChunkQueue": "tests/compose",
     ".venv/bin/rq info": "tests/compose",
-    "make image IMAGE=registry.example/csv-pipeline:0.1.0": "tests/compose",
+    "make image IMAGE=registry.example/csv-pipeline:1.0.0": "tests/compose",
     "make sbom": "tests/deploy/test_image.py",
     "make bench-peers": "installs other people's tools",
     "make bench": "tests/acceptance/test_bench.py",
