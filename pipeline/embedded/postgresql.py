@@ -36,10 +36,10 @@ class Postgresql:
 
     def start(self) -> str:
         """Starts the server unless it runs, making the cluster first if there is none; returns its URL."""
-        port = self._server.kept_port()
         if self._cluster.exists():
             self._check_password()
-        if port is None or not self._answers(port):
+        port = self._server.running_port(self._answers)
+        if port is None:
             is_new = not self._cluster.exists()
             if is_new:
                 logger.info("creating the embedded database in '%s'; this takes a few seconds", self._state)

@@ -68,7 +68,7 @@ class Server:
         deadline = time.monotonic() + START_TIMEOUT
         for _ in range(START_ATTEMPTS):
             log_size = self.log.stat().st_size if self.log.exists() else 0
-            port = _free_port(self.kept_port())
+            port = _free_port(self._kept_port())
             with contextlib.ExitStack() as unless_it_answers:
                 unless_it_answers.callback(self.stop)
                 process = launch(port)
@@ -95,7 +95,15 @@ class Server:
         main = next((process for process in processes if process.ppid() not in pids), None)
         return ServerProcess(self.program, main, self.log)
 
-    def kept_port(self) -> int | None:
+    def running_port(self, answers: Callable[[int], bool]) -> int | None:
+        """The port on which this server answers; None if it does not, or if the server there is another state's.
+
+        A copy of a state has the same port and password.
+        """
+        port = self._kept_port()
+        return port if port and answers(port) and _processes(self.folder, {self.program}) else None
+
+    def _kept_port(self) -> int | None:
         with contextlib.suppress(FileNotFoundError, ValueError):
             return int(self.port_file.read_text())
         return None

@@ -26,8 +26,8 @@ class Valkey:
 
     def start(self) -> str:
         """Starts the server unless it runs; returns its URL."""
-        port = self._server.kept_port()
-        if port is None or not self._answers(port):
+        port = self._server.running_port(self._answers)
+        if port is None:
             self.stop()
             self._account.own_folder(self._folder)
             port = self._server.start(partial(self._launch, self._binary()), self._answers)

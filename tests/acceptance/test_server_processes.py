@@ -1,6 +1,7 @@
 """At most one process of each embedded server works in a state folder after any failure."""
 
 import signal
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,6 +46,25 @@ def test_a_server_without_pid_file_and_port_file_is_replaced(folder: Path, kind:
     assert main_processes(folder) == 1
     servers.stop()
     assert servers_in(folder) == []
+
+
+@KINDS
+def test_a_copy_of_a_state_has_a_server_of_its_own(folder: Path, kind: Kind) -> None:
+    """It holds the port and the password of the original."""
+    original, copied = folder / "original", folder / "copy"
+    original.mkdir()
+    server = kind(original, Account())
+    server.start()
+    server.stop()
+    subprocess.run(["cp", "-a", original, copied], check=True)
+    url = server.start()
+    copy = kind(copied, Account())
+    try:
+        assert copy.start() != url
+        assert (main_processes(original), main_processes(copied)) == (1, 1)
+    finally:
+        copy.stop()
+        server.stop()
 
 
 @KINDS
