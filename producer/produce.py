@@ -52,9 +52,8 @@ def produce(
 
     Nothing is queued if a file is broken as a whole (InputError), or is a version that would replace loaded rows
     against the limits (RefusedVersionError). `before_sealing` is called once all files are found good. Running it
-    again, also at the same time, is safe: a chunk that is committed or under way is not queued again. Transient errors
-    are retried. Raises DrainTimeoutError after `drain_timeout` seconds without room on the queue, ForgottenError if
-    one of the sources is forgotten meanwhile.
+    again, also at the same time, queues no chunk that is committed or under way. Raises DrainTimeoutError after
+    `drain_timeout` seconds without room on the queue, ForgottenError if a source is forgotten meanwhile.
     """
     with queue.producing(), OpenedFiles() as contents:
         known = known_sources(sources, database)

@@ -36,10 +36,9 @@ class ChunkLoader:
 
         `installation` is the id of the database that the chunk belongs to, unless the job does not say; `requeued` is
         how often the job was requeued after a transient error, or after its worker was killed.
-        Raises TransientError when the same transient error came at every attempt, OutOfOrderError when the
-        chunk has to wait for another, RequeueError when the worker is told to stop, RefusedJobError when the
-        chunk was never in this database, and PipelineError when this text can never be loaded. A chunk whose load was
-        forgotten since has no effect.
+        A chunk whose load was forgotten since has no effect. Raises TransientError after a minute of transient errors,
+        OutOfOrderError when the chunk has to wait for another, RequeueError when the worker is told to stop,
+        RefusedJobError when the chunk was never in this database, PipelineError when it can never be loaded.
         """
         retries = count(requeued)
         retry_transient(lambda: self._load(load, number, text, installation, next(retries)), sleep=self._pause)

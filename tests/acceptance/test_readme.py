@@ -150,6 +150,16 @@ def test_pictures_of_the_readme_are_there_and_small() -> None:
     assert sum(sizes.values()) < 800_000
 
 
+def test_the_way_of_a_row_has_as_many_lines_as_it_says_and_stays_short() -> None:
+    architecture = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    said = {
+        name: int(lines) for name, lines in re.findall(r"^\| \[(\S+)\]\(\S+\) \| (\d+) \|", architecture, re.MULTILINE)
+    }
+    assert said == {name: len((PROJECT / name).read_text(encoding="utf-8").splitlines()) for name in said}
+    assert 0 < len(said) <= 8
+    assert sum(said.values()) < 500
+
+
 def test_every_test_that_the_guarantees_name_exists() -> None:
     named = set(re.findall(r"`(test_\w+)`", (PROJECT / "docs" / "guarantees.md").read_text(encoding="utf-8")))
     there = {name for path in PROJECT.glob("tests/**/*.py") for name in re.findall(r"def (test_\w+)", path.read_text())}
