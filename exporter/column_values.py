@@ -10,7 +10,7 @@ from pipeline.postgres.database import Database
 from pipeline.postgres.queries import Queries
 from pipeline.postgres.quoting import quote_identifier
 from pipeline.postgres.transaction import Transaction
-from pipeline.status.status import LoadStatus
+from pipeline.status.shown import LoadStatus
 from pipeline.tables.registry import recorded_tables
 from pipeline.tables.table import Column, Table, listed
 

@@ -12,7 +12,8 @@ from exporter.figures import Figures, read_figures
 from exporter.report import PAGE, Report
 from pipeline.postgres.database import Database
 from pipeline.status.ledger_view import LedgerView, read_ledger
-from pipeline.status.status import LoadStatus, RejectedRule, load_statuses, rejected_rules
+from pipeline.status.shown import LoadStatus, RejectedRule
+from pipeline.status.status import load_statuses, rejected_rules
 from pipeline.status.throughput import Interval, throughput
 
 LARGEST = 300_000  # bytes of the page

@@ -4,7 +4,8 @@ import threading
 import time
 
 from pipeline.queue import ChunkQueue
-from pipeline.status.status import Status, StatusReader
+from pipeline.status.shown import Status
+from pipeline.status.status import StatusReader
 
 FRESH_FOR = 0.9  # seconds; pages ask once a second, so what they show is less than two seconds old
 

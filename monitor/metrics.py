@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from pipeline.status.status import Status
+from pipeline.status.shown import Status
 
 OUTCOMES = ("inserted", "updated", "unchanged", "rejected", "deleted")
 

@@ -22,7 +22,7 @@ from pipeline.cli.terminal import echo
 from pipeline.postgres.database import Database
 
 if TYPE_CHECKING:
-    from pipeline.status.status import Status
+    from pipeline.status.shown import Status
 
 WATCH_INTERVAL = 1.0  # seconds
 EXIT_CODES = {"idle": 0, "failed": 1, "unreachable": 1, "running": 5}  # with --exit-code, by state

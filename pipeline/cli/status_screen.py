@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pipeline.cli.terminal import printable
 from pipeline.status.lines import headline, queue_line, server_line, shown_loads
-from pipeline.status.status import LoadStatus, Status
+from pipeline.status.shown import LoadStatus, Status
 from pipeline.wording import NAMED_AT_MOST, counted, duration
 
 COLOURS = {"idle": "bold green", "running": "bold cyan", "failed": "bold red", "unreachable": "bold red"}

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.status.status import Status
+from pipeline.status.shown import Status
 
 
 def to_json(status: Status, *, indent: int | None = None) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline.status.status import LoadStatus, ServerStatus, Status
+from pipeline.status.shown import LoadStatus, ServerStatus, Status
 from pipeline.wording import NAMED_AT_MOST, counted, duration, speed
 
 

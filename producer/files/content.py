@@ -16,7 +16,8 @@ from pipeline.url import Location, Url
 from producer.files.compression import Rejoined, compression_of, decompressed
 from producer.files.encodings import Encoding, by_mark
 from producer.files.named_pipe import NamedPipe
-from producer.files.remote_file import RemoteFile, open_remote
+from producer.files.open_remote import open_remote
+from producer.files.remote_file import RemoteFile
 from producer.files.temporary_copy import BLOCK, temporary_copy
 from producer.sources import STANDARD_INPUT, Source
 

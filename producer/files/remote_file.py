@@ -51,14 +51,3 @@ class RemoteFile(io.RawIOBase):
 def answer_timeout() -> float:
     """Seconds that one wait for a server may take."""
     return min(ANSWER_TIMEOUT, longest_wait())
-
-
-def open_remote(url: Url) -> RemoteFile:
-    """Opens a file, of which only what tells its version is read at once."""
-    if url.scheme in ("https", "http"):
-        from producer.files.web_file import WebFile  # read by few runs
-
-        return WebFile(url)
-    from producer.files.store_file import StoreFile
-
-    return StoreFile(url)

@@ -15,18 +15,17 @@ from pipeline.postgres.database import Database
 from pipeline.status.as_json import to_json
 from pipeline.status.ledger_view import LedgerView, read_ledger
 from pipeline.status.lines import lines
-from pipeline.status.status import (
+from pipeline.status.shown import (
     FailedChunk,
     LoadStatus,
     QueueStatus,
     RejectedRule,
     ServerStatus,
     Status,
-    StatusReader,
     TableStatus,
     WorkerStatus,
-    load_statuses,
 )
+from pipeline.status.status import StatusReader, load_statuses
 from tests.conftest import PEOPLE, PLACES, Pipeline
 
 BAD = PEOPLE + "Ann,Bell,not a date,Ayr\n"

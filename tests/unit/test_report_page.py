@@ -12,7 +12,7 @@ import pytest
 from exporter.column_values import ColumnValues, DatasetValues
 from exporter.page import Contents, Written, write_page
 from exporter.report import Report
-from pipeline.status.status import LoadStatus, RejectedRule
+from pipeline.status.shown import LoadStatus, RejectedRule
 from pipeline.status.throughput import Interval
 from tests.html import SVG, parsed, table_of, text_of
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from pipeline.cli.status_screen import draw
 from pipeline.status.ledger_view import ChunkDurations
-from pipeline.status.status import LoadStatus, QueueStatus, ServerStatus, Status
+from pipeline.status.shown import LoadStatus, QueueStatus, ServerStatus, Status
 
 NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
 PEOPLE = LoadStatus(
