@@ -19,7 +19,7 @@ from pipeline.embedded import servers as embedded
 from pipeline.ledger import ledger
 from pipeline.limits import RowLimit
 from pipeline.postgres.database import Database
-from pipeline.postgres.schema import apply_schema
+from pipeline.postgres.schema import ROLES, apply_schema
 from pipeline.queue import ChunkQueue
 from pipeline.queue.job import ChunkJob
 from pipeline.queue.rq_queue import RqChunkQueue
@@ -98,6 +98,13 @@ def services(servers: embedded.Servers, databases: Databases, request: pytest.Fi
     redis.Redis.from_url(servers.redis_url).flushdb()
     with databases.copy_of(getattr(request.module, "TEMPLATE", "with_tables")) as url:
         yield Services(url, servers.redis_url)
+
+
+@pytest.fixture
+def login_roles(services: Services) -> Iterator[None]:
+    """The stages' roles belong to the whole cluster: a test that lets them log in leaves them as they were."""
+    yield
+    administer(services.database_url, *(f"ALTER ROLE {role} NOLOGIN PASSWORD NULL" for role in ROLES))
 
 
 def queue_of(services: Services, name: str = "chunks") -> ChunkQueue:

@@ -1,13 +1,11 @@
 """Passwords of the real commands: read from files, and never shown."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
 
-from pipeline.postgres.schema import ROLES
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
 
 SPECIAL = "s3cr3t p@ss/w:rd?#%41'\"\\"
@@ -73,15 +71,6 @@ def test_help_names_the_files(commands: Commands, command: str) -> None:
     shown = " ".join(commands.run(*command.split(), "--help", DATABASE_URL_FILE="/nowhere").stdout.split())
     assert "DATABASE_URL_FILE" in shown
     assert ("REDIS_URL_FILE" in shown) == (command != "pipeline schema")
-
-
-@pytest.fixture
-def login_roles(pipeline: Pipeline) -> Iterator[None]:
-    """The roles belong to the whole cluster: they are left as they were."""
-    yield
-    with pipeline.database.transaction() as tx:
-        for role in ROLES:
-            tx.run(f"ALTER ROLE {role} NOLOGIN PASSWORD NULL")
 
 
 def as_role(commands: Commands, role: str, password: str) -> str:

@@ -83,7 +83,7 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(services: Services, tmp_path: Path) -> Iterator[Cluster]:
+def cluster(services: Services, login_roles: None, tmp_path: Path) -> Iterator[Cluster]:  # noqa: ARG001
     (tmp_path / "places.csv").write_text(PLACES)
     (tmp_path / "people.csv").write_text(PEOPLE)
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,7 +29,8 @@ def writing(pipeline: Pipeline, queries: Path, output: Path) -> Iterator["subpro
     before = set(output.iterdir())
     exporter = start_exporter(pipeline.services, queries, output)
     try:
-        wait_until(lambda: [path for path in output.glob(".reports-*/first.csv") if path.parent not in before])
+        for name in ("first.csv", "slow.csv"):
+            wait_until(partial(lambda name: {path.parent for path in output.glob(f".reports-*/{name}")} - before, name))
         yield exporter
     finally:
         exporter.kill()
