@@ -13,7 +13,7 @@ from pipeline import interrupted, signals
 from pipeline.cli import logs
 from pipeline.cli.terminal import echo
 from pipeline.descriptions.faults import DescriptionError
-from pipeline.errors import PipelineError, RefusedTablesError
+from pipeline.errors import PipelineError, RefusedTablesError, TransientError
 from pipeline.ledger import ledger
 from pipeline.postgres.database import Database, cut_connections
 from pipeline.waiting import retry_at_start, retry_transient
@@ -27,6 +27,7 @@ TERMINATED = 143  # exit code
 USAGE = 2  # exit code
 PROBLEMS_FOUND = 3  # exit code
 TIMED_OUT = 4  # exit code
+AFTER_OUTAGE = "start the server if it is down, then run it again"  # the remedy for what lasted longer than all retries
 
 
 class Commands(click.Group):
@@ -102,6 +103,8 @@ def _exit_code(command: click.Command, name: str) -> int:
         return _report_failure([" ".join(error.format_message().split())], USAGE, error)
     except (DescriptionError, RefusedTablesError) as error:
         return _report_failure(error.lines, error.exit_code, error)
+    except TransientError as error:
+        return _report_failure([f"{error}; {AFTER_OUTAGE}"], error.exit_code, error)
     except PipelineError as error:
         return _report_failure([str(error)], error.exit_code, error)
     except Exception as error:

@@ -21,7 +21,7 @@ from pipeline.ledger.chunk import MissingChunk
 from pipeline.queue.job import INSTALLATION
 from pipeline.queue.producing import producing_key
 from pipeline.queue.rq_queue import RqChunkQueue
-from pipeline.queue.server import address, memory_shortage, translating
+from pipeline.queue.server import address, memory_shortage, outage, translating
 from pipeline.queue.view import QueueView, failed_jobs, oldest_enqueued_at, worker_views
 
 LONGEST_WIP = 3600  # seconds ahead of now; an execution that ends later is not a worker's
@@ -130,7 +130,7 @@ class ChunkJobs:
         with suppress(TransientError):
             if shortage := self.shortage():
                 return shortage
-        return f"Redis does not serve: {error}"
+        return outage(error)
 
     @translating()
     def bring_forward(self, chunk: MissingChunk) -> bool:

@@ -152,6 +152,11 @@ def _is_unknown(host: str, error: socket.gaierror) -> bool:
     return error.errno != socket.EAI_AGAIN and "." in host
 
 
+def outage(error: redis.RedisError) -> str:
+    """Why Redis does not serve, without a full stop: more may follow."""
+    return f"Redis does not serve: {str(error).rstrip('.')}"
+
+
 @contextmanager
 def translating() -> Iterator[None]:
     """Turns the client's errors into the project's; as a decorator too."""
@@ -160,6 +165,6 @@ def translating() -> Iterator[None]:
     except redis.exceptions.OutOfMemoryError:
         raise TransientError(f"Redis is out of memory; {MORE_MEMORY}") from None
     except TRANSIENT as error:
-        raise TransientError(f"Redis does not serve: {error}") from None
+        raise TransientError(outage(error)) from None
     except redis.RedisError as error:
         raise PipelineError(f"Redis: {error}") from None

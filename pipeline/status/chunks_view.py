@@ -10,6 +10,7 @@ from pipeline.postgres.queries import Queries
 from pipeline.postgres.transaction import Transaction
 
 RATE_WINDOW = 10.0  # seconds of commits that the current rate is taken from
+SHORTEST_RATE_WINDOW = 1.0  # seconds, after the first chunk was begun
 BLOCK_SIZE = 64  # chunks
 
 # Upper bounds, in seconds; the last one is the time that one attempt at a chunk may take.
@@ -43,6 +44,7 @@ class ChunksView:
     seconds: float  # that chunks took, all together
     waiting_rows: int  # counted as unchanged: they wait for missing chunks of the dataset to be settled
     recent_rows: int  # committed within RATE_WINDOW
+    recent_since: datetime | None  # when the first chunk of those was begun
 
     def __add__(self, later: "ChunksView") -> "ChunksView":
         """What has become of these chunks, and of others that come after them in the load."""
@@ -65,6 +67,7 @@ class ChunksView:
             self.seconds + later.seconds,
             self.waiting_rows + later.waiting_rows,
             self.recent_rows + later.recent_rows,
+            _earliest(self.recent_since, later.recent_since),
         )
 
 
@@ -109,3 +112,7 @@ def _both(rules: Mapping[str, BrokenRule], later: Mapping[str, BrokenRule]) -> d
 
 def _latest(moment: datetime | None, other: datetime | None) -> datetime | None:
     return max(filter(None, (moment, other)), default=None)
+
+
+def _earliest(moment: datetime | None, other: datetime | None) -> datetime | None:
+    return min(filter(None, (moment, other)), default=None)

@@ -12,8 +12,8 @@ WHERE age(xmin) <= age(pg_snapshot_xmin(%(snapshot)s::pg_snapshot)::xid);
 -- name: chunks
 -- Returns of each block: load, block, rows that are committed, what became of them, retries, chunks that are committed,
 -- when the last one was, rows and end of those loaded for the first time, the seconds that chunks took, the rows that wait to
--- be settled, and the rows committed within the last %(window)s seconds. Neither chunks that were carried over nor those
--- reopened later are loaded for the first time.
+-- be settled, the rows committed within the last %(window)s seconds, and when the first chunk of those was begun. Neither
+-- chunks that were carried over nor those reopened later are loaded for the first time.
 SELECT loads.id, block, summed.*
 FROM unnest(%(loads)s::bigint[], %(blocks)s::integer[]) AS wanted (load_id, block)
 JOIN loads ON loads.id = wanted.load_id
@@ -32,14 +32,16 @@ CROSS JOIN LATERAL (
         max(ended_at) FILTER (WHERE is_first_time),
         coalesce(sum(seconds::float8) FILTER (WHERE committed_at IS NOT NULL), 0),
         coalesce(sum(unchanged) FILTER (WHERE is_kept_aside), 0)::bigint,
-        coalesce(
-            sum(load_chunks.row_count) FILTER (WHERE ended_at > now() - %(window)s * interval '1 s' AND seconds > 0), 0
-        )::bigint
+        coalesce(sum(load_chunks.row_count) FILTER (WHERE is_recent), 0)::bigint,
+        min(committed_at) FILTER (WHERE is_recent)
     FROM load_chunks
     LEFT JOIN chunk_texts USING (load_id, number)
     CROSS JOIN LATERAL (
         SELECT committed_at + coalesce(seconds, 0) * interval '1 s', committed_at > sealed_at AND reopened = 0
     ) AS derived (ended_at, is_first_time)
+    CROSS JOIN LATERAL (
+        SELECT ended_at > now() - %(window)s * interval '1 s' AND seconds > 0
+    ) AS rated (is_recent)
     WHERE load_chunks.load_id = wanted.load_id
       AND number BETWEEN block * %(size)s AND block * %(size)s + %(size)s - 1
 ) AS summed;

@@ -14,6 +14,8 @@ from pipeline.postgres.queries import Queries
 from pipeline.postgres.transaction import Row, Transaction
 from pipeline.status.chunks_view import (
     DURATION_BOUNDS,
+    RATE_WINDOW,
+    SHORTEST_RATE_WINDOW,
     Block,
     ChunksView,
     all_blocks,
@@ -64,9 +66,13 @@ class LedgerView:
     missing: Sequence[MissingChunk] = ()
 
     @property
-    def recent_rows(self) -> int:
-        """Rows that were committed within RATE_WINDOW."""
-        return sum(chunks.recent_rows for chunks in self.chunks.values())
+    def rows_per_second(self) -> float:
+        """Of all workers, over RATE_WINDOW; while they have worked for less, over that time."""
+        begun = [chunks.recent_since for chunks in self.chunks.values() if chunks.recent_since]
+        if not begun:
+            return 0.0
+        seconds = max((self.at - min(begun)).total_seconds(), SHORTEST_RATE_WINDOW)
+        return sum(chunks.recent_rows for chunks in self.chunks.values()) / min(seconds, RATE_WINDOW)
 
     @property
     def current_chunks(self) -> list[ChunksView]:

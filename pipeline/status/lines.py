@@ -13,11 +13,10 @@ def lines(status: Status) -> Iterator[str]:
     if (more := len(status.loads) - NAMED_AT_MOST) > 0:
         yield f"and {counted(more, 'more file')}; --json lists them"
     yield f"queue: {queue_line(status)}"
-    yield from (
-        f"worker {worker.name}: {worker.job or worker.state};"
-        f" {counted(worker.chunks, 'chunk')} and {counted(worker.rows, 'row')} of the current loads"
-        for worker in status.workers
-    )
+    for worker in status.workers:
+        committed = f"{counted(worker.chunks, 'chunk')} and {counted(worker.rows, 'row')} of the current loads"
+        known = "" if status.postgresql.error else f"; {committed}"
+        yield f"worker {worker.name}: {worker.job or worker.state}{known}"
     yield from (
         f"failed: {chunk.source} chunk {chunk.chunk} ({counted(chunk.rows, 'row')} from row {chunk.first_row}), tried"
         f" {counted(chunk.attempts, 'time')}: {chunk.error}"

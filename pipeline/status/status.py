@@ -11,7 +11,7 @@ from pipeline.ledger.chunk import MissingChunk
 from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
 from pipeline.queue.view import QueueView
-from pipeline.status.chunks_view import RATE_WINDOW, ChunksView
+from pipeline.status.chunks_view import ChunksView
 from pipeline.status.ledger_view import SQL, LedgerView, LoadView, read_ledger
 from pipeline.status.shown import (
     FailedChunk,
@@ -57,7 +57,7 @@ class StatusReader:
         return Status(
             at=ledger.at,
             state=state,
-            rows_per_second=ledger.recent_rows / RATE_WINDOW,
+            rows_per_second=ledger.rows_per_second,
             seconds_left=max((load.seconds_left for load in loads if load.seconds_left is not None), default=None),
             loads=[load for load in loads if load.state != "superseded"],
             history=[load for load in loads if load.state == "superseded"],
@@ -103,7 +103,7 @@ def load_statuses(
     other. No load has one while no worker runs.
     """
     loads, rows_left = [], 0
-    rate = ledger.recent_rows / RATE_WINDOW
+    rate = ledger.rows_per_second
     for sealed in reversed(ledger.loads):
         load = _load(sealed, ledger.chunks[sealed.load])
         if load.state == "loading":

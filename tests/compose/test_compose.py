@@ -3,15 +3,19 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import urllib.request
 
 import pytest
 
+from pipeline import PROJECT
 from pipeline.postgres.database import Database
-from tests.compose.conftest import CHUNK_ROWS, PEOPLE, Stack, docker, free_port
+from tests.compose.conftest import CHUNK_ROWS, COMPOSE, PEOPLE, Stack, docker, free_port
 from tests.support import expected_people, wait_until
+
+OPERATIONS = (PROJECT / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
 def test_the_exporter_exits_0_with_the_right_summary(stack: Stack) -> None:
@@ -138,6 +142,21 @@ def test_producer_and_exporter_again_change_nothing(stack: Stack) -> None:
 
 def test_the_table_holds_the_rows_of_the_file(stack: Stack) -> None:
     assert stack.people() == expected_people(stack.data)
+
+
+def test_a_dump_is_made_and_restored_as_documented(stack: Stack) -> None:
+    commands = re.findall(r"^docker-compose (exec -T postgres pg_.*)$", OPERATIONS, re.MULTILINE)
+    assert [command.split()[3] for command in commands] == ["pg_dump", "pg_restore"]
+    stack.exec("postgres", "createdb", "-h", "/run/postgresql", "-U", "pipeline", "restored")
+    for command in commands:
+        line = f"{shlex.join(COMPOSE)} {command.replace('-d pipeline', '-d restored')}"
+        ended = subprocess.run(
+            ["sh", "-c", line], cwd=stack.checkout, env=stack.environment, capture_output=True, text=True, timeout=60
+        )
+        assert ended.returncode == 0, ended.stderr
+    with Database(f"{stack.database_url.removesuffix('/pipeline')}/restored", "tests").transaction() as tx:
+        assert tx.value("SELECT count(*) FROM people") == PEOPLE
+    stack.exec("postgres", "dropdb", "--force", "-h", "/run/postgresql", "-U", "pipeline", "restored")
 
 
 def test_the_workers_are_connected_with_the_rights_of_their_role(stack: Stack) -> None:

@@ -76,6 +76,25 @@ def test_a_load_under_way_is_running_and_shows_the_queue(pipeline: Pipeline) -> 
     assert shown.rows_per_second > 0
 
 
+@pytest.mark.parametrize(
+    ("begun", "seconds", "divisor"),
+    [(0, 0.1, 1), (2, 0.1, 2), (30, 25, 10)],
+    ids=["a moment ago", "two seconds ago", "half a minute ago"],
+)
+def test_the_speed_is_that_of_the_seconds_since_the_first_chunk_was_begun_but_ten_at_most(
+    pipeline: Pipeline, begun: float, seconds: float, divisor: float
+) -> None:
+    pipeline.load(places=PLACES)
+    with pipeline.database.transaction() as tx:
+        tx.run(
+            "UPDATE load_chunks SET committed_at = now() - %(begun)s * interval '1 s', seconds = %(seconds)s",
+            begun=begun,
+            seconds=seconds,
+        )
+    shown = status(pipeline)
+    assert shown.rows_per_second == pytest.approx(shown.loads[0].rows / divisor, rel=0.3)
+
+
 def test_the_time_left_is_not_known_while_no_worker_runs(pipeline: Pipeline) -> None:
     """Also right after a load, when the speed of the last seconds is known."""
     pipeline.load(places=PLACES)

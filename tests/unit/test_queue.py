@@ -6,9 +6,10 @@ from weakref import WeakSet
 
 import fakeredis
 import pytest
+import redis
 from rq.serializers import JSONSerializer
 
-from pipeline.errors import PipelineError, RefusedJobError
+from pipeline.errors import PipelineError, RefusedJobError, TransientError
 from pipeline.ledger.chunk import ChunkPlan, MissingChunk
 from pipeline.queue import ChunkQueue, RqChunkQueue
 from pipeline.queue.job import ChunkJob
@@ -179,3 +180,16 @@ def test_the_log_says_of_a_failed_chunk_what_happens_next(queue: ChunkQueue, cap
         "it is in the FailedJobRegistry; correct the cause, then requeue it:"
         " on the monitor's page, with `rq requeue`, or by running the producer again",
     ]
+
+
+def test_an_outage_is_one_sentence_that_can_go_on(queue: ChunkQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = redis.ConnectionError("Error -2 connecting to redis:6379. Name or service not known.")
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(queue.connection, "execute_command", fail)
+    expected = "Redis does not serve: Error -2 connecting to redis:6379. Name or service not known"
+    with pytest.raises(TransientError) as raised:
+        queue.server_version()
+    assert str(raised.value) == queue.outage_reason(error) == expected

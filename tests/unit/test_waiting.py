@@ -1,5 +1,7 @@
 """Waiting that ends, and says what it waits for."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -7,6 +9,18 @@ import pytest
 from pipeline import waiting
 from pipeline.errors import CannotConnectError, DrainTimeoutError, PipelineError, TransientError
 from pipeline.waiting import Deadline, retry_transient
+
+OUTLASTED = """
+import click
+from pipeline.cli import command
+from pipeline.errors import TransientError
+
+@click.command
+def main():
+    raise TransientError("away; retried for 60 s")
+
+command.run(main, "test")
+"""
 
 
 class Clock:
@@ -107,3 +121,10 @@ def test_a_server_that_is_starting_is_waited_for_as_long_as_is_set(
     monkeypatch.setattr(waiting, "_start_limit", 10.0)
     assert waiting.retry_at_start(attempt, "REDIS_URL") == 3
     assert caplog.text.count("waiting for a server that may be starting: refused") == 1
+
+
+def test_an_outage_that_outlasts_all_retries_ends_a_command_with_the_remedy() -> None:
+    command = [sys.executable, "-c", OUTLASTED]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 1
+    assert ended.stderr == "error: away; retried for 60 s; start the server if it is down, then run it again\n"
