@@ -145,6 +145,14 @@ def test_the_architecture_counts_the_lines_of_the_files_that_it_follows() -> Non
     assert (len(rows), int(total)) == (6, sum(lines.values()))
 
 
+def test_the_architecture_names_each_folder_of_code() -> None:
+    _, folders = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8").split("\n## Folders\n")
+    packages = {path.parent for pattern in ("*/*.py", "pipeline/*/*.py") for path in PROJECT.glob(pattern)}
+    names = {path.relative_to(PROJECT).as_posix() for path in packages} - {"data", "pipeline"}
+    names |= {path.parent.name for path in PROJECT.glob("tests/*/test_*.py")}
+    assert {name for name in names if f"`{name}`" not in folders} == set()
+
+
 def headings_of(document: Path) -> set[str]:
     """The anchors that a forge makes of the headings."""
     headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
