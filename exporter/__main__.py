@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -88,7 +88,7 @@ def main(
         logger.error("%s; %s", failure, _state_of(output / failure.name))
     if failed := len(exported.failures):
         raise PipelineError(
-            f"{failed} of {failed + len(exported.files)} reports failed; the others are written:"
+            f"{failed} of {failed + _report_count(exported.files)} reports failed; the others are written:"
             " correct the errors above, and run it again"
         )
 
@@ -116,6 +116,11 @@ def _good_rows(loads: Sequence[LoadProgress]) -> dict[str, int]:
     return rows
 
 
+def _report_count(files: Iterable[Path]) -> int:
+    """Without the page, which shows them."""
+    return sum(file.name != PAGE for file in files)
+
+
 def _state_of(file: Path) -> str:
     """What is there of a report that failed."""
     return f"{file} is the one written before" if file.exists() else f"there is no {file}"
@@ -131,7 +136,7 @@ def _print_outcome(exported: Exported, package: Package, limit: RowLimit | None,
     elif files := exported.files:
         page = summary.with_name(PAGE)
         shown = f"; {page} shows them on one page" if page in files else ""
-        echo(f"wrote {counted(len(files), 'report')} into {summary.parent}{shown}")
+        echo(f"wrote {counted(_report_count(files), 'report')} into {summary.parent}{shown}")
     echo(*account(exported.loads))
     echo(*kept_rows(exported.loads, package))
     log_account(exported.loads)

@@ -45,7 +45,7 @@ class DatasetValues:
     """The columns of a dataset's table."""
 
     dataset: str
-    rows: int  # good ones of the current loads
+    rows: int  # of the table if it was read whole, else good ones of the current loads
     rows_seen: int
     columns: Sequence[ColumnValues]  # the first ones
     column_count: int
@@ -64,7 +64,11 @@ def tables_with_rows(tx: Transaction, loads: Iterable[LoadStatus]) -> list[tuple
 
 
 def column_values(database: Database, snapshot: str, dataset: str, table: Table, rows: int) -> DatasetValues:
-    """Reads a table, or a sample of it, for TIMEOUT at most; `rows` is the number of its rows."""
+    """Reads a table, or a sample of it, for TIMEOUT at most.
+
+    `rows` is the number of good rows of its files. The table has more of them if it keeps dropped rows that others
+    refer to.
+    """
     columns = [column for column in table.columns if column.fields and not _is_id(table, column)]
     shown = columns[:COLUMNS]
     try:
@@ -77,7 +81,8 @@ def column_values(database: Database, snapshot: str, dataset: str, table: Table,
     except (QueryError, TransientError) as error:
         return DatasetValues(dataset, rows, 0, [], len(columns), is_sample=False, error=str(error))
     values = [ColumnValues(shown[number].name, *row) for number, _, *row in found]
-    return DatasetValues(dataset, rows, found[0][1] if found else 0, values, len(columns), is_sample)
+    seen = found[0][1] if found else 0
+    return DatasetValues(dataset, seen if found and not is_sample else rows, seen, values, len(columns), is_sample)
 
 
 def _is_id(table: Table, column: Column) -> bool:

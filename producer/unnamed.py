@@ -26,8 +26,11 @@ def warn_of_left_over(folder: Path) -> None:
 
 
 def report_names(folder: Path) -> list[str]:
-    """The files that the exporter wrote into the folder, if it writes its reports there; also of reports now gone."""
-    with suppress(OSError, ValueError, LookupError, TypeError), (folder / REPORTS_STAMP).open("rb") as file:
-        manifest = json.loads(file.read(LONGEST_MANIFEST))
-        return [*manifest["reports"], *manifest.get("earlier", ())]
-    return []
+    """Files in the folder or below it that the exporter wrote, as paths from the folder; also of reports now gone."""
+    names: list[str] = []
+    for stamp in folder.rglob(REPORTS_STAMP):
+        output = stamp.parent.relative_to(folder)
+        with suppress(OSError, ValueError, LookupError, TypeError), stamp.open("rb") as file:
+            manifest = json.loads(file.read(LONGEST_MANIFEST))
+            names += [(output / name).as_posix() for name in (*manifest["reports"], *manifest.get("earlier", ()))]
+    return names

@@ -26,7 +26,9 @@ TYPES = {
     "pipeline:notInFuture": frozenset({"date", "datetime", "year", "yearmonth"}),
 }
 NAMES = frozenset({"required", "unique", "enum", *TYPES})
+KEYS = dict.fromkeys(("primaryKey", "uniqueKeys", "foreignKeys"), "write it into 'schema', next to 'fields'")
 UNSUPPORTED = {
+    **KEYS,
     "jsonSchema": "remove it, or check the values after the load",
     "pipeline:notInFuture": "write it next to 'constraints'",
 }

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from pipeline.columns.column import column
+from pipeline.descriptions.constraints import KEYS, read_constraints
 from pipeline.descriptions.constraints import NAMES as CONSTRAINTS
-from pipeline.descriptions.constraints import read_constraints
 from pipeline.descriptions.description import Field
 from pipeline.descriptions.document import Node
 from pipeline.descriptions.literals import pattern_fault
@@ -52,7 +52,7 @@ NAMES = frozenset(
         "pipeline:notInFuture",
     }
 )
-MISPLACED = dict.fromkeys(CONSTRAINTS - NAMES, "write it into 'constraints' of the field")
+MISPLACED = {**dict.fromkeys(CONSTRAINTS - NAMES, "write it into 'constraints' of the field"), **KEYS}
 
 
 def read_field(node: Node, missing_values: tuple[str, ...], default_type: str) -> Field:

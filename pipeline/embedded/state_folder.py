@@ -42,7 +42,7 @@ def check_exists(folder: Path) -> None:
         if not folder.is_dir() or not any(folder.iterdir()):
             raise SettingsError(
                 f"PIPELINE_STATE: no state in '{folder}': nothing is loaded there;"
-                " name the folder that `pipeline run` was given"
+                " start `pipeline run` first, or name the folder of its state with --state"
             )
 
 

@@ -312,7 +312,7 @@ def test_nothing_can_be_forgotten_after_a_reset(folder: Path) -> None:
     state = folder / "state"
     ended = forget("people.csv", state)
     reason = f"PIPELINE_STATE: no state in '{state}': nothing is loaded there"
-    remedy = "name the folder that `pipeline run` was given"
+    remedy = "start `pipeline run` first, or name the folder of its state with --state"
     assert (ended.returncode, ended.stderr) == (2, f"error: {reason}; {remedy}\n")
     assert not state.exists()
 

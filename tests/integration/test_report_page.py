@@ -99,6 +99,21 @@ def test_a_dataset_of_the_user_s_own_has_its_loads_and_values(pipeline: Pipeline
     assert table_of(document, "What became of the rows of each file")[1][3:] == ["4", "4", "0", "0", "0", "0"]
 
 
+def test_values_stand_below_the_number_of_rows_of_their_table(pipeline: Pipeline, output: Path) -> None:
+    key = {"fields": "good", "reference": {"resource": "goods", "fields": "good"}}
+    field = {"name": "good", "type": "integer"}
+    goods = {"name": "goods", "path": "goods.csv", "schema": {"fields": [field], "primaryKey": "good"}}
+    sales = {"name": "sales", "path": "sales.csv", "schema": {"fields": [field], "foreignKeys": [key]}}
+    (pipeline.data / "datapackage.json").write_text(json.dumps({"resources": [goods, sales]}))
+    bring_up_to_date(pipeline.database, wanted_tables(pipeline.data))
+    pipeline.load(goods="good\n1\n2\n3\n", sales="good\n3\n")
+    pipeline.load(goods="good\n1\n2\n")
+    document = page_of(pipeline, output)
+    assert pipeline.rows("SELECT good FROM goods ORDER BY good") == [(1,), (2,), (3,)], "sales refer to the last one"
+    assert table_of(document, "Values of goods")[1][:2] == ["good", "3"]
+    assert "goods 3 rows Values of goods" in text_of(document)
+
+
 def test_values_of_a_large_table_are_from_a_sample(
     pipeline: Pipeline, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

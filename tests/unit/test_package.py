@@ -2,14 +2,25 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 
+from pipeline import PROJECT
 from pipeline.descriptions.description import Constraints, Dataset, Dialect, Field, Reference
 from pipeline.descriptions.package import OWN_PACKAGE, find_package, read_package
 from pipeline.errors import InputError
 from tests.unit.packages import Json, dataset, datasets, refers, refusal, resource, written
+
+
+def test_the_example_of_the_guide_has_its_keys(tmp_path: Path) -> None:
+    guide = (PROJECT / "docs" / "datapackage.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    customers, orders = read_package(written(tmp_path, example)).datasets
+    assert (customers.primary_key, orders.primary_key) == (("Customer",), ("Order No",))
+    assert orders.references == (Reference(("Customer",), "customers", ("Customer",), None),)
+    assert [field.name for field in orders.fields if field.constraints.required] == ["Order No", "Customer"]
 
 
 def test_the_own_package_describes_places_people_and_examples_in_load_order() -> None:

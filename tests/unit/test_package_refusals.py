@@ -50,6 +50,15 @@ TYPES = "string, number, integer, boolean, date, time, datetime, year, yearmonth
         ),
         ({"required": True}, "/required: 'required' is not supported here; write it into 'constraints' of the field"),
         (
+            {"primaryKey": True},
+            "/primaryKey: 'primaryKey' is not supported here; write it into 'schema', next to 'fields'",
+        ),
+        (
+            {"foreignKey": "things"},
+            "/foreignKey: 'foreignKey' looks like 'foreignKeys', which is not supported here;"
+            " write it into 'schema', next to 'fields'",
+        ),
+        (
             {"missingvalues": []},
             "/missingvalues: 'missingvalues' is not a property that is known here; write 'missingValues'",
         ),
@@ -97,6 +106,11 @@ def test_what_a_field_cannot_be_is_refused(tmp_path: Path, field: Json, message:
     [
         ("string", {"requierd": True}, "/requierd: 'requierd' is not a property that is known here; write 'required'"),
         ("string", {"positive": True}, "/positive: 'positive' is not a property that is known here; remove it"),
+        (
+            "string",
+            {"primaryKey": True},
+            "/primaryKey: 'primaryKey' is not supported here; write it into 'schema', next to 'fields'",
+        ),
         ("string", {"required": "yes"}, "/required: 'yes' must be true or false; correct it"),
         (
             "object",

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.errors import InputError, SettingsError
 from producer.sources import find_sources, left_over, paths_without_file
+from producer.unnamed import report_names
 
 
 def test_a_folder_gives_the_files_that_hold_a_dataset_places_first(tmp_path: Path) -> None:
@@ -81,6 +82,15 @@ def test_a_link_that_leads_back_does_not_lead_round(tmp_path: Path) -> None:
     (tmp_path / "people" / "a.csv").touch()
     (tmp_path / "people" / "back").symlink_to(tmp_path)
     assert [source.name for source in find_sources(tmp_path, ())] == ["people/a.csv"]
+
+
+def test_reports_in_a_folder_of_the_data_folder_are_not_named(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    for name in ("out/loads.csv", "out/pets.csv", "out/people_by_county.csv", "loads.csv"):
+        (tmp_path / name).touch()
+    (tmp_path / "out" / ".reports.json").write_text('{"reports": ["loads.csv"], "earlier": ["people_by_county.csv"]}')
+    (tmp_path / ".reports.json").write_text("{")
+    assert left_over(tmp_path, report_names(tmp_path)) == ["loads.csv", "out/pets.csv"]
 
 
 def test_files_that_are_not_loaded_are_named_with_the_nearest_name_that_is_free(tmp_path: Path) -> None:
