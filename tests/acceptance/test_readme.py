@@ -136,15 +136,6 @@ def test_links_lead_to_files_and_headings(document: Path) -> None:
         assert not heading or heading in headings_of(file), heading
 
 
-def test_the_architecture_counts_the_lines_of_the_files_that_it_follows() -> None:
-    document = PROJECT / "docs" / "architecture.md"
-    rows = re.findall(r"^\| \[.+\]\((.+)\) \| (\d+) \|", document.read_text(encoding="utf-8"), re.MULTILINE)
-    lines = {path: len((document.parent / path).read_text(encoding="utf-8").splitlines()) for path, _ in rows}
-    assert {path: int(count) for path, count in rows} == lines
-    [total] = re.findall(r"Six files of (\d+) lines", document.read_text(encoding="utf-8"))
-    assert (len(rows), int(total)) == (6, sum(lines.values()))
-
-
 def test_the_architecture_names_each_folder_of_code() -> None:
     _, folders = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8").split("\n## Folders\n")
     packages = {path.parent for pattern in ("*/*.py", "pipeline/*/*.py") for path in PROJECT.glob(pattern)}
