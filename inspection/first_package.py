@@ -128,5 +128,5 @@ def _remarks(file: DescribedFile) -> Iterator[str]:
     if file.problems.row_count:
         yield f"  {counted(file.problems.row_count, 'row')} would be rejected:"
         yield from (f"    {line}" for line in file.problems.lines())
-        if 2 * file.problems.row_count > file.row_count:
+        if 2 * file.misfit_count > file.row_count:
             yield "    most rows do not fit the header: remove the lines above it, or let it name all columns"
