@@ -224,6 +224,18 @@ def test_a_header_that_most_rows_do_not_fit_has_a_remedy(tmp_path: Path) -> None
     assert remedy not in list(resource.lines())
 
 
+def test_a_title_above_the_header_has_a_remedy(tmp_path: Path) -> None:
+    remedy = "  most columns have no name of their own: remove the lines above the header, if there are any"
+    [resource] = described(tmp_path, things="Sales of 2026;;\n;;\nid;day;price\n1;2026-01-02;3\n")
+    assert list(resource.lines())[1:4] == [
+        "  column 2: left out, since it has no name; correct the header to load it",
+        "  column 3: left out, since it has no name; correct the header to load it",
+        remedy,
+    ]
+    [resource] = described(tmp_path, things="id;day;\n1;2026-01-02;\n")
+    assert remedy not in list(resource.lines())
+
+
 @pytest.mark.parametrize("sign", [":", "~", "^"])
 def test_a_delimiter_that_no_header_may_show_has_a_remedy(sign: str, tmp_path: Path) -> None:
     remedy = f"  one column: if {sign!r} separates columns, put a line sep={sign} above the header"
