@@ -13,7 +13,7 @@ import click
 from exporter.drain import drain
 from exporter.export import Exported, export
 from exporter.output import check_writable
-from exporter.report import PAGE, Report, check_sources, find_reports, of_present_datasets
+from exporter.report import PAGE, Report, check_sources, find_reports, log_without_tables, of_present_datasets
 from exporter.summary import summary_table
 from pipeline.cli import command, settings
 from pipeline.cli.account import account, kept_rows, log_account, ranked, unloaded_references
@@ -72,7 +72,7 @@ def main(
     """
     check_writable(output)
     package = read_package(find_package(data))
-    found = find_reports(output, data, reports)
+    found = find_reports(output, data, reports, logs_left_out=True)
     database = Database(database_url, "exporter", read_only=True)
     queue = command.queue_of(database, redis_url, queue_name)
     retry_transient(lambda: _check_names(database, found))
@@ -96,6 +96,7 @@ def main(
 def _check_names(database: Database, found: Sequence[Report]) -> None:
     with database.transaction() as tx:
         check_sources(tx, of_present_datasets(tx, found))
+        log_without_tables(tx, found)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """A report: a file `NAME.json.sql` or `NAME.csv.sql`, whose query makes `NAME.json` or `NAME.csv`; and their page."""
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from pipeline.postgres.sql_text import statement_starts
 from pipeline.postgres.transaction import Transaction
 from pipeline.tables.plan import Recorded
 from pipeline.tables.registry import recorded_tables
+
+logger = logging.getLogger(__name__)
 
 REPORTS = Path(__file__).parent / "reports"
 NAME = re.compile(r"[^.].*\.(csv|json)", re.DOTALL)  # hidden files of the output folder are the exporter's own
@@ -52,11 +55,11 @@ class Report:
         return frozenset(name.strip() for name in found[1].split(",")) if found else frozenset()
 
 
-def find_reports(output: Path, data: Path, own: Path | None = None) -> list[Report]:
+def find_reports(output: Path, data: Path, own: Path | None = None, *, logs_left_out: bool = False) -> list[Report]:
     """The project's reports and those of the folder `own`, as they are to be written into `output`.
 
-    If the data folder has a description, without those that are about other datasets. Raises SettingsError, naming the
-    query's file, if a report cannot be read, is not one SELECT, has the name of
+    If the data folder has a description, without those that are about other datasets; the log can name those of `own`.
+    Raises SettingsError, naming the query's file, if a report cannot be read, is not one SELECT, has the name of
     another one, or if the producer would read it from `data`, or from anywhere else, as a source. That goes for the
     page too.
     """
@@ -74,7 +77,9 @@ def find_reports(output: Path, data: Path, own: Path | None = None) -> list[Repo
         if not NAME.fullmatch(path.stem):
             raise SettingsError(f"report {path.name}: a report is called NAME.json.sql or NAME.csv.sql; rename it")
         report = Report(path, _query(path), _source_names(path.stem, output, data), is_own=path.parent == own)
-        if description != OWN_PACKAGE and not report.datasets <= described:
+        if description != OWN_PACKAGE and (others := report.datasets - described):
+            if report.is_own and logs_left_out:
+                _log_left_out(report, others, f"which {description} does not describe")
             continue
         for name in report.source_names:
             if dataset := dataset_of(package, name):
@@ -94,6 +99,19 @@ def of_present_datasets(tx: Transaction, reports: Iterable[Report]) -> list[Repo
     recorded = recorded_tables(tx)
     like_project = {each.name for each in with_own_sql(read_package(OWN_PACKAGE).datasets) if _is_like(each, recorded)}
     return [report for report in reports if report.datasets <= (recorded.keys() if report.is_own else like_project)]
+
+
+def log_without_tables(tx: Transaction, reports: Iterable[Report]) -> None:
+    """Names the user's reports that are not written, since the database has no table of their datasets."""
+    present = recorded_tables(tx).keys()
+    for report in reports:
+        if report.is_own and (others := report.datasets - present):
+            _log_left_out(report, others, "of which the database has no table")
+
+
+def _log_left_out(report: Report, others: Iterable[str], reason: str) -> None:
+    names = ", ".join(sorted(others))
+    logger.info("report %s is not written: its line `-- datasets:` names %s, %s", report.path.name, names, reason)
 
 
 def _is_like(dataset: Dataset, recorded: Mapping[str, Recorded]) -> bool:

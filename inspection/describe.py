@@ -26,6 +26,7 @@ class DescribedFile:
     row_count: int
     left_out: dict[str, str]  # columns that no field names, and why
     problems: Problems = field(default_factory=Problems)  # of rows whose form is wrong
+    misfit_count: int = 0  # rows with more or fewer fields than the header
 
 
 @dataclass
@@ -86,6 +87,7 @@ def _add(kind: FileKind, found: FoundFile) -> None:
             found.check_encoding(row)
             if row.faults:
                 described.problems.add([Rejected(row, row.faults)])
+                described.misfit_count += not row.fields
             else:
                 good.append(row)
             if len(good) >= BLOCK_LINES:

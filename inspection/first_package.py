@@ -52,7 +52,7 @@ class Resource:
         for file in self.kind.files:
             form = f"{self.kind.encoding}, delimiter {self.kind.delimiter!r}"
             yield f"{file.name}: {counted(file.row_count, 'row')}, {form} → resource {self.name}, table {self.table}"
-            yield from _remarks(file)
+            yield from _remarks(file, named_columns=len(self.kind.names))
         if sign := self._likely_delimiter():
             yield f"  one column: if {sign!r} separates columns, put a line sep={sign} above the header"
         for name, column, decision in zip(self.kind.names, self.columns, self.decisions, strict=True):
@@ -122,11 +122,13 @@ def _check_files(package: Package, described: Sequence[Resource]) -> None:
                 raise InputError(f"{file.name}: no path of a description can name this file; rename it")
 
 
-def _remarks(file: DescribedFile) -> Iterator[str]:
+def _remarks(file: DescribedFile, named_columns: int) -> Iterator[str]:
     for column, reason in file.left_out.items():
         yield f"  {column}: left out, since {reason}; correct the header to load it"
+    if len(file.left_out) > named_columns:
+        yield "  most columns have no name of their own: remove the lines above the header, if there are any"
     if file.problems.row_count:
         yield f"  {counted(file.problems.row_count, 'row')} would be rejected:"
         yield from (f"    {line}" for line in file.problems.lines())
-        if 2 * file.problems.row_count > file.row_count:
+        if 2 * file.misfit_count > file.row_count:
             yield "    most rows do not fit the header: remove the lines above it, or let it name all columns"

@@ -105,20 +105,21 @@ def found_file(source: Source, contents: OpenedFiles, encodings: Encodings) -> I
 def _header(path: Location, file: IO[bytes], *, is_encoding_given: bool) -> Header:
     """The header; raises InputError if its delimiter or its encoding is open."""
     header = read_header(path, file, Dialect())
+    place = f"{path} line {header.line_count}"
     try:
         header.content.decode()
     except UnicodeDecodeError:
         if not is_encoding_given:
-            raise InputError(f"{path} line 1: bytes that are not UTF-8; {NAME_THE_ENCODING}") from None
+            raise InputError(f"{place}: bytes that are not UTF-8; {NAME_THE_ENCODING}") from None
     if b"\0" in header.content and not is_encoding_given:
         raise InputError(
-            f"{path} line 1: NUL characters in the header; remove them, or name the encoding if it is UTF-16 without a"
-            " mark, such as --encoding utf-16-le"
+            f"{place}: NUL characters in the header; remove them, or name the encoding if it is UTF-16 without a mark,"
+            " such as --encoding utf-16-le"
         )
     for rival in _other_headers(path, file, header):
         if len(rival.names) == len(header.names) > 1:
             raise InputError(
-                f"{path} line {header.line_count}: {header.delimiter!r} and {rival.delimiter!r} make"
+                f"{place}: {header.delimiter!r} and {rival.delimiter!r} make"
                 f" {len(header.names)} columns each of the header; put a line sep={header.delimiter} or"
                 f" sep={rival.delimiter} above it"
             )

@@ -207,7 +207,14 @@ def check(files: tuple[Location, ...], name: str | None, shows_all: bool, data: 
     "--output", metavar="FILE", type=click.Path(path_type=Path), help="[default: datapackage.json in the data folder]"
 )
 @click.option("--force", is_flag=True, help="Replace a description that is there.")
-@settings.encoding
+@settings.setting(
+    "--encoding",
+    "ENCODING",
+    multiple=True,
+    metavar="[FILE=]NAME",
+    help="Encoding of all CSV files, such as latin-1, or of one, such as people-3.csv=latin-1; goes into the"
+    " description.  [default: utf-8, or utf-16 if a file begins with its mark]",
+)
 @settings.logging_options
 def describe(
     files: tuple[Location, ...], data: Path, output: Path | None, force: bool, encoding: tuple[str, ...]

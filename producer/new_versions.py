@@ -39,7 +39,7 @@ def check_new_versions(
     for forecast, _ in judged:
         if limits.max_shrink is None and forecast.good < forecast.loaded_rows / 2:
             logger.warning(
-                "%s: the new version has %s good rows where %s are loaded, so %s are removed;"
+                "%s: the new version has %s good rows where %s are loaded, %s fewer;"
                 " --max-shrink N or N%% refuses such a version",
                 forecast.source,
                 *(f"{rows:,}" for rows in (forecast.good, forecast.loaded_rows, forecast.loaded_rows - forecast.good)),

@@ -64,6 +64,7 @@ ORDER BY {held_key}, incoming.row_number
 FOR NO KEY UPDATE OF held;
 
 -- Of rows of this chunk that meet the same row, the first takes its place; it counts as updated if one of them differs.
+-- The row that is there may be one of them: it was loaded while an earlier row of its key named something unknown.
 UPDATE met
 SET verdict = CASE WHEN met.row_number > first_row_number THEN 'repeats' ELSE verdict END,
     differs = one_differs
@@ -75,14 +76,14 @@ FROM (
         min(row_number) AS first_row_number,
         bool_or(differs) AS one_differs
     FROM met
-    WHERE verdict IN ('replaces', 'displaces')
+    WHERE verdict IN ('replaces', 'displaces', 'is there')
     GROUP BY held_source_id, held_load_id, held_row_number
     HAVING count(*) > 1
 ) AS same
 WHERE met.held_source_id = same.held_source_id
   AND met.held_load_id = same.held_load_id
   AND met.held_row_number = same.held_row_number
-  AND met.verdict IN ('replaces', 'displaces');
+  AND met.verdict IN ('replaces', 'displaces', 'is there');
 
 SELECT count(*) FROM met;
 

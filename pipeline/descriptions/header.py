@@ -9,6 +9,7 @@ from pipeline.errors import InputError
 
 COLUMNS_SHOWN = 20  # of a header, in a message
 LET_IT_HAVE_MORE = 'describe the column, or write "fieldsMatch": "subset" into the schema'
+LET_IT_LACK_SOME = 'correct the file, or write "fieldsMatch": "superset" into the schema'
 
 
 def field_positions(dataset: Dataset, header: Sequence[str], place: str) -> tuple[int | None, ...]:
@@ -51,9 +52,17 @@ def _check_presence(dataset: Dataset, names: list[str], header: Sequence[str], p
         if times > 1:
             raise _mismatch(dataset, header, place, f"column '{field.name}' stands twice in the header")
         if times == 0 and (field.constraints.required or not may_lack):
-            raise _mismatch(dataset, header, place, f"column '{field.name}' is missing from the header")
+            remedy = f"; {LET_IT_LACK_SOME}" if _may_lack_instead(dataset, names) else ""
+            raise _mismatch(dataset, header, place, f"column '{field.name}' is missing from the header", remedy)
     if not any(comparable_name(field.name) in counts for field in dataset.fields):
         raise _mismatch(dataset, header, place, f"no field of {dataset.name} is in the header")
+
+
+def _may_lack_instead(dataset: Dataset, names: list[str]) -> bool:
+    """Whether the header would be right for a description that allows fewer columns: it has no others."""
+    required = {comparable_name(field.name) for field in dataset.fields if field.constraints.required}
+    known = {comparable_name(field.name) for field in dataset.fields}
+    return dataset.fields_match in ("exact", "equal") and required <= set(names) <= known
 
 
 def _mismatch(dataset: Dataset, header: Sequence[str], place: str, fault: str, remedy: str = "") -> InputError:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pipeline import remedies
 from pipeline.descriptions.description import Dataset
-from pipeline.descriptions.own_sql import Section
+from pipeline.descriptions.own_sql import Section, difference_of_sql, installed_sql
 from pipeline.errors import RefusedTablesError, SettingsError
 from pipeline.postgres.quoting import quote_identifier, quote_literal
 from pipeline.postgres.schema import TABLE_ROLES
@@ -226,6 +226,12 @@ class _Planner:
             self._recorded[dataset.name] = replace(
                 recorded, schema=tables[-1].schema, table=dataset.table, tables=tables
             )
+            if recorded.sql_sha256 and not dataset.sql_sha256 and installed_sql(dataset.name) is None:
+                raise RefusedTablesError(
+                    f"dataset '{dataset.name}': its tables were made"
+                    f" {difference_of_sql(dataset, recorded.sql_sha256, None)}; name the folder of that file with"
+                    " --datasets, or give the resource another name"
+                )
             raise RefusedTablesError(
                 f"dataset '{dataset.name}': {'; '.join(refused)}; forget its sources ({self._forgetting(dataset)}) and"
                 f" {remedies.current.make_tables}, or give the resource another name"

@@ -132,6 +132,12 @@ def test_the_help_of_check_promises_no_more_than_it_does() -> None:
     assert "given in an earlier run" not in said
 
 
+def test_the_help_of_describe_promises_no_more_than_it_does() -> None:
+    ended = run_forked(["pipeline", "describe", "--help"], {"PATH": os.environ["PATH"]})
+    assert "goes into the description" in " ".join(ended.stdout.split())
+    assert "earlier run" not in ended.stdout
+
+
 def test_standard_input_is_a_file_under_the_name_it_is_given(commands: Commands, pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES)
     producer = ["producer", "--name", "people-today.csv", "-"]

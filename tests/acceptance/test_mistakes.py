@@ -320,12 +320,12 @@ def test_nothing_can_be_forgotten_after_a_reset(folder: Path) -> None:
 def test_a_version_without_most_of_the_loaded_rows_is_warned_about(commands: Commands, pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES, people=HEADER + PEOPLE.splitlines(keepends=True)[1] * 1000)
     pipeline.write(people=HEADER + PEOPLE.splitlines(keepends=True)[1] * 499)
-    warning = "people.csv: the new version has 499 good rows where 1,000 are loaded, so 501 are removed"
+    warning = "people.csv: the new version has 499 good rows where 1,000 are loaded, 501 fewer"
     for options in (["--dry-run"], []):
         ended = commands.run("producer", *options, **files(pipeline))
         assert ended.returncode == 0
         assert ended.stderr.count(f"{warning}; --max-shrink N or N% refuses such a version\n") == 1
-    assert "removed" not in commands.run("producer", **files(pipeline)).stderr
+    assert "fewer" not in commands.run("producer", **files(pipeline)).stderr
 
 
 def test_a_version_with_half_of_the_loaded_rows_is_taken_without_a_warning(
@@ -333,7 +333,7 @@ def test_a_version_with_half_of_the_loaded_rows_is_taken_without_a_warning(
 ) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
     pipeline.write(people="".join(PEOPLE.splitlines(keepends=True)[:3]))
-    assert "removed" not in commands.run("producer", **files(pipeline)).stderr
+    assert "fewer" not in commands.run("producer", **files(pipeline)).stderr
 
 
 @pytest.mark.parametrize("name", ["people-pipe.csv", "people-pipe.csv.gz"])

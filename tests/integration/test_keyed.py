@@ -174,10 +174,12 @@ def described(pipeline: Pipeline, *resources: dict[str, Any]) -> Pipeline:
     return pipeline
 
 
-@pytest.mark.parametrize("order", list(permutations(range(2))))
-def test_an_earlier_row_takes_its_key_when_what_it_refers_to_arrives(pipeline: Pipeline, order: tuple[int]) -> None:
+@pytest.mark.parametrize(("chunk_rows", "order"), [(2, (0, 1)), (2, (1, 0)), (4, (0,))])
+def test_an_earlier_row_takes_its_key_when_what_it_refers_to_arrives(
+    pipeline: Pipeline, chunk_rows: int, order: tuple[int, ...]
+) -> None:
     described(pipeline, GROUPS, MEMBERS)
-    pipeline.load(2, groups=NAMES + "old\n", members=OF_GROUP + "1,new\n2,old\n1,old\n3,old\n")
+    pipeline.load(chunk_rows, groups=NAMES + "old\n", members=OF_GROUP + "1,new\n2,old\n1,old\n3,old\n")
     assert pipeline.rows("SELECT id, row_number FROM members ORDER BY id") == [(1, 3), (2, 2), (3, 4)]
     pipeline.load(2, groups=NAMES + "old\nnew\n")
     pipeline.produce()
@@ -185,6 +187,7 @@ def test_an_earlier_row_takes_its_key_when_what_it_refers_to_arrives(pipeline: P
     for position in order if len(waiting) == 2 else range(len(waiting)):
         pipeline.loader.load_chunk(*waiting[position])
     pipeline.check_reconciliation()
+    assert tuple(pipeline.counts("members.csv").values()) == (3, 0, 0, 1, 0)
     assert pipeline.rows("SELECT id, row_number FROM members ORDER BY id") == [(1, 1), (2, 2), (3, 4)]
     assert [(row[1], row[3]) for row in pipeline.rejected()] == [(3, "id '1' is the key of an earlier row")]
     pipeline.queue.connection.flushdb()

@@ -265,6 +265,16 @@ def test_empty_tables_can_lose_and_get_sql(parish: Pipeline, datasets: Path) -> 
     assert parish.rows(TABLE) == LOADED
 
 
+def test_a_folder_of_sql_that_was_not_named_is_no_reason_to_forget(parish: Pipeline) -> None:
+    parish.load(marriages=MARRIAGES)
+    own_sql.use(None)
+    made = r"dataset 'marriages': its tables were made with a marriages\.sql of SHA-256 \w{12}\.{3}, and there is none"
+    remedy = "name the folder of that file with --datasets, or give the resource another name"
+    with pytest.raises(SettingsError, match=f"^{made} here; {remedy}$"):
+        make_tables(parish)
+    assert parish.rows(TABLE) == LOADED
+
+
 def test_the_data_folder_brings_no_sql(parish: Pipeline, datasets: Path) -> None:
     write_sql(parish.data)
     own_sql.use(parish.data)

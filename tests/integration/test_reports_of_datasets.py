@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from exporter.export import export
-from exporter.report import find_reports
+from exporter.report import find_reports, log_without_tables
 from pipeline.descriptions.package import OWN_PACKAGE
 from pipeline.errors import SettingsError
 from pipeline.tables.described import bring_up_to_date, wanted_tables
 from tests.conftest import PEOPLE, PLACES, Pipeline
 
 TEMPLATE = "with_schema"  # tables of datasets are made by the tests
+NO_TABLE = "of which the database has no table"
 OF_EVERY_DATASET = ["loads.csv", "rejected_rows.csv", "report.html"]
 OF_PEOPLE = [
     "births_by_decade_and_country.json",
@@ -111,6 +112,30 @@ def test_a_folder_of_the_user_s_adds_reports(pipeline: Pipeline, output: Path, o
     (own / "notes.txt").write_text("no report")
     assert written(pipeline, output, own) == sorted([*OF_EVERY_DATASET, "orders_sum.csv", "tables.csv"])
     assert (output / "orders_sum.csv").read_text() == "count\n1\n"
+
+
+def test_a_report_of_the_user_s_that_is_left_out_is_named(
+    pipeline: Pipeline, output: Path, own: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "exporter")
+    (own / "sales.csv.sql").write_text("-- datasets: peeple, people\nSELECT 1 AS x")
+    (own / "all.csv.sql").write_text("-- datasets: people\nSELECT 1 AS x")
+    with pipeline.database.transaction() as tx:
+        log_without_tables(tx, find_reports(output, pipeline.data, own))
+    left_out = "report sales.csv.sql is not written: its line `-- datasets:` names peeple"
+    assert caplog.messages == [
+        f"report all.csv.sql is not written: its line `-- datasets:` names people, {NO_TABLE}",
+        f"{left_out}, people, {NO_TABLE}",
+    ]
+    caplog.clear()
+    make_tables(pipeline)
+    with pipeline.database.transaction() as tx:
+        log_without_tables(tx, find_reports(output, pipeline.data, own))
+    assert caplog.messages == [f"{left_out}, {NO_TABLE}"]
+    caplog.clear()
+    describe(pipeline, resource("people", "name"))
+    find_reports(output, pipeline.data, own, logs_left_out=True)
+    assert caplog.messages == [f"{left_out}, which {pipeline.data / 'datapackage.json'} does not describe"]
 
 
 @pytest.mark.parametrize(

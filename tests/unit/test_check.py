@@ -169,7 +169,8 @@ def test_a_file_that_would_be_refused_leaves_the_others_checked(tmp_path: Path) 
     assert problems(tmp_path, "none.csv", "things.csv", "pets.csv") == [
         f"{tmp_path / 'none.csv'}: no such file; name a CSV file that exists",
         f"{tmp_path / 'things.csv'} line 1: column 'n' is missing from the header, which has 'id'; a file of"
-        " things needs exactly id, n, in this order",
+        " things needs exactly id, n, in this order; correct the file, or write"
+        ' "fieldsMatch": "superset" into the schema',
         "1 x id is not a whole number: line 2 'x'",
     ]
 

@@ -219,6 +219,21 @@ def test_a_header_that_most_rows_do_not_fit_has_a_remedy(tmp_path: Path) -> None
     ]
     [resource] = described(tmp_path, things="id,day\n1,2026-01-02\n2\n")
     assert remedy not in list(resource.lines())
+    [resource] = described(tmp_path, things="id,day\n1,2026\0-01-02\n")
+    assert list(resource.lines())[1:3] == ["  1 row would be rejected:", "    1 x day holds a NUL character: line 2"]
+    assert remedy not in list(resource.lines())
+
+
+def test_a_title_above_the_header_has_a_remedy(tmp_path: Path) -> None:
+    remedy = "  most columns have no name of their own: remove the lines above the header, if there are any"
+    [resource] = described(tmp_path, things="Sales of 2026;;\n;;\nid;day;price\n1;2026-01-02;3\n")
+    assert list(resource.lines())[1:4] == [
+        "  column 2: left out, since it has no name; correct the header to load it",
+        "  column 3: left out, since it has no name; correct the header to load it",
+        remedy,
+    ]
+    [resource] = described(tmp_path, things="id;day;\n1;2026-01-02;\n")
+    assert remedy not in list(resource.lines())
 
 
 @pytest.mark.parametrize("sign", [":", "~", "^"])
@@ -264,6 +279,8 @@ def test_an_encoding_is_not_guessed(tmp_path: Path) -> None:
         described(tmp_path, things=content)
     with pytest.raises(InputError, match=r"things\.csv line 1: bytes that are not UTF-8"):
         described(tmp_path, things="Straße\nJean\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"things\.csv line 2: bytes that are not UTF-8"):
+        described(tmp_path, things="sep=;\nStraße;Ort\nJean;Ayr\n".encode("latin-1"))
     described(tmp_path, encoding="latin-1", things=content)
     assert package(tmp_path)["resources"][0]["encoding"] == "iso8859-1"
     assert problems(tmp_path) == []

@@ -107,6 +107,18 @@ def test_fields_match_as_the_standard_says(match: str, header: list[str], expect
             ' "fieldsMatch": "subset" into the schema',
         ),
         (
+            "exact",
+            ["city"],
+            "column 'area' is missing from the header, which has 'city'; a file of towns needs exactly City, area, in"
+            ' this order; correct the file, or write "fieldsMatch": "superset" into the schema',
+        ),
+        (
+            "equal",
+            ["area"],
+            "column 'City' is missing from the header, which has 'area'; a file of towns needs exactly City, area, in"
+            " any order",
+        ),
+        (
             "subset",
             ["city", "x"],
             "column 'area' is missing from the header, which has 'city', 'x'; a file of towns needs City, area",
