@@ -89,6 +89,5 @@ $(BIN)/pipeline: requirements-dev.txt pyproject.toml
 # And what development needs besides.
 $(BIN)/pytest: $(BIN)/pipeline
 	@echo 'installing the tools of development into .venv'
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c requirements-dev.txt uv
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
