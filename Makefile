@@ -45,7 +45,7 @@ lint: $(BIN)/pytest ## check style, types and the workflow file
 # without it a version that the index does not know counts as one without a vulnerability.
 audit: $(BIN)/pytest ## search for weaknesses in the code, and for known vulnerabilities of the pinned versions
 	@$(BIN)/ruff check --select S pipeline producer worker exporter
-	@$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --no-deps --disable-pip --progress-spinner off \
+	@$(BIN)/uv --system-certs tool run --from pip-audit==2.10.1 pip-audit --strict --no-deps --disable-pip --progress-spinner off \
 		-r requirements.txt -r requirements-dev.txt \
 		|| { echo 'audit: not passed: a vulnerability is named above, or what could not be looked up' >&2; exit 1; }
 
@@ -54,7 +54,7 @@ image: ## build the image of all stages, labelled with the commit (IMAGE=registr
 
 sbom: $(BIN)/pytest ## write what the image installs from the package index to build/sbom.json, as CycloneDX
 	@mkdir -p build
-	@PYTHONWARNINGS=ignore $(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.txt \
+	@PYTHONWARNINGS=ignore $(BIN)/uv --system-certs tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.txt \
 		--pyproject pyproject.toml --output-reproducible --output-file build/sbom.json
 
 bench: $(BIN)/pytest ## measure the pipeline next to COPY and other tools (OPTIONS='--people 100000 --rounds 1')
@@ -71,8 +71,8 @@ data: ## generate the shipped data again: always the same bytes
 	@$(PYTHON) data/generate.py
 
 lock: $(BIN)/pytest ## update the pinned versions of all dependencies
-	@$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-header pyproject.toml -o requirements.txt
-	@$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-header --extra dashboard --extra dev --extra embedded --extra s3 --extra sftp -c requirements.txt pyproject.toml -o requirements-dev.txt
+	@$(BIN)/uv --system-certs pip compile --quiet --universal --upgrade --no-emit-index-url --no-header pyproject.toml -o requirements.txt
+	@$(BIN)/uv --system-certs pip compile --quiet --universal --upgrade --no-emit-index-url --no-header --extra dashboard --extra dev --extra embedded --extra s3 --extra sftp -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## remove what was installed; the embedded state stays (see `pipeline reset`)
 	rm -rf .venv bench/.peers build *.egg-info
