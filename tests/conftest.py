@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,9 +80,11 @@ def servers() -> Iterator[embedded.Servers]:
 def make_templates(url: str) -> None:
     """with_schema, which has what schema.sql makes, and with_tables, which has the tables of this repository's data."""
     administer(url, "CREATE DATABASE with_schema")
-    apply_schema(Database(with_path(url, "/with_schema"), "tests"))
+    with closing(Database(with_path(url, "/with_schema"), "tests")) as database:  # no template has other sessions
+        apply_schema(database)
     administer(url, "CREATE DATABASE with_tables TEMPLATE with_schema")
-    bring_up_to_date(Database(with_path(url, "/with_tables"), "tests"), OWN_TABLES)
+    with closing(Database(with_path(url, "/with_tables"), "tests")) as database:
+        bring_up_to_date(database, OWN_TABLES)
 
 
 @pytest.fixture(scope="session")
