@@ -14,7 +14,7 @@ from pipeline.descriptions.package import OWN_PACKAGE, find_package, read_packag
 from pipeline.errors import SettingsError
 from pipeline.postgres.sql_text import statement_starts
 from pipeline.postgres.transaction import Transaction
-from pipeline.tables.plan import Recorded
+from pipeline.tables.recorded import Recorded
 from pipeline.tables.registry import recorded_tables
 
 logger = logging.getLogger(__name__)

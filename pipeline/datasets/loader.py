@@ -22,7 +22,7 @@ from pipeline.ledger import ledger
 from pipeline.ledger.chunk import Claim
 from pipeline.postgres.quoting import quote_identifier
 from pipeline.postgres.transaction import Transaction
-from pipeline.tables.plan import Recorded
+from pipeline.tables.recorded import Recorded
 
 
 class DatasetLoader:

@@ -13,7 +13,7 @@ from pipeline.postgres.queries import Queries
 from pipeline.postgres.quoting import quote_identifier
 from pipeline.postgres.transaction import Transaction
 from pipeline.postgres.translating import ForeignKeyError
-from pipeline.tables.plan import Recorded
+from pipeline.tables.recorded import Recorded
 
 SQL = Path(__file__).with_suffix(".sql")
 KNOWN_KEYS = 100_000  # keys of one reference that are remembered

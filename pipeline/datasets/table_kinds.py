@@ -15,7 +15,7 @@ from pipeline.descriptions.own_sql import OwnSql
 from pipeline.ledger.chunk import Claim
 from pipeline.postgres.quoting import quote_identifier
 from pipeline.postgres.transaction import Transaction
-from pipeline.tables.plan import Recorded
+from pipeline.tables.recorded import Recorded
 
 DatasetTable = PositionalTable | KeyedTable | SharedTable | SettledTable
 RowsOf = Callable[[Claim, bytes], SourceRows]

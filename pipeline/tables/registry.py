@@ -12,7 +12,8 @@ from pipeline.postgres.queries import Queries
 from pipeline.postgres.schema import LOCK, TABLE_ROLES
 from pipeline.postgres.transaction import Transaction
 from pipeline.tables.evolution import Refusal, changes
-from pipeline.tables.plan import Known, Recorded, Wanted, plan
+from pipeline.tables.plan import Wanted, plan
+from pipeline.tables.recorded import Known, Recorded
 from pipeline.tables.table import OwnTable, Table
 from pipeline.tables.tables import ColumnTypeOf, tables_of
 from pipeline.wording import NAMED_AT_MOST

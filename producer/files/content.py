@@ -66,7 +66,7 @@ class OpenedFiles:
                 yield content
 
     def has_version(self, source: Source, version: str | None) -> bool:
-        """Whether a server says that a file has this version, so that nobody needs to read it."""
+        """Whether a server says that a file has this version, so that it need not be read."""
         if version is None or not isinstance(source.path, Url):
             return False
         with _errors_of(source.path):

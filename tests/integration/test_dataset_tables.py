@@ -13,7 +13,8 @@ from pipeline.errors import RefusedTablesError, SettingsError, TransientError
 from pipeline.postgres.database import Database
 from pipeline.postgres.schema import apply_schema
 from pipeline.postgres.transaction import Transaction
-from pipeline.tables.plan import Recorded, Wanted
+from pipeline.tables.plan import Wanted
+from pipeline.tables.recorded import Recorded
 from pipeline.tables.registry import check_tables, make_tables, planned_statements, recorded_tables
 from tests.catalog import catalog, differences
 from tests.conftest import Pipeline, Services

@@ -1,4 +1,4 @@
-"""Compressed files are read for what they are, whatever their names are."""
+"""The first bytes of a file say how it is compressed, not its name."""
 
 import bz2
 import gzip
