@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import cloudcoil.models.keda.v1alpha1 as keda
 import jsonschema
 import kubernetes_validate
 import pytest
@@ -25,17 +26,33 @@ from tests.deploy.manifests import (
 )
 
 VERSIONS = list(dict.fromkeys(kubernetes_validate.utils.all_versions()))[-3:]
-KEDA = yaml.safe_load((Path(__file__).parent / "keda.yaml").read_text())
+KEDA_LIMITS = yaml.safe_load((Path(__file__).parent / "keda.yaml").read_text())
 STOP_TIME = 10  # seconds within which a stage ends that is told to stop, see docs/guarantees.md
 STAGES = {"schema", "producer", "exporter", "worker", "monitor"}
 DOCUMENTED = (PROJECT / "README.md").read_text() + (PROJECT / "docs" / "monitor.md").read_text()
 OF_RQ_INFO = {"RQ_CONFIG", "RQ_QUEUE_CLASS"}
 
 
+def keda_schema(kind: str) -> dict[str, Any]:
+    """The schema of a kind as in its CRD, whole; fields that it does not name are refused."""
+    schema: dict[str, Any] = vars(keda)[kind].model_json_schema(by_alias=True)
+    refuse_unknown_fields(schema)
+    return schema
+
+
+def refuse_unknown_fields(node: Any) -> None:
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for child in children:
+        refuse_unknown_fields(child)
+    if isinstance(node, dict) and "properties" in node:
+        node.setdefault("additionalProperties", False)
+
+
 def validate(manifest: Manifest, version: str) -> None:
     """Raises an error if the object has an unknown kind or field, or a value of another type."""
     if manifest["apiVersion"] == "keda.sh/v1alpha1":
-        jsonschema.validate(manifest["spec"], KEDA[manifest["kind"]])
+        jsonschema.validate(manifest, keda_schema(manifest["kind"]))
+        jsonschema.validate(manifest["spec"], KEDA_LIMITS[manifest["kind"]])
     else:
         kubernetes_validate.validate(manifest, version, strict=True)
 
@@ -67,6 +84,7 @@ def test_an_unknown_kind_field_or_type_is_an_error() -> None:
         (changed(scaled, apiVersion="keda.sh/v1"), kubernetes_validate.SchemaNotFoundError),
         (changed(scaled, spec={**scaled["spec"], "coolDownPeriod": 2}), jsonschema.ValidationError),
         (changed(scaled, spec={**scaled["spec"], "minReplicaCount": -1}), jsonschema.ValidationError),
+        (changed(scaled, metadata={"name": "worker"}, specs={}), jsonschema.ValidationError),
     ):
         with pytest.raises(error):
             validate(wrong, VERSIONS[-1])
