@@ -7,6 +7,7 @@ from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.outcome import Resolved, Stored
 from pipeline.ledger.chunk import Claim
 from pipeline.postgres.queries import Queries
+from pipeline.postgres.quoting import quote_identifier
 from pipeline.postgres.transaction import Transaction
 
 SQL = Path(__file__).with_suffix(".sql")
@@ -15,8 +16,11 @@ SQL = Path(__file__).with_suffix(".sql")
 class PositionalTable:
     """The table of a dataset without a primary key. Its rows lie under (source_id, row_number)."""
 
-    def __init__(self, names: dict[str, str], foreign_keys: Sequence[str], *, is_partitioned: bool) -> None:
+    def __init__(
+        self, dataset: str, names: dict[str, str], foreign_keys: Sequence[str], *, is_partitioned: bool
+    ) -> None:
         """`names` are those that positional.sql needs, quoted; `foreign_keys` are the names of the dataset's."""
+        self._dataset = dataset
         self._names = names
         self._is_partitioned = is_partitioned
         self._foreign_keys = list(foreign_keys)
@@ -29,7 +33,7 @@ class PositionalTable:
         if not tx.value(self._queries["rows_exist"], **_span(claimed)):
             self._copy(tx, claimed, resolved)
             return Stored(len(resolved.lines), updated=0, unchanged=0, deleted=0, rejected=resolved.rejected)
-        return self._merge(tx, claimed, resolved, "merge")
+        return self._merge(tx, claimed, resolved, self._merging(tx))
 
     def finish(self, tx: Transaction, claimed: Claim) -> int:  # noqa: ARG002
         """Nothing is left to remove: the last chunk owns all rows after it."""
@@ -37,7 +41,7 @@ class PositionalTable:
 
     def compare(self, tx: Transaction, claimed: Claim, resolved: Resolved, rows: SourceRows) -> Stored:  # noqa: ARG002
         """What `store` would do."""
-        stored = self._merge(tx, claimed, resolved, "compare")
+        stored = self._merge(tx, claimed, resolved, self._queries["compare"])
         tx.run(self._queries["enter_previewed"], source=claimed.source)
         return stored
 
@@ -54,8 +58,14 @@ class PositionalTable:
     def _merge(self, tx: Transaction, claimed: Claim, resolved: Resolved, statement: str) -> Stored:
         tx.run(self._queries["empty_incoming"])
         tx.copy(self._names["incoming"], self._columns, resolved.lines)
-        [(inserted, updated, deleted)] = tx.rows(self._queries[statement], **_span(claimed))
+        [(inserted, updated, deleted)] = tx.rows(statement, **_span(claimed))
         return Stored(inserted, updated, len(resolved.lines) - inserted - updated, deleted, resolved.rejected)
+
+    def _merging(self, tx: Transaction) -> str:
+        """The statement; of a row that another one replaces, it empties the columns that no file fills any more."""
+        retired = tx.rows(self._queries["retired_columns"], dataset=self._dataset)
+        emptied = "".join(f", {quote_identifier(name)} = NULL" for (name,) in retired)
+        return Queries(SQL, {**self._names, "and_retired": emptied})["merge"]
 
     def _copy(self, tx: Transaction, claimed: Claim, resolved: Resolved) -> None:
         """Into the table itself; the rows that it refers to are held, so its keys need no check for each row."""

@@ -47,6 +47,13 @@ CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} ON COMMIT DELETE ROWS AS
     SELECT source_id, row_number, {columns} FROM {table} WITH NO DATA;
 DELETE FROM {incoming};   -- a preview compares many chunks in one transaction
 
+-- name: retired_columns
+-- Returns the columns of fields that the description no longer has.
+SELECT retired ->> 'name'
+FROM datasets
+CROSS JOIN jsonb_array_elements(structure -> -1 -> 'retired') AS retired
+WHERE datasets.name = %(dataset)s;
+
 -- name: merge
 -- Returns how many rows were inserted, updated and deleted, so that the range of the chunk (last_row NULL: without end)
 -- holds exactly the rows of the table of incoming ones.
@@ -65,7 +72,7 @@ WITH existing AS (
 ), written AS (
     INSERT INTO {table} (source_id, row_number, {columns})
     SELECT source_id, row_number, {columns} FROM changed
-    ON CONFLICT (source_id, row_number) DO UPDATE SET {assignments}
+    ON CONFLICT (source_id, row_number) DO UPDATE SET {assignments}{and_retired}
 ), gone AS (
     DELETE FROM {table} AS rows
     USING existing

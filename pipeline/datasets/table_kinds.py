@@ -41,7 +41,9 @@ def table_of(
         return SettledTable(dataset, digest, names, rows, resolve, named)
     if not dataset.primary_key:
         own = recorded[dataset.name].tables[-1]
-        return PositionalTable(names, [key.name for key in own.foreign_keys], is_partitioned=own.is_partitioned)
+        return PositionalTable(
+            dataset.name, names, [key.name for key in own.foreign_keys], is_partitioned=own.is_partitioned
+        )
     fields = [field.name for field in dataset.fields]
     key = KeyFields(dataset.primary_key, tuple(map(fields.index, dataset.primary_key)))
     if dataset.shared_keys:
