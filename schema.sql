@@ -133,6 +133,7 @@ CREATE TABLE IF NOT EXISTS loads (
     description_sha256 text,
     keeps_rows  boolean NOT NULL DEFAULT false,
     remote_version text,
+    read_from   text,
     CONSTRAINT loads_pkey PRIMARY KEY (id),
     CONSTRAINT loads_source_id_id_key UNIQUE (source_id, id),   -- serves current_loads
     CONSTRAINT loads_source_id_fkey FOREIGN KEY (source_id) REFERENCES sources (id),
@@ -244,6 +245,9 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'loads'::regclass AND attname = 'remote_version') THEN
         ALTER TABLE loads ADD COLUMN remote_version text;
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'loads'::regclass AND attname = 'read_from') THEN
+        ALTER TABLE loads ADD COLUMN read_from text;
+    END IF;
     IF to_regclass('loads_keeping_rows') IS NULL THEN
         CREATE INDEX loads_keeping_rows ON loads (id) WHERE keeps_rows;
     END IF;
@@ -258,6 +262,7 @@ COMMENT ON COLUMN load_chunks.line_count IS 'Physical lines up to its last row: 
 COMMENT ON COLUMN load_chunks.worker IS 'Host name and process id of the worker that committed the chunk; NULL if none had to.';
 COMMENT ON COLUMN load_chunks.seconds IS 'From the begin of the transaction that committed the chunk to its end.';
 COMMENT ON COLUMN load_chunks.retries IS 'Attempts before the one that committed the chunk, after transient errors; NULL as for worker.';
+COMMENT ON COLUMN loads.read_from IS 'Path of the file, where the producer had it in a folder.';
 COMMENT ON COLUMN loads.remote_version IS 'SHA-256 of a file''s URL and version, as a server tells it: it is not read again; NULL where none does.';
 COMMENT ON COLUMN loads.keeps_rows IS 'Whether rows are there that the load does not list: until the last missing chunk of the dataset, or while others refer to them.';
 COMMENT ON COLUMN loads.description_sha256 IS 'Of the description that its rows are checked by; NULL in loads from before it was recorded.';
@@ -472,8 +477,9 @@ BEGIN
     IF to_regrole('pipeline_producer') IS NOT NULL THEN
         -- Seals loads, carries over and reopens chunks, compares new versions with the tables, and forgets sources.
         GRANT SELECT, INSERT (name, dataset), UPDATE (name, encoding), DELETE ON sources TO pipeline_producer;
-        GRANT SELECT, INSERT (source_id, sha256, encoding, columns, delimiter, row_count, chunk_count, description_sha256), DELETE
-            ON loads TO pipeline_producer;
+        GRANT SELECT, INSERT (
+            source_id, sha256, encoding, columns, delimiter, row_count, chunk_count, description_sha256, read_from
+        ), DELETE ON loads TO pipeline_producer;
         GRANT SELECT,
             INSERT (load_id, number, first_row, row_count, first_line, byte_offset, byte_count, sha256, line_count),
             UPDATE (reopened, committed_at, inserted, updated, unchanged, rejected, deleted)

@@ -58,6 +58,7 @@ def _seal(versions: list[Scanned], database: Database, encodings: Encodings) -> 
             sha256=version.sha256,
             encoding=version.read_as,
             given_encoding=encodings.given(version.name),
+            read_from=version.source.local_path,
             plan=version.plan,
         )
         for version in versions

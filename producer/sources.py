@@ -35,6 +35,11 @@ class Source:
     path: Location
     dataset: Dataset
 
+    @property
+    def local_path(self) -> str | None:
+        """The absolute path, with links as they are; None if the file is not in a folder, as a pipe or a URL."""
+        return os.path.abspath(self.path) if isinstance(self.path, Path) and self.path.is_file() else None
+
     def __post_init__(self) -> None:
         """Raises InputError if the ledger cannot know the file under this name."""
         if not is_storable(self.name):

@@ -2,7 +2,7 @@
 
 -- name: known_sources
 -- Returns each source that has a load: name, id, dataset, encoding given by the user; and of its current load id, SHA-256,
--- description, encoding, number of rows and version on a server. SHA-256 is NULL where the load has to be planned again.
+-- description, encoding, number of rows, path and version on a server. SHA-256 is NULL where the load has to be planned again.
 SELECT
     sources.name, sources.id, sources.dataset, sources.encoding,
     current_loads.id,
@@ -14,7 +14,7 @@ SELECT
         THEN current_loads.sha256
     END,
     current_loads.description_sha256, current_loads.encoding, current_loads.row_count,
-    current_loads.remote_version
+    current_loads.read_from, current_loads.remote_version
 FROM sources
 JOIN current_loads ON current_loads.source_id = sources.id;
 

@@ -35,6 +35,7 @@ class KnownSource:
     description_sha256: str | None  # None: its dataset has no description yet, since `pipeline schema` was not run
     encoding: str | None  # that its current load was read in; None: recorded before encodings were
     row_count: int
+    read_from: str | None  # path of its file; None: it was not in a folder, or not recorded
     remote_version: str | None  # of its file, as the server told it; None: it was not read over a network
 
     def may_have(self, description_sha256: str, encoding: str) -> bool:

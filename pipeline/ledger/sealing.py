@@ -29,6 +29,7 @@ class Version:
     sha256: str
     encoding: str
     given_encoding: str | None  # recorded for later runs, if the user gave one in this run
+    read_from: str | None  # path of the file; None: it is not in a folder
     plan: LoadPlan | None  # None: not scanned, because the ledger had this content when it was asked
     has_removable_rows: bool = False  # whether its current load can remove rows that were kept for others
 

@@ -13,6 +13,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS sealing (
     sha256         text NOT NULL,
     encoding       text NOT NULL,
     given_encoding text,
+    read_from      text,
     columns        text[],
     delimiter      text,
     row_count      bigint,
@@ -36,15 +37,15 @@ CREATE TEMPORARY TABLE IF NOT EXISTS sealing_chunks (
 
 INSERT INTO sealing (
     position, name, dataset, description_sha256, refers_to, carries_over, is_settled, has_removable_rows, sha256, encoding,
-    given_encoding, columns, delimiter, row_count, chunk_count
+    given_encoding, read_from, columns, delimiter, row_count, chunk_count
 )
 SELECT
     position, name, dataset, description_sha256, refers_to, carries_over, is_settled, has_removable_rows, sha256, encoding,
-    given_encoding, columns, delimiter, row_count, chunk_count
+    given_encoding, read_from, columns, delimiter, row_count, chunk_count
 FROM json_to_recordset(%(versions)s) AS version (
     position integer, name text, dataset text, description_sha256 text, refers_to text[], carries_over boolean,
-    is_settled boolean, has_removable_rows boolean, sha256 text, encoding text, given_encoding text, columns text[],
-    delimiter text, row_count bigint, chunk_count integer
+    is_settled boolean, has_removable_rows boolean, sha256 text, encoding text, given_encoding text, read_from text,
+    columns text[], delimiter text, row_count bigint, chunk_count integer
 );
 
 -- name: seal
@@ -85,8 +86,8 @@ WHERE loads.id = (SELECT max(id) FROM loads WHERE loads.source_id = sealing.sour
 
 UPDATE sealing SET is_new = true WHERE load_id IS NULL AND source_id IS NOT NULL AND chunk_count IS NOT NULL;
 
-INSERT INTO loads (source_id, sha256, description_sha256, encoding, columns, delimiter, row_count, chunk_count)
-SELECT source_id, sha256, description_sha256, encoding, columns, delimiter, row_count, chunk_count
+INSERT INTO loads (source_id, sha256, description_sha256, encoding, read_from, columns, delimiter, row_count, chunk_count)
+SELECT source_id, sha256, description_sha256, encoding, read_from, columns, delimiter, row_count, chunk_count
 FROM sealing
 WHERE is_new
 ORDER BY position;   -- of two sources that list a city, the one sealed later decides

@@ -1,5 +1,6 @@
 """New versions of loaded files: compared with the tables before they are sealed, and refused if they would destroy."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from pipeline.limits import RowLimit
 from producer.dry_run import preview
 from producer.forecast import Limits, RefusedVersionError
+from producer.produce import produce
 from producer.scanned import bytes_of
 from producer.sources import find_sources
 from tests.conftest import ANY_VERSION, PEOPLE, PLACES, Pipeline, named
@@ -197,3 +199,23 @@ def test_a_version_with_no_fewer_good_rows_is_taken_by_default(pipeline: Pipelin
     assert len(pipeline.people()) == 2
     worse = corrected.replace(ROWS[0], "Jean,Kerr,never,Ayr\n", 1)
     assert "6 of the 7 rows would be rejected, where 2 rows are loaded" in refusal(pipeline, people=worse)
+
+
+def test_a_file_of_another_folder_that_has_the_same_name_is_named(
+    pipeline: Pipeline, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    other = tmp_path / "other"
+    other.mkdir()
+    moved = tmp_path / "moved"
+    (other / "people.csv").write_text(PEOPLE.replace("Jean", "Jane"))
+    produce(find_sources(other, ()), pipeline.database, pipeline.queue, chunk_rows=None, queue_limit=9)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        f"people.csv in {other}: the rows that were loaded from {pipeline.data} are replaced, where files of the same"
+        " name still are; to keep both, rename a file, or use another database (--state DIR or --database-url URL)"
+    ]
+    caplog.clear()
+    other.rename(moved)
+    (moved / "people.csv").write_text(PEOPLE)
+    produce(find_sources(moved, ()), pipeline.database, pipeline.queue, chunk_rows=None, queue_limit=9)
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
