@@ -1,5 +1,6 @@
 """Writes a first description of files, with a type for each column that can be read in one way."""
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +15,13 @@ from pipeline.datasets.checking import textless_rows
 from pipeline.datasets.outcome import Rejected
 from pipeline.errors import SettingsError
 from pipeline.url import Location
+from pipeline.wording import listed
 from producer.files.content import OpenedFiles
 from producer.files.encodings import Encodings
+from producer.sources import Source
+from producer.unnamed import report_names
 
+logger = logging.getLogger(__name__)
 MOST_HASHES = 500_000  # values of all columns of a resource that are remembered to see whether they differ
 
 
@@ -51,9 +56,10 @@ def file_kinds(
 ) -> list[FileKind]:
     """Reads files of a data folder whole. Files whose headers agree and whose names share a stem are of one kind.
 
-    Raises InputError if a file is broken as a whole, or if it cannot be told how it is written.
+    Leaves out reports of the pipeline, and says so. Raises InputError if a file is broken as a whole, or if it cannot
+    be told how it is written.
     """
-    sources = [source_of(path, folder) for path in paths]
+    sources = _without_reports(folder, [source_of(path, folder) for path in paths])
     names = [source.name.lower() for source in sources]
     if doubled := next((source for source in sources if names.count(source.name.lower()) > 1), None):
         raise SettingsError(f"{doubled.path}: two files are called '{doubled.name}'; name each file once")
@@ -70,6 +76,16 @@ def file_kinds(
                     kinds[key] = FileKind(stem, found.delimiter, found.encoding, found.names, profiles)
                 _add(kinds[key], found)
     return list(kinds.values())
+
+
+def _without_reports(folder: Path, sources: Sequence[Source]) -> list[Source]:
+    written = set(report_names(folder))
+    reports = [source.name for source in sources if source.name in written]
+    if reports:
+        logger.info("left out, since the exporter wrote them: %s", listed(reports))
+    if len(reports) == len(sources):
+        raise SettingsError("all named files are reports of the pipeline; name the CSV files that it shall load")
+    return [source for source in sources if source.name not in written]
 
 
 def _add(kind: FileKind, found: FoundFile) -> None:

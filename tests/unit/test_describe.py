@@ -333,3 +333,15 @@ def test_what_is_no_file_is_named_by_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(InputError, match=r"loop: cannot be read: Too many levels of symbolic links; correct"):
         file_kinds(tmp_path, [tmp_path / "loop"])
+
+
+def test_reports_of_the_pipeline_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    (tmp_path / ".reports.json").write_text('{"reports": {"loads.csv": {}}}')
+    for name in ("goods.csv", "loads.csv"):
+        (tmp_path / name).write_text("id\n1\n")
+    kinds = file_kinds(tmp_path, [tmp_path / "goods.csv", tmp_path / "loads.csv"])
+    assert [file.name for kind in kinds for file in kind.files] == ["goods.csv"]
+    assert caplog.messages == ["left out, since the exporter wrote them: loads.csv"]
+    with pytest.raises(SettingsError, match=r"^all named files are reports of the pipeline; name the CSV files"):
+        file_kinds(tmp_path, [tmp_path / "loads.csv"])
