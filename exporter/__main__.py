@@ -144,7 +144,9 @@ def _print_outcome(exported: Exported, package: Package, limit: RowLimit | None,
     rejected = sum(load.rejected for load in exported.loads)
     if rejected:
         commonest = "; ".join(f"{each.row_count:,} x {each.kind}" for each in exported.rejected_kinds)
-        echo(f"{counted(rejected, 'row')} rejected, listed in rejected_rows.csv; most often: {commonest}")
+        files = [load.source for load in exported.loads if load.rejected]
+        of = files[0] if len(files) == 1 else f"{len(files):,} files"
+        echo(f"{counted(rejected, 'row')} of {of} rejected, listed in rejected_rows.csv; most often: {commonest}")
         echo(*unloaded_references(_good_rows(exported.loads), package))
         if not limit:
             logger.warning("no limit is set on rejected rows; --max-rejects N or N% sets one")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pipeline.ledger.load import KnownSource
 from pipeline.postgres.database import Database
 from pipeline.waiting import retry_transient
-from pipeline.wording import listed
+from pipeline.wording import counted, listed
 from producer.files.content import OpenedFiles
 from producer.forecast import Forecast, Limits, RefusedVersionError
 from producer.preview import Preview
@@ -43,10 +43,11 @@ def check_new_versions(
     for forecast, _ in judged:
         if limits.max_shrink is None and forecast.good < forecast.loaded_rows / 2:
             logger.warning(
-                "%s: the new version has %s good rows where %s are loaded, %s fewer;"
+                "%s: the new version has %s where %s are loaded, %s fewer;"
                 " --max-shrink N or N%% refuses such a version",
                 forecast.source,
-                *(f"{rows:,}" for rows in (forecast.good, forecast.loaded_rows, forecast.loaded_rows - forecast.good)),
+                counted(forecast.good, "good row"),
+                *(f"{rows:,}" for rows in (forecast.loaded_rows, forecast.loaded_rows - forecast.good)),
             )
 
 

@@ -99,5 +99,6 @@ class RejectedKind:
     reason: str
 
     def __str__(self) -> str:
-        """Such as: 4 x family_name is empty, such as people.csv line 7: family_name is empty."""
-        return f"{self.row_count:,} x {self.kind}, such as {self.source} line {self.line}: {self.reason}"
+        """Such as: 4 x born is not a date, such as people.csv line 7: born 'x' is not a date."""
+        reason = f": {self.reason}" if self.reason != self.kind else ""
+        return f"{self.row_count:,} x {self.kind}, such as {self.source} line {self.line}{reason}"

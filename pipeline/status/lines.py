@@ -23,7 +23,8 @@ def lines(status: Status) -> Iterator[str]:
         for chunk in status.failed_chunks
     )
     yield from (
-        f"rejected: {counted(rule.rows, 'row')} of {rule.source}: {rule.rule}, such as line {rule.line}: {rule.example}"
+        f"rejected: {counted(rule.rows, 'row')} of {rule.source}: {rule.rule}, such as line {rule.line}"
+        + (f": {rule.example}" if rule.example != rule.rule else "")
         for rule in status.rejected_rules[:NAMED_AT_MOST]
     )
     if (more := len(status.rejected_rules) - NAMED_AT_MOST) > 0:

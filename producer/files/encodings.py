@@ -64,7 +64,10 @@ def canonical(name: str) -> str:
         with contextlib.suppress(UnicodeError):
             b"x".decode(name)  # refuses codecs that are not for text
     except (LookupError, UnicodeEncodeError, ValueError):
-        raise SettingsError(f"ENCODING: '{name}' is not known; name one such as latin-1 or utf-16") from None
+        raise SettingsError(
+            f"ENCODING: '{name}' is not known; name one such as latin-1 or utf-16 (blanks separate several: for a file"
+            " whose name has one, use --encoding 'FILE=NAME')"
+        ) from None
     return "utf-8" if codec.name in ("utf-8", "utf-8-sig", "ascii") else codec.name
 
 

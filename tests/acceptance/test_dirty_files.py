@@ -27,7 +27,10 @@ def test_a_dirty_file_loads_its_good_rows_and_lists_its_bad_ones(commands: Comma
     ended = commands.run("pipeline", "run", "--data", str(pipeline.data), "--chunk-rows", "3")
     assert ended.returncode == 0, ended.stderr
     assert f"people.csv: {2 * bad} rows = {bad} inserted + 0 updated + 0 unchanged + {bad} rejected" in ended.stdout
-    assert f"{bad} rows rejected, listed in rejected_rows.csv; most often: 4 x date_of_birth is not" in ended.stdout
+    assert (
+        f"{bad} rows of people.csv rejected, listed in rejected_rows.csv; most often: 4 x date_of_birth is not"
+        in ended.stdout
+    )
     assert "no limit is set on rejected rows; --max-rejects N or N% sets one" in ended.stderr
     with (pipeline.data / "rejected_rows.csv").open(encoding="utf-8", newline="") as file:
         listed = list(csv.DictReader(file))

@@ -1,12 +1,13 @@
 """The account of all rows at the end of a run."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from pipeline.cli.account import account
 from pipeline.forgetting import forgotten_meanwhile
-from pipeline.ledger.load import LoadProgress
+from pipeline.ledger.load import LoadProgress, RejectedKind
 from pipeline.limits import RowLimit
 from pipeline.rejects import TooManyRejectsError, check_rejects
 
@@ -65,3 +66,10 @@ def test_forgotten_sources_agree_with_their_pronoun() -> None:
     assert "while they were being loaded: a.csv; b.csv; no row of them is" in str(
         forgotten_meanwhile(["b.csv", "a.csv"])
     )
+
+
+def test_a_reason_that_is_its_rule_is_said_once() -> None:
+    kind = RejectedKind("row has 2 fields, expected 3", 1, "a.csv", 3, "row has 2 fields, expected 3")
+    assert str(kind) == "1 x row has 2 fields, expected 3, such as a.csv line 3"
+    with_value = replace(kind, kind="id is not an integer", reason="id 'x' is not an integer")
+    assert str(with_value) == "1 x id is not an integer, such as a.csv line 3: id 'x' is not an integer"
