@@ -144,8 +144,8 @@ def _print_outcome(exported: Exported, package: Package, limit: RowLimit | None,
     rejected = sum(load.rejected for load in exported.loads)
     if rejected:
         commonest = "; ".join(f"{each.row_count:,} x {each.kind}" for each in exported.rejected_kinds)
-        files = [load.source for load in exported.loads if load.rejected]
-        of = files[0] if len(files) == 1 else f"{len(files):,} files"
+        rejecting = [load.source for load in exported.loads if load.rejected]
+        of = rejecting[0] if len(rejecting) == 1 else f"{len(rejecting):,} files"
         echo(f"{counted(rejected, 'row')} of {of} rejected, listed in rejected_rows.csv; most often: {commonest}")
         echo(*unloaded_references(_good_rows(exported.loads), package))
         if not limit:

@@ -21,9 +21,11 @@ logger = logging.getLogger(__name__)
 
 def check_writable(output: Path) -> None:
     """Raises SettingsError, naming OUTPUT_DIR, if reports cannot be written there."""
-    if not output.is_dir():
-        raise SettingsError(f"OUTPUT_DIR: no folder '{output}'; create it or name another with --output")
+    if os.path.isfile(output):
+        raise SettingsError(f"OUTPUT_DIR: '{output}' is a file; name a folder with --output")
     try:
+        if not output.is_dir():
+            raise SettingsError(f"OUTPUT_DIR: no folder '{output}'; create it or name another with --output")
         with tempfile.TemporaryFile(dir=output):
             pass
     except OSError as error:

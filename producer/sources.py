@@ -107,8 +107,10 @@ def warn_of_absent(paths: Sequence[str]) -> None:
 
 
 def _sources_in(folder: Path, package: Package) -> list[Source]:
+    if folder.is_file():
+        raise SettingsError(f"DATA_DIR: '{folder}' is a file; name its folder with --data")
     if not folder.is_dir():
-        raise SettingsError(f"DATA_DIR: no folder '{folder}'; create it or correct the setting")
+        raise SettingsError(f"DATA_DIR: no folder '{folder}'; create it or name another with --data")
     try:
         names = {path: without_compression(path.relative_to(folder).as_posix()) for path in _files(folder, package)}
     except OSError as error:

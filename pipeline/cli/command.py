@@ -1,10 +1,12 @@
 """Running a command: errors in one line, exit codes, and the connections that a stage starts with."""
 
 import logging
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -12,6 +14,7 @@ import click
 from pipeline import interrupted, signals
 from pipeline.cli import logs
 from pipeline.cli.terminal import echo
+from pipeline.cli.virtual_environment import check_not_copied
 from pipeline.descriptions.faults import DescriptionError
 from pipeline.errors import PipelineError, RefusedTablesError, TransientError
 from pipeline.ledger import ledger
@@ -98,6 +101,7 @@ def run(
 
 def _exit_code(command: click.Command, name: str) -> int:
     try:
+        check_not_copied(Path(sys.argv[0]))
         return command.main(prog_name=name, standalone_mode=False, max_content_width=100) or 0
     except click.ClickException as error:
         return _report_failure([" ".join(error.format_message().split())], USAGE, error)
@@ -107,8 +111,19 @@ def _exit_code(command: click.Command, name: str) -> int:
         return _report_failure([f"{error}; {AFTER_OUTAGE}"], error.exit_code, error)
     except PipelineError as error:
         return _report_failure([str(error)], error.exit_code, error)
+    except OSError as error:
+        if error.filename is None:
+            return _report_unexpected(error)
+        where = os.fsdecode(error.filename)
+        return _report_failure(
+            [f"{where}: {error.strerror}; correct its name or its rights, or name another"], 1, error
+        )
     except Exception as error:
-        return _report_failure([f"unexpected {type(error).__name__}: {error}; --debug shows where"], 1, error)
+        return _report_unexpected(error)
+
+
+def _report_unexpected(error: Exception) -> int:
+    return _report_failure([f"unexpected {type(error).__name__}: {error}; --debug shows where"], 1, error)
 
 
 def _report_failure(messages: Sequence[str], code: int, error: BaseException) -> int:

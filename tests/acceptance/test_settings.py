@@ -104,6 +104,9 @@ def test_log_lines_can_be_json(commands: Commands) -> None:
     [
         ({"DATA_DIR": "/nowhere"}, "DATA_DIR: no folder '/nowhere'"),
         ({"OUTPUT_DIR": "/nowhere"}, "OUTPUT_DIR: no folder '/nowhere'"),
+        ({"DATA_DIR": __file__}, f"DATA_DIR: '{__file__}' is a file; name its folder with --data"),
+        ({"OUTPUT_DIR": __file__}, f"OUTPUT_DIR: '{__file__}' is a file; name a folder with --output"),
+        ({"OUTPUT_DIR": "x" * 300}, f"OUTPUT_DIR: cannot write into '{'x' * 300}': File name too long"),
         ({"OUTPUT_DIR": "/dev/fd"}, "OUTPUT_DIR: cannot write into '/dev/fd'"),
         ({"MAX_REJECTS": "5x"}, "MAX_REJECTS: "),
         ({"DRAIN_TIMEOUT": "nan"}, "nan is not a number of seconds"),
@@ -168,3 +171,11 @@ def test_help_names_every_flag_with_its_variable_and_ends_with_examples(commands
         assert f"env var: {variable}" in options
     assert "env var: START_TIMEOUT; default: 10.0" in options
     assert command in examples
+
+
+def test_a_folder_that_cannot_be_looked_at_is_named(tmp_path: Path) -> None:
+    ended = run_forked(["pipeline", "reset", "--state", "x" * 300], {"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        f"error: {'x' * 300}: File name too long; correct its name or its rights, or name another\n",
+    )

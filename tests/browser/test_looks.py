@@ -37,3 +37,12 @@ def test_a_long_row_is_readable_on_a_phone(pipeline: Pipeline, open_tab: OpenTab
     tab = open_tab(f"{serve('monitor')}/rejected", viewport={"width": PHONE, "height": 800})
     cells = tab.page.locator("td code").all()
     assert min(width(cell.locator("..")) for cell in cells) > PHONE / 2
+
+
+def test_a_phone_shows_progress_instead_of_the_version(pipeline: Pipeline, open_tab: OpenTab, serve: Serve) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    tab = open_tab(serve("monitor"), viewport={"width": PHONE, "height": 800})
+    assert not tab.page.get_by_role("columnheader", name="Version").is_visible()
+    rows = tab.page.get_by_role("columnheader", name="Rows", exact=True).bounding_box()
+    assert rows is not None
+    assert rows["x"] + rows["width"] <= PHONE
