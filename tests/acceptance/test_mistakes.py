@@ -229,7 +229,7 @@ def test_people_without_places_say_that_no_place_is_loaded(commands: Commands, p
     ended = commands.run("pipeline", "run", **files(pipeline))
     hint = "no row of places is loaded, and rows of people name them"
     for said in (foreseen.stdout, ended.stdout):
-        assert said.count("place_of_birth is not a known city") == 1
+        assert said.count("place_of_birth is not in places") == 1
         assert hint in said.splitlines()
     pipeline.load(places=PLACES)
     assert hint not in commands.run("pipeline", "run", **files(pipeline)).stdout
@@ -246,7 +246,7 @@ def test_rows_of_a_file_that_the_description_names_no_more_count_as_loaded(
         ended = commands.run(*command, **files(pipeline))
         assert "places.csv (call it towns.csv)" in ended.stderr
         assert "; to load another, describe it in datapackage.json" in ended.stderr
-        assert "place_of_birth is not a known city" in ended.stdout
+        assert "place_of_birth is not in places" in ended.stdout
         assert "no row of places is loaded" not in ended.stdout
 
 
