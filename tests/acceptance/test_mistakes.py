@@ -141,8 +141,8 @@ def test_a_renamed_file_is_warned_about_and_its_rows_can_be_removed(commands: Co
     (pipeline.data / "people.csv").rename(pipeline.data / "people-new.csv")
     warned = commands.run("producer", **files(pipeline))
     assert (
-        "loaded before, but not in this folder: people.csv (4 rows); their rows stay; if one was renamed, its rows are"
-        " there twice: --forget NAME removes the old ones, --forget-missing those of all these files\n"
+        "loaded before, but not in this folder: people.csv (4 rows); their rows stay; if one was renamed, remove the"
+        " rows of its old name with --forget NAME, or those of all these files with --forget-missing\n"
     ) in warned.stderr
     removed = commands.run("producer", "--forget-missing", **files(pipeline))
     assert "people.csv: forgotten, 4 rows of people removed\n" in removed.stdout
@@ -150,6 +150,23 @@ def test_a_renamed_file_is_warned_about_and_its_rows_can_be_removed(commands: Co
         "people-new.csv",
         "places.csv",
     ]
+
+
+def test_files_that_are_still_in_another_folder_are_not_missing(
+    commands: Commands, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "people-2.csv").write_text(PEOPLE)
+    options = ("--forget-missing", "--data", str(other))
+    ended = commands.run("producer", *options)
+    assert (ended.returncode, ended.stdout) == (0, "people-2.csv: 4 of 4 rows queued in 1 chunk\n")
+    named = "WARNING loaded from other folders: people.csv (4 rows); places.csv (3 rows); their rows stay\n"
+    assert named in ended.stderr
+    (pipeline.data / "people.csv").unlink()
+    ended = commands.run("producer", *options)
+    assert ended.stdout.splitlines()[0] == "people.csv: forgotten, 4 rows of people removed"
 
 
 def test_a_file_whose_rejected_rows_may_be_good_now_is_named(commands: Commands, pipeline: Pipeline) -> None:
