@@ -178,14 +178,16 @@ class DatasetChecker:
             times = Counter(text for text, _ in held)
             known = key.table.holders(source, list(times))
             for text, number in held:
-                if times[text] > 1 or text in known:
+                if times[text] > 1 or (text in known and known[text][:2] != (source, number)):
                     doubtful.setdefault(number, {})[position] = text
         refused: dict[int, BrokenKey] = {}
         for number in sorted(doubtful):
             for position, text in sorted(doubtful[number].items()):
                 key = self.held[position]
                 holder = key.table.holders(source, [text]).get(text)
-                if holder and (fault := self._fault(key, source, holder, good.contents.get(number))):
+                if not holder or holder[:2] == (source, number):  # its own, from the pass that collected the keys
+                    continue
+                if fault := self._fault(key, source, holder, good.contents.get(number)):
                     refused[number] = fault
                     break
             else:
