@@ -134,9 +134,7 @@ class _Planner:
     def _create(self, dataset: Dataset, tables: Sequence[Table]) -> None:
         for table in tables:
             if (table.schema, table.name) in self._relations:
-                raise _clash(
-                    dataset, table, "give the resource another name, or its tables another schema with --table-schema"
-                )
+                raise _clash(dataset, table, 'write another name into "pipeline:table" of the resource')
             self._relations.add((table.schema, table.name))
             if table.schema not in self._schemas:
                 self._schemas.add(table.schema)

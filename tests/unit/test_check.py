@@ -225,3 +225,16 @@ def test_rows_that_name_rows_of_their_own_dataset_are_checked_as_a_whole(tmp_pat
         "3 x parent is not in things: line 2 '2', line 3 '9', line 4 '1'",
         "2 x id is the key of an earlier row: line 7 '6', line 8 '2'",
     ]
+
+
+def test_a_row_with_two_keys_is_not_its_own_earlier_row(tmp_path: Path) -> None:
+    """The keys of a dataset that refers to itself are collected in a pass before the check."""
+    mail = {"name": "mail", "constraints": {"unique": True}}
+    schema = {"primaryKey": "id", "foreignKeys": [{"fields": "boss", "reference": {"fields": "mail"}}]}
+    describe(tmp_path, {**resource(ID, mail, {"name": "boss"}, schema=schema), "path": "things.csv"})
+    write(tmp_path, things="id,mail,boss\n1,a,\n2,b,a\n3,c,x\n1,d,\n5,a,\n")
+    assert problems(tmp_path) == [
+        "1 x boss is not in things: line 4 'x'",
+        "1 x id is the key of an earlier row: line 5 '1'",
+        "1 x mail is the same as in an earlier row: line 6 'a'",
+    ]

@@ -172,6 +172,12 @@ def test_columns_and_tables_have_names_that_postgresql_takes(tmp_path: Path) -> 
     assert problems(tmp_path) == []
 
 
+def test_tables_have_names_that_no_table_of_the_project_has(tmp_path: Path) -> None:
+    described(tmp_path, places="id,town\n1,Bonn\n", countries="id\n1\n", people="id,nick\n1,x\n")
+    tables = [dataset.table for dataset in read_package(tmp_path / "datapackage.json").datasets]
+    assert tables == ["table_places", "table_countries", "people"]
+
+
 def test_a_column_that_no_field_can_name_is_left_out_and_said(tmp_path: Path) -> None:
     [resource] = described(tmp_path, things="id,,Name,name\n1,x,a,b\n")
     assert [field["name"] for field in fields(tmp_path)] == ["id"]
