@@ -62,7 +62,8 @@ def _loads(status: Status) -> Iterator[Metric]:
     )
     yield _gauge(
         "pipeline_retries",
-        "Attempts at committed chunks of the current version of a file that ended in a transient error.",
+        "Attempts at committed chunks of the current version of a file that ended in a transient error, or with a killed"
+        " worker.",
         ("source",),
         (((load.source,), load.retries) for load in loads),
     )

@@ -22,17 +22,12 @@ Fields = Mapping[str, str]
 class WorkerView:
     """A worker that gave a sign of life within the last seconds."""
 
-    name: str
+    name: str  # the one that the ledger has
     host: str
     is_busy: bool
     job: str | None  # what the job in hand says it is, such as "people.csv chunk 3 (rows 41 to 60)"
     started_at: datetime | None
     last_seen: datetime | None
-
-    @property
-    def process(self) -> str:
-        """The name by which the ledger knows it."""
-        return self.name.rpartition("-")[0]
 
 
 @dataclass(frozen=True)

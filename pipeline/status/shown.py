@@ -23,7 +23,7 @@ class LoadStatus:
     unchanged: int
     rejected: int
     deleted: int
-    retries: int  # attempts at its chunks after the first
+    retries: int  # attempts at committed chunks that ended in a transient error, or with a killed worker
     chunks: int
     committed_chunks: int
     sealed_at: datetime

@@ -150,8 +150,8 @@ def _workers(view: QueueView, current: Sequence[ChunksView]) -> list[WorkerStatu
                 worker.host,
                 "busy" if worker.is_busy else "idle",
                 worker.job,
-                sum(chunks.worker_chunks[worker.process] for chunks in current),
-                sum(chunks.worker_rows[worker.process] for chunks in current),
+                sum(chunks.worker_chunks[worker.name] for chunks in current),
+                sum(chunks.worker_rows[worker.name] for chunks in current),
                 worker.started_at,
                 worker.last_seen,
             )
