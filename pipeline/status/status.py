@@ -47,7 +47,7 @@ class StatusReader:
         for chunk in failed:
             failed_rows[chunk.source] += chunk.rows
         loads = load_statuses(ledger, failed_rows, has_workers=has_workers)
-        lost = _lost_chunks(self._queue, view, ledger.missing) if view else 0
+        lost = _lost_chunks(self._queue, view, ledger.missing) if view and not postgresql.error else None
         if postgresql.error or redis.error:
             state = "unreachable"
         elif failed or lost:
@@ -57,7 +57,7 @@ class StatusReader:
         return Status(
             at=ledger.at,
             state=state,
-            rows_per_second=ledger.rows_per_second,
+            rows_per_second=None if postgresql.error else ledger.rows_per_second,
             seconds_left=max((load.seconds_left for load in loads if load.seconds_left is not None), default=None),
             loads=[load for load in loads if load.state != "superseded"],
             history=[load for load in loads if load.state == "superseded"],
@@ -66,7 +66,7 @@ class StatusReader:
             failed_chunks=failed,
             lost_chunks=lost,
             rejected_rules=rejected_rules(ledger)[:RULES_SHOWN],
-            chunk_durations=ledger.durations,
+            chunk_durations=None if postgresql.error else ledger.durations,
             tables=[TableStatus(*row) for row in ledger.tables],
             postgresql=postgresql,
             redis=redis,
@@ -189,13 +189,16 @@ def _failed_chunks(view: QueueView, missing: Sequence[MissingChunk]) -> list[Fai
     return failed
 
 
-def _lost_chunks(queue: ChunkQueue, view: QueueView, missing: Sequence[MissingChunk]) -> int:
-    """Chunks that two looks at the queue have not found: they may have been queued after the first one."""
+def _lost_chunks(queue: ChunkQueue, view: QueueView, missing: Sequence[MissingChunk]) -> int | None:
+    """Chunks that two looks at the queue have not found: they may have been queued after the first one.
+
+    None if Redis does not answer the second time.
+    """
     lost = {chunk.key for chunk in missing} - view.under_way - view.failed_chunks.keys()
     if not lost or view.producing:
         return 0
     try:
         state = queue.state()
     except TransientError:
-        return 0
+        return None
     return 0 if state.producing else len(lost - state.under_way - state.failed.keys())

@@ -73,7 +73,7 @@ def test_a_load_under_way_is_running_and_shows_the_queue(pipeline: Pipeline) -> 
     pipeline.work()
     shown = status(pipeline)
     assert shown.state == "idle"
-    assert shown.rows_per_second > 0
+    assert (shown.rows_per_second or 0) > 0
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_the_time_left_is_not_known_while_no_worker_runs(pipeline: Pipeline) -> 
     pipeline.write(people=PEOPLE)
     pipeline.produce(chunk_rows=2)
     shown = status(pipeline)
-    assert (shown.rows_per_second > 0, shown.workers) == (True, [])
+    assert ((shown.rows_per_second or 0) > 0, shown.workers) == (True, [])
     assert (shown.seconds_left, shown.loads[0].seconds_left) == (None, None)
 
 
@@ -231,6 +231,7 @@ def test_a_server_that_does_not_answer_is_named(pipeline: Pipeline) -> None:
     assert (shown.state, shown.loads, shown.queue is None) == ("unreachable", [], False)
     assert shown.postgresql.error
     assert shown.redis.error is None
+    assert (shown.rows_per_second, shown.lost_chunks, shown.chunk_durations) == (None, None, None)
     assert next(lines(shown)).startswith("unreachable: ")
 
 
