@@ -6,7 +6,9 @@ IMAGE ?= csv-pipeline
 .PHONY: help run test faults test-browser pictures test-compose check lint audit image sbom bench bench-peers format data lock clean
 
 # The commands in .venv name its folder: in a checkout that was moved or copied they would run the code of another one.
-ifneq ($(shell test -e $(BIN)/pipeline && ! grep -qF '$(CURDIR)/.venv/' $(BIN)/pipeline && echo elsewhere),)
+# So would those of a plain `pip install .`, which copies the code.
+ifneq ($(shell test -e $(BIN)/pipeline && ! { grep -qF '$(CURDIR)/.venv/' $(BIN)/pipeline && \
+    ls .venv/lib/python*/site-packages/__editable__.csv_queue_pipeline-*.pth > /dev/null 2>&1; } && echo elsewhere),)
 .PHONY: $(BIN)/pipeline
 VENV_OPTIONS := --clear
 endif

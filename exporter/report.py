@@ -60,8 +60,8 @@ def find_reports(output: Path, data: Path, own: Path | None = None, *, logs_left
 
     If the data folder has a description, without those that are about other datasets; the log can name those of `own`.
     Raises SettingsError, naming the query's file, if a report cannot be read, is not one SELECT, has the name of
-    another one, or if the producer would read it from `data`, or from anywhere else, as a source. That goes for the
-    page too.
+    another one, or if the producer would read it from `data` as a source. Nor may a report of `own`, or the page, have
+    the name of a source if it is written elsewhere.
     """
     description = find_package(data)
     package = read_package(description)
@@ -76,7 +76,9 @@ def find_reports(output: Path, data: Path, own: Path | None = None, *, logs_left
     for path in [*sorted(REPORTS.glob("*.sql")), *_own_queries(own)]:
         if not NAME.fullmatch(path.stem):
             raise SettingsError(f"report {path.name}: a report is called NAME.json.sql or NAME.csv.sql; rename it")
-        report = Report(path, _query(path), _source_names(path.stem, output, data), is_own=path.parent == own)
+        is_own = path.parent == own
+        names = _source_names(path.stem, output, data) if is_own else _names_in_data(path.stem, output, data)
+        report = Report(path, _query(path), names, is_own)
         if description != OWN_PACKAGE and (others := report.datasets - described):
             if report.is_own and logs_left_out:
                 _log_left_out(report, others, f"which {description} does not describe")
@@ -84,7 +86,7 @@ def find_reports(output: Path, data: Path, own: Path | None = None, *, logs_left
         for name in report.source_names:
             if dataset := dataset_of(package, name):
                 raise SettingsError(
-                    f"report {path.name}: '{name}' would be read as a file of {dataset.name}; rename the report"
+                    f"report {path.name}: '{name}' would be read as a file of {dataset.name}; {_remedy(report)}"
                 )
         other = reports.setdefault(report.name.casefold(), report)
         if other.name == report.name and other is not report:
@@ -143,7 +145,7 @@ def check_sources(tx: Transaction, reports: Iterable[Report]) -> None:
         for name in report.source_names:
             if source := sources.get(name.casefold()):
                 raise SettingsError(
-                    f"report {report.path.name}: '{source}' is a source that was loaded; rename the report"
+                    f"report {report.path.name}: '{source}' is a source that was loaded; {_remedy(report)}"
                 )
 
 
@@ -176,7 +178,15 @@ def _query(path: Path) -> str:
 
 def _source_names(name: str, output: Path, data: Path) -> frozenset[str]:
     """The file's own name, and its name within the data folder if it is written into that."""
+    return frozenset({name}) | _names_in_data(name, output, data)
+
+
+def _names_in_data(name: str, output: Path, data: Path) -> frozenset[str]:
+    """The file's name within the data folder if it is written into that."""
     folder, root = output.resolve(), data.resolve()
-    if folder.is_relative_to(root):
-        return frozenset({name, (folder / name).relative_to(root).as_posix()})
-    return frozenset({name})
+    return frozenset({(folder / name).relative_to(root).as_posix()} if folder.is_relative_to(root) else ())
+
+
+def _remedy(report: Report) -> str:
+    """For a report that would be read as a source: the project's reports keep their names."""
+    return "rename the report" if report.is_own else "rename that file, or write the reports elsewhere with --output"

@@ -21,6 +21,8 @@ from pipeline.wording import counted
 PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
 SIGN_IN_NAME = re.compile(r"\w([:~^#!$%&*+=@])(?=\w)")  # that may be a delimiter
 
+NO_NAME = re.compile(r"[\d\s.,:/+-]+")  # a number, a date or a time
+
 
 @dataclass(frozen=True)
 class Resource:
@@ -55,6 +57,8 @@ class Resource:
             yield from _remarks(file, named_columns=len(self.kind.names))
         if sign := self._likely_delimiter():
             yield f"  one column: if {sign!r} separates columns, put a line sep={sign} above the header"
+        if all(map(NO_NAME.fullmatch, self.kind.names)):
+            yield '  the header may be a row: if the file has none, add "dialect": {"header": false} to the resource'
         for name, column, decision in zip(self.kind.names, self.columns, self.decisions, strict=True):
             made = name if name == column else f"{name} → {column}"
             yield f"  {made}: {decision.type_shown} ({decision.reason})"

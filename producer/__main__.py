@@ -100,8 +100,7 @@ def main(
     encodings.check(source.name for source in sources)
     limits = Limits(max_rejects, max_shrink, allow_empty)
     command.check(database)
-    missing = [] if files else _missing_of(database, data, sources, are_forgotten=forget_missing)
-    to_forget = missing if forget_missing else []
+    to_forget = [] if files else _missing_of(database, data, sources, are_forgotten=forget_missing)
     with _showing_reasons():
         if dry_run:
             foreseen = preview(
@@ -190,17 +189,18 @@ def _print_dry_run(foreseen: DryRun, data: Path) -> None:
 
 
 def _missing_of(database: Database, data: Path, sources: Sequence[Source], *, are_forgotten: bool) -> list[str]:
-    """The sources whose files are not in the folder any more. Warns of them unless they are forgotten.
+    """The sources to forget: their files are gone from the folder. Warns of missing files that are not forgotten.
 
     Warns of files that are not loaded too, and of files that a description names and that are not there.
     """
-    missing = missing_sources(database, {source.name for source in sources})
-    names = [source for source, _ in missing]
-    if missing and not are_forgotten:
-        warn_of_missing(missing)
+    described = {dataset.name for dataset in read_package(find_package(data)).datasets}
+    missing = missing_sources(database, {source.name for source in sources}, described)
+    forgotten = [each for each in missing if are_forgotten and not each.is_elsewhere]
+    warn_of_missing([each for each in missing if each not in forgotten])
     warn_of_left_over(data)
+    names = {each.name for each in missing}
     warn_of_absent([path for path in paths_without_file(data) if path not in names])
-    return names
+    return [each.name for each in forgotten]
 
 
 def _forget(database: Database, queue: ChunkQueue, sources: Sequence[str]) -> None:

@@ -69,7 +69,7 @@ def source_header(source: Source, file: IO[bytes], dialect: Dialect) -> Header:
     """The header of a source, or what stands for it in a file without one; leaves the file after it."""
     if dialect.header:
         header = read_header(source.path, file, dialect)
-        _check_columns(source, header.columns, header.line_count)
+        _check_columns(source, header.names, header.line_count)
     else:
         names = tuple(field.name for field in source.dataset.fields)
         header = _no_header(names, *_possible_headers(source.path, file, dialect))
@@ -138,12 +138,12 @@ def _header_with(delimiter: str, dialect: Dialect, preamble: Preamble, file: IO[
     return Header(preamble.content + record, preamble.line_count + line_count, delimiter, columns, fault, names)
 
 
-def _check_columns(source: Source, columns: tuple[str, ...], line: int) -> None:
+def _check_columns(source: Source, names: tuple[str, ...], line: int) -> None:
     """Raises InputError if the header does not match the dataset's fields."""
-    positions = field_positions(source.dataset, columns, f"{source.path} line {line}")
+    positions = field_positions(source.dataset, names, f"{source.path} line {line}")
     if ignored := [
-        repr(column) if column else f"column {number}, which has no name"
-        for number, column in enumerate(columns, 1)
+        repr(name) if name else f"column {number}, which has no name"
+        for number, name in enumerate(names, 1)
         if number - 1 not in positions
     ]:
         logger.info("%s: columns that are ignored: %s", source.name, ", ".join(ignored))

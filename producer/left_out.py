@@ -1,7 +1,9 @@
 """Loaded files that a run leaves out: those gone from the folder, and those whose rejected rows may be good now."""
 
 import logging
+import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from pipeline import remedies
 from pipeline.datasets.loaders import DatasetLoaders
@@ -15,30 +17,49 @@ from producer.produce import Produced
 logger = logging.getLogger(__name__)
 
 
-def missing_sources(database: Database, found: set[str]) -> list[tuple[str, int]]:
-    """The sources that the ledger knows and the folder does not hold, each with its rows in the tables."""
+@dataclass(frozen=True)
+class MissingSource:
+    """A source that the ledger knows and the folder does not hold."""
+
+    name: str
+    rows: int  # in the tables
+    is_elsewhere: bool  # its file is in the folder that it was loaded from, or the description has no such dataset
+
+    def __str__(self) -> str:
+        return f"{self.name} ({counted(self.rows, 'row')})"
+
+
+def missing_sources(database: Database, found: set[str], described: set[str]) -> list[MissingSource]:
+    """The sources that the ledger knows and the folder does not hold; `described` are the datasets of the folder."""
     loaders = DatasetLoaders()
 
-    def attempt() -> list[tuple[str, int]]:
+    def attempt() -> list[MissingSource]:
         with database.transaction() as tx:
             known = ledger.known_sources(tx)
             return [
-                (name, loaders.of(tx, digest).table.loaded_rows(tx, known[name].id))
-                for name in sorted(known.keys() - found)
-                if (digest := known[name].description_sha256)
+                MissingSource(
+                    name,
+                    loaders.of(tx, digest).table.loaded_rows(tx, each.id),
+                    each.dataset not in described or (each.read_from is not None and os.path.isfile(each.read_from)),
+                )
+                for name, each in sorted(known.items())
+                if name not in found and (digest := each.description_sha256)
             ]
 
     return retry_transient(attempt)
 
 
-def warn_of_missing(missing: Sequence[tuple[str, int]]) -> None:
-    """Names what `missing_sources` returned."""
-    logger.warning(
-        "loaded before, but not in this folder: %s; their rows stay; if one was renamed, its rows are there twice:"
-        " %s removes the old ones, --forget-missing those of all these files",
-        listed([f"{source} ({counted(rows, 'row')})" for source, rows in missing]),
-        remedies.current.forget,
-    )
+def warn_of_missing(missing: Sequence[MissingSource]) -> None:
+    """Names them, and how to remove their rows."""
+    if gone := [str(each) for each in missing if not each.is_elsewhere]:
+        logger.warning(
+            "loaded before, but not in this folder: %s; their rows stay; if one was renamed, remove the rows of its old"
+            " name with %s, or those of all these files with --forget-missing",
+            listed(gone),
+            remedies.current.forget,
+        )
+    if elsewhere := [str(each) for each in missing if each.is_elsewhere]:
+        logger.warning("loaded from other folders: %s; their rows stay", listed(elsewhere))
 
 
 def warn_of_rejected(database: Database, loaded: set[str], results: Iterable[Produced]) -> None:

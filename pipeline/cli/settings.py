@@ -229,7 +229,7 @@ forget_missing = setting(
     "--forget-missing",
     "FORGET_MISSING",
     is_flag=True,
-    help="Forget files that are no longer in the data folder, unless another file is refused.",
+    help="Forget files that are gone from the data folder, unless another file is refused.",
 )
 version = click.version_option(__version__, message="%(prog)s (csv-queue-pipeline) %(version)s")
 FORGET = "Remove a source's rows and loads instead, such as people.csv; may be given several times."

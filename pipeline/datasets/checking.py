@@ -56,7 +56,12 @@ def keys_in(columns: Sequence[Sequence[str | None]], positions: Sequence[int]) -
     return [None if None in row else NULL if NULL in row else row for row in rows]
 
 
+def unknown_reference(reference: Reference) -> str:
+    """The fault of fields that name a row which there is not."""
+    return f"is not in {reference.dataset}"
+
+
 def unknown_key(reference: Reference, positions: Sequence[int], row: SourceRow) -> Fault:
     """The fault of a row that names a key which no row has."""
     values = ", ".join(row.fields[position].strip() for position in positions)
-    return Fault(", ".join(reference.fields), f"is not a known {', '.join(reference.keys)}", values)
+    return Fault(", ".join(reference.fields), unknown_reference(reference), values)

@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from pipeline.csv_text.rows import SourceRows
+from pipeline.datasets.checking import unknown_reference
 from pipeline.datasets.keyed import EARLIER_ROW, another_source
 from pipeline.datasets.outcome import Resolved, Stored
 from pipeline.datasets.pending import Pending, Settled
@@ -58,7 +59,7 @@ class SettledTable:
         own = own_references(dataset)
         references = [*(each.reference for each in named), *own]
         self._named = [KeyFields(each.fields, tuple(map(fields.index, each.fields))) for each in references]
-        self._unknown = [f"is not a known {', '.join(each.keys)}" for each in references]
+        self._unknown = list(map(unknown_reference, references))
         self._has_primary_key = bool(dataset.primary_key)
         column_of = {field.name: quoted(field.column) for field in dataset.fields}
         keys = [[column_of[name] for name in key.names] for key in self._keys]

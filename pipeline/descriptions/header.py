@@ -9,7 +9,7 @@ from pipeline.errors import InputError
 
 COLUMNS_SHOWN = 20  # of a header, in a message
 LET_IT_HAVE_MORE = 'describe the column, or write "fieldsMatch": "subset" into the schema'
-LET_IT_LACK_SOME = 'correct the file, or write "fieldsMatch": "superset" into the schema'
+CHANGE_MATCH = 'correct the file, or write "fieldsMatch": "%s" into the schema'
 
 
 def field_positions(dataset: Dataset, header: Sequence[str], place: str) -> tuple[int | None, ...]:
@@ -38,7 +38,8 @@ def field_positions(dataset: Dataset, header: Sequence[str], place: str) -> tupl
     if dataset.fields_match == "exact" and names != wanted:
         position = next(i for i, (name, other) in enumerate(zip(names, wanted, strict=True)) if name != other)
         found, expected = header[position], dataset.fields[position].name
-        raise _mismatch(dataset, header, place, f"column '{found}' stands where '{expected}' is expected in the header")
+        fault = f"column '{found}' stands where '{expected}' is expected in the header"
+        raise _mismatch(dataset, header, place, fault, f"; {CHANGE_MATCH % 'equal'}")
     positions = {name: position for position, name in enumerate(names)}
     return tuple(positions.get(name) for name in wanted)
 
@@ -52,17 +53,20 @@ def _check_presence(dataset: Dataset, names: list[str], header: Sequence[str], p
         if times > 1:
             raise _mismatch(dataset, header, place, f"column '{field.name}' stands twice in the header")
         if times == 0 and (field.constraints.required or not may_lack):
-            remedy = f"; {LET_IT_LACK_SOME}" if _may_lack_instead(dataset, names) else ""
+            match = _match_that_allows(dataset, names)
+            remedy = f"; {CHANGE_MATCH % match}" if match else ""
             raise _mismatch(dataset, header, place, f"column '{field.name}' is missing from the header", remedy)
     if not any(comparable_name(field.name) in counts for field in dataset.fields):
         raise _mismatch(dataset, header, place, f"no field of {dataset.name} is in the header")
 
 
-def _may_lack_instead(dataset: Dataset, names: list[str]) -> bool:
-    """Whether the header would be right for a description that allows fewer columns: it has no others."""
+def _match_that_allows(dataset: Dataset, names: list[str]) -> str | None:
+    """The fieldsMatch by which a header that lacks fields would be right; None if there is none."""
     required = {comparable_name(field.name) for field in dataset.fields if field.constraints.required}
     known = {comparable_name(field.name) for field in dataset.fields}
-    return dataset.fields_match in ("exact", "equal") and required <= set(names) <= known
+    if not required <= set(names) or known.isdisjoint(names):
+        return None
+    return "superset" if known.issuperset(names) and dataset.fields_match != "subset" else "partial"
 
 
 def _mismatch(dataset: Dataset, header: Sequence[str], place: str, fault: str, remedy: str = "") -> InputError:

@@ -86,7 +86,9 @@ def reset(state: Path) -> list[str] | None:
         return None
     with _open(folder / "in-use") as in_use, _open(folder / "starting") as starting, _locked(starting):
         if not _is_unused(in_use):
-            raise PipelineError(f"the embedded servers in '{state}' are in use; end the other run first")
+            raise PipelineError(
+                f"the embedded servers in '{state}' are in use; end the run, monitor or psql that uses them first"
+            )
         _stop(folder)
         try:
             left = state_folder.remove(folder)

@@ -1,24 +1,31 @@
 """The plan of `pipeline schema`: which statements give datasets their tables, and record what was made."""
 
 import json
+import logging
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Protocol
 
 from pipeline import remedies
 from pipeline.descriptions.description import Dataset
 from pipeline.descriptions.own_sql import Section, difference_of_sql, installed_sql
 from pipeline.errors import RefusedTablesError, SettingsError
+from pipeline.postgres.queries import Queries
 from pipeline.postgres.quoting import quote_identifier, quote_literal
+from pipeline.postgres.sql_text import unterminated
 from pipeline.tables import ddl, partitions
 from pipeline.tables.evolution import Change, Refusal, changes, with_retired
 from pipeline.tables.recorded import Known, Recorded
 from pipeline.tables.table import OwnTable, Table
 from pipeline.tables.tables import ColumnTypeOf, Home, columns_by_field, tables_of
-from pipeline.wording import NAMED_AT_MOST, counted
+from pipeline.wording import NAMED_AT_MOST, counted, listed
 
+SQL = Path(__file__).with_suffix(".sql")
 MADE_BY_SCHEMA_SQL = frozenset({"places", "people"})  # datasets of the project's own description
+
+logger = logging.getLogger(__name__)
 
 
 class Tables(Protocol):
@@ -99,6 +106,7 @@ class _Planner:
         tables = self._tables(dataset, schema, recorded)
         if recorded is None:
             self._create(dataset, tables)
+            self._forget_lost(dataset, tables)
         else:
             tables = self._evolve(dataset, recorded, tables)
         own_tables = self._make_own_tables(dataset, self._recorded.get(dataset.name))
@@ -137,6 +145,20 @@ class _Planner:
             if table.is_partitioned:
                 self._run(*partitions.creation(table, dataset.name, self._known.schema))
         self._grant(tables)
+
+    def _forget_lost(self, dataset: Dataset, tables: Sequence[Table]) -> None:
+        """Has the files of a dataset loaded again whose table somebody dropped."""
+        sources = [] if self._known.is_new else self._present.sources(dataset.name)
+        if not sources:
+            return
+        names = {"schema": quote_identifier(self._known.schema), "dataset": quote_literal(dataset.name)}
+        self._run(unterminated(Queries(SQL, names)["forget_loads"]))
+        if self._present.are_changed:
+            logger.warning(
+                "table %s was dropped; it is made again, and the next run loads its files again: %s",
+                tables[-1].name,
+                listed(sources),
+            )
 
     def _make_own_tables(self, dataset: Dataset, recorded: Recorded | None) -> tuple[OwnTable, ...]:
         """Runs what makes the tables, where it was not run before or has changed since."""

@@ -130,7 +130,8 @@ def store_of(url: Url) -> Any:
         return store
     except ImportError as error:
         raise SettingsError(
-            f"{url}: {url.scheme}:// needs more packages; install the extra: pip install '.[{EXTRAS[url.scheme]}]'"
+            f"{url}: {url.scheme}:// needs more packages; install the extra, in a checkout with:"
+            f" .venv/bin/pip install -e '.[{EXTRAS[url.scheme]}]'"
         ) from error
 
 

@@ -72,7 +72,7 @@ def test_reset_forgets_the_state_unless_it_is_in_use(folder: Path, data: Path, s
     refused = reset(state)
     assert process.poll() is None
     assert refused.returncode == 1
-    assert "are in use; end the other run first" in refused.stderr
+    assert "are in use; end the run, monitor or psql that uses them first" in refused.stderr
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     done = reset(state)

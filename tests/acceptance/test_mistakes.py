@@ -141,8 +141,8 @@ def test_a_renamed_file_is_warned_about_and_its_rows_can_be_removed(commands: Co
     (pipeline.data / "people.csv").rename(pipeline.data / "people-new.csv")
     warned = commands.run("producer", **files(pipeline))
     assert (
-        "loaded before, but not in this folder: people.csv (4 rows); their rows stay; if one was renamed, its rows are"
-        " there twice: --forget NAME removes the old ones, --forget-missing those of all these files\n"
+        "loaded before, but not in this folder: people.csv (4 rows); their rows stay; if one was renamed, remove the"
+        " rows of its old name with --forget NAME, or those of all these files with --forget-missing\n"
     ) in warned.stderr
     removed = commands.run("producer", "--forget-missing", **files(pipeline))
     assert "people.csv: forgotten, 4 rows of people removed\n" in removed.stdout
@@ -150,6 +150,23 @@ def test_a_renamed_file_is_warned_about_and_its_rows_can_be_removed(commands: Co
         "people-new.csv",
         "places.csv",
     ]
+
+
+def test_files_that_are_still_in_another_folder_are_not_missing(
+    commands: Commands, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    pipeline.load(places=PLACES, people=PEOPLE)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "people-2.csv").write_text(PEOPLE)
+    options = ("--forget-missing", "--data", str(other))
+    ended = commands.run("producer", *options)
+    assert (ended.returncode, ended.stdout) == (0, "people-2.csv: 4 of 4 rows queued in 1 chunk\n")
+    named = "WARNING loaded from other folders: people.csv (4 rows); places.csv (3 rows); their rows stay\n"
+    assert named in ended.stderr
+    (pipeline.data / "people.csv").unlink()
+    ended = commands.run("producer", *options)
+    assert ended.stdout.splitlines()[0] == "people.csv: forgotten, 4 rows of people removed"
 
 
 def test_a_file_whose_rejected_rows_may_be_good_now_is_named(commands: Commands, pipeline: Pipeline) -> None:
@@ -229,7 +246,7 @@ def test_people_without_places_say_that_no_place_is_loaded(commands: Commands, p
     ended = commands.run("pipeline", "run", **files(pipeline))
     hint = "no row of places is loaded, and rows of people name them"
     for said in (foreseen.stdout, ended.stdout):
-        assert said.count("place_of_birth is not a known city") == 1
+        assert said.count("place_of_birth is not in places") == 1
         assert hint in said.splitlines()
     pipeline.load(places=PLACES)
     assert hint not in commands.run("pipeline", "run", **files(pipeline)).stdout
@@ -246,7 +263,7 @@ def test_rows_of_a_file_that_the_description_names_no_more_count_as_loaded(
         ended = commands.run(*command, **files(pipeline))
         assert "places.csv (call it towns.csv)" in ended.stderr
         assert "; to load another, describe it in datapackage.json" in ended.stderr
-        assert "place_of_birth is not a known city" in ended.stdout
+        assert "place_of_birth is not in places" in ended.stdout
         assert "no row of places is loaded" not in ended.stdout
 
 

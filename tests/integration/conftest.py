@@ -41,6 +41,14 @@ def no_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """The folder of a user's own reports."""
+    folder = tmp_path / "own reports"
+    folder.mkdir()
+    return folder
+
+
 def write_reports(database: Database, output: Path) -> Exported | None:
     return export(database, find_reports(output, output), output)
 

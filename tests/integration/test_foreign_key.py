@@ -83,7 +83,7 @@ def test_a_place_that_goes_before_the_chunk_comes_is_not_referred_to(pipeline: P
         working.result()
     deleter.close()
     assert pipeline.people() == people
-    assert [reason for *_, reason, _ in pipeline.rejected()] == ["place_of_birth 'Tenby' is not a known city"]
+    assert [reason for *_, reason, _ in pipeline.rejected()] == ["place_of_birth 'Tenby' is not in places"]
 
 
 def test_a_place_that_a_chunk_refers_to_cannot_go_before_its_commit(

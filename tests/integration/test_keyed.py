@@ -457,10 +457,10 @@ def test_a_key_that_is_called_id_can_be_referred_to(pipeline: Pipeline) -> None:
     described(pipeline, GROUPS, MEMBERS, ORDERS)
     pipeline.load(groups=NAMES + "a\n", members=OF_GROUP + "1,a\n", orders="id,group,member\n1,a,1\n2,a,2\n")
     assert pipeline.rows("SELECT id, member FROM orders") == [(1, 1)]
-    assert reasons(pipeline, "orders.csv") == ["member '2' is not a known id"]
+    assert reasons(pipeline, "orders.csv") == ["member '2' is not in members"]
 
 
-NO_GROUP, NO_MEMBER = "group 'a' is not a known name", "member '1' is not a known id"
+NO_GROUP, NO_MEMBER = "group 'a' is not in groups", "member '1' is not in members"
 
 
 def reasons(pipeline: Pipeline, source: str) -> list[str]:

@@ -95,7 +95,7 @@ def test_a_person_whose_place_is_unknown_is_rejected_with_line_and_text(pipeline
     pipeline.load(places=PLACES, people=HEADER + JEAN + "\n" + "Plato,Ó Ceallaigh,1912-11-10,Atlantis\n" + SIAN)
     assert named(pipeline) == [(1, "Jean"), (3, "Siân")]
     assert pipeline.rejected() == [
-        ("people.csv", 2, 4, "place_of_birth 'Atlantis' is not a known city", "Plato,Ó Ceallaigh,1912-11-10,Atlantis")
+        ("people.csv", 2, 4, "place_of_birth 'Atlantis' is not in places", "Plato,Ó Ceallaigh,1912-11-10,Atlantis")
     ]
     assert pipeline.counts() == {"inserted": 2, "updated": 0, "unchanged": 0, "rejected": 1, "deleted": 0}
 

@@ -34,7 +34,7 @@ DIRTY: list[tuple[bytes, str]] = [
     (b"Jean,Kerr,1901-02-29,Ayr\n", "date_of_birth '1901-02-29' is not a date (YYYY-MM-DD)"),
     (b"Jean,Kerr,0000-02-03,Ayr\n", "date_of_birth '0000-02-03' is not a date (YYYY-MM-DD)"),
     (b"Jean,Kerr,9901-02-03,Ayr\n", "date_of_birth '9901-02-03' is in the future"),
-    (b"Jean,Kerr,1901-02-03,Atlantis\n", "place_of_birth 'Atlantis' is not a known city"),
+    (b"Jean,Kerr,1901-02-03,Atlantis\n", "place_of_birth 'Atlantis' is not in places"),
     (b"Ren\xe9,Kerr,1901-02-03,Ayr\n", "given_name holds bytes that are not UTF-8"),
     (b"Jean,K\0rr,1901-02-03,Ayr\n", "family_name holds a NUL character"),
     (b"Jean," + b"x" * 201 + b",1901-02-03,Ayr\n", "family_name is longer than 200 characters"),
@@ -42,7 +42,7 @@ DIRTY: list[tuple[bytes, str]] = [
     (
         b",,1901-02-30,Atlantis\n",
         "given_name is empty; family_name is empty; date_of_birth '1901-02-30' is not a date (YYYY-MM-DD);"
-        " place_of_birth 'Atlantis' is not a known city",
+        " place_of_birth 'Atlantis' is not in places",
     ),
 ]
 

@@ -74,7 +74,7 @@ def test_rejected_rows_come_back_after_places_that_came_while_their_chunk_was_be
         produce(places, pipeline.database, pipeline.queue, chunk_rows=None, queue_limit=9)
         pipeline.work()
     loading.join()
-    assert [row[3] for row in pipeline.rejected()] == ["place_of_birth 'Barry' is not a known city"]
+    assert [row[3] for row in pipeline.rejected()] == ["place_of_birth 'Barry' is not in places"]
     pipeline.load()
     assert pipeline.rejected() == []
     assert len(pipeline.people()) == 4

@@ -1,5 +1,6 @@
 """What a report may be called, and what becomes of a file that is already there."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from exporter import manifest
+from exporter.export import export
 from exporter.report import PAGE, check_sources, find_reports
 from pipeline.errors import SettingsError
+from pipeline.tables.described import bring_up_to_date, wanted_tables
 from tests.conftest import PLACES, Pipeline
 from tests.integration.conftest import start_exporter, write_reports
 
@@ -28,14 +31,33 @@ from tests.integration.conftest import start_exporter, write_reports
     ],
 )
 def test_a_report_that_would_overwrite_something_is_refused_before_anything_is_asked(
-    tmp_path: Path, reports: Path, name: str, message: str
+    tmp_path: Path, own: Path, name: str, message: str
 ) -> None:
-    (reports / name).write_text("SELECT 1")
+    (own / name).write_text("SELECT 1")
     with pytest.raises(SettingsError) as refused:
-        find_reports(tmp_path, tmp_path / "elsewhere")
+        find_reports(tmp_path, tmp_path / "elsewhere", own)
     assert name in str(refused.value)
     assert message in str(refused.value)
     assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["loads", "rejected_rows"])
+def test_a_file_with_the_name_of_a_shipped_report_needs_another_output_folder(
+    pipeline: Pipeline, output: Path, name: str
+) -> None:
+    resource = {"name": name, "path": f"{name}.csv", "pipeline:table": "t", "schema": {"fields": [{"name": "id"}]}}
+    (pipeline.data / "datapackage.json").write_text(json.dumps({"resources": [resource]}))
+    with pytest.raises(SettingsError) as refused:
+        find_reports(pipeline.data, pipeline.data)
+    assert str(refused.value) == (
+        f"report {name}.csv.sql: '{name}.csv' would be read as a file of {name}; rename that file, or write the reports"
+        " elsewhere with --output"
+    )
+    bring_up_to_date(pipeline.database, wanted_tables(pipeline.data))
+    pipeline.load(**{name: "id\n1\n"})
+    exported = export(pipeline.database, find_reports(output, pipeline.data), output)
+    assert exported is not None
+    assert (output / f"{name}.csv") in exported.files
 
 
 def test_reports_written_into_the_folder_of_a_dataset_are_refused(tmp_path: Path, reports: Path) -> None:
@@ -63,26 +85,28 @@ def test_a_report_that_cannot_be_read_is_named(
 
 @pytest.mark.parametrize("source", ["codes.csv", "CODES.csv"])
 def test_a_report_with_the_name_of_a_loaded_source_is_refused(
-    pipeline: Pipeline, output: Path, no_reports: Path, source: str
+    pipeline: Pipeline, output: Path, own: Path, source: str
 ) -> None:
     """Also if the source was sealed while the exporter waited."""
-    (no_reports / "codes.csv.sql").write_text("SELECT 1")
+    (own / "codes.csv.sql").write_text("SELECT 1")
     pipeline.load(places=PLACES)
     with pipeline.database.transaction() as tx:
-        check_sources(tx, find_reports(output, pipeline.data))
+        check_sources(tx, find_reports(output, pipeline.data, own))
         tx.run("UPDATE sources SET name = %(name)s", name=source)
     with pytest.raises(SettingsError, match=rf"report codes\.csv\.sql: '{source}' is a source that was loaded; rename"):
-        write_reports(pipeline.database, output)
+        export(pipeline.database, find_reports(output, pipeline.data, own), output)
     assert list(output.iterdir()) == []
 
 
 def test_the_exporter_refuses_names_and_settings_before_it_waits(
-    pipeline: Pipeline, output: Path, no_reports: Path
+    pipeline: Pipeline, output: Path, no_reports: Path, own: Path
 ) -> None:
     """Nothing is loaded, so that it would wait until DRAIN_TIMEOUT."""
-    query = no_reports / "people.csv.sql"
+    query = own / "people.csv.sql"
     query.write_text("SELECT 1")
-    assert refusal(pipeline, no_reports, output).startswith("error: report people.csv.sql: 'people.csv' would be read")
+    assert refusal(pipeline, no_reports, output, "--reports", str(own)).startswith(
+        "error: report people.csv.sql: 'people.csv' would be read"
+    )
     query = query.rename(no_reports / "codes.csv.sql")
     assert refusal(pipeline, no_reports, output, "--max-rejects", "5x").startswith(
         "error: MAX_REJECTS: '5x' is neither"
@@ -96,7 +120,10 @@ def test_the_exporter_refuses_names_and_settings_before_it_waits(
     )
     with pipeline.database.transaction() as tx:
         tx.run("INSERT INTO sources (name, dataset) VALUES ('codes.csv', 'places')")
-    assert refusal(pipeline, no_reports, people).startswith("error: report codes.csv.sql: 'codes.csv' is a source")
+    data = ("--data", str(people))
+    assert refusal(pipeline, no_reports, people, *data).startswith(
+        "error: report codes.csv.sql: 'codes.csv' is a source"
+    )
     assert list(people.iterdir()) == []
 
 

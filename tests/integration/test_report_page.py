@@ -67,10 +67,10 @@ def test_the_figures_are_those_of_the_database(pipeline: Pipeline, output: Path)
     }
     rejected = table_of(document, "Rejected rows")
     assert [row[:4] for row in rejected[1:]] == [
-        ["people-2.csv", "place_of_birth is not a known city", "2", "2"],
+        ["people-2.csv", "place_of_birth is not in places", "2", "2"],
         ["people-2.csv", "date_of_birth is not a date (YYYY-MM-DD)", "1", "3"],
     ]
-    assert rejected[1][4] == "place_of_birth '<script>alert(1)</script>' is not a known city"
+    assert rejected[1][4] == "place_of_birth '<script>alert(1)</script>' is not in places"
     rows_of_chunks = sum(int(row[1].replace(",", "")) for row in table_of(document, "Throughput")[1:])
     loaded = sum(count for (count,) in pipeline.rows("SELECT row_count FROM load_progress"))
     assert rows_of_chunks == pytest.approx(loaded, abs=20), "rounded for each interval"

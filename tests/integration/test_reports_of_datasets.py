@@ -45,13 +45,6 @@ def make_tables(pipeline: Pipeline) -> None:
     bring_up_to_date(pipeline.database, wanted_tables(pipeline.data))
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Path:
-    folder = tmp_path / "own reports"
-    folder.mkdir()
-    return folder
-
-
 def test_reports_about_people_are_for_databases_that_have_people(pipeline: Pipeline, output: Path) -> None:
     describe(pipeline, resource("orders", "number"))
     make_tables(pipeline)

@@ -214,7 +214,7 @@ def test_every_stage_can_do_its_work_as_a_member_of_its_role_alone(
         database.check()
     unknown = PEOPLE + "Ewan,Reid,1930-01-01,Oban\n"
     stages.load(2, places=PLACES, people=unknown)
-    assert [reason for *_, reason, _ in pipeline.rejected()] == ["place_of_birth 'Oban' is not a known city"]
+    assert [reason for *_, reason, _ in pipeline.rejected()] == ["place_of_birth 'Oban' is not in places"]
 
     stages.load(2, places=PLACES + "Oban,Argyll,Scotland\n")
     assert pipeline.rejected() == []

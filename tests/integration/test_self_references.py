@@ -44,7 +44,7 @@ def test_a_row_may_name_one_that_stands_anywhere(
         pipeline.loader.load_chunk(*waiting[position])
     pipeline.check_reconciliation()
     assert table(pipeline) == [(1, 2), (2, 3), (3, None), (7, 8), (8, 7), (9, 9)]
-    assert reasons(pipeline) == [(3, "parent '5' is not a known id"), (4, "parent '6' is not a known id")]
+    assert reasons(pipeline) == [(3, "parent '5' is not in parts"), (4, "parent '6' is not in parts")]
 
 
 @BOTH
@@ -118,7 +118,7 @@ def test_a_row_that_clashes_is_no_row_to_name(pipeline: Pipeline) -> None:
     assert table(pipeline) == [(1, None)]
     assert reasons(pipeline) == [
         (2, "code 'a' is the same as in an earlier row, line 2"),
-        (3, "parent '2' is not a known id"),
-        (4, "parent '3' is not a known id"),
+        (3, "parent '2' is not in parts"),
+        (4, "parent '3' is not in parts"),
         (5, "id '3' is the key of an earlier row"),
     ]

@@ -55,7 +55,7 @@ def test_rows_that_wait_name_no_row_that_is_gone_by_then(
         pipeline.write(**{"colours-2": "colour\n"})
     pipeline.load(2)
     assert [row[:2] for row in table(pipeline)] == [(1, "a"), (3, "c")]
-    assert [row[3] for row in pipeline.rejected()] == ["colour 'blue' is not a known colour"]
+    assert [row[3] for row in pipeline.rejected()] == ["colour 'blue' is not in colours"]
     pipeline.check_reconciliation()
     pipeline.load(**{"colours-3": "colour\nblue\n"})
     assert [row[:2] for row in table(pipeline)] == [(1, "a"), (2, "b"), (3, "c")]
@@ -162,7 +162,7 @@ def test_a_row_that_waits_names_a_row_that_came_without_its_own_file(
     first, last = chunks(pipeline)
     pipeline.queue.connection.flushdb()
     pipeline.loader.load_chunk(*first)
-    assert [row[3] for row in pipeline.rejected()] == ["colour 'blue' is not a known colour"]
+    assert [row[3] for row in pipeline.rejected()] == ["colour 'blue' is not in colours"]
     pipeline.write(**{"colours-2": "colour\nblue\n"})
     produce_alone(pipeline, "colours-2.csv")
     pipeline.work()

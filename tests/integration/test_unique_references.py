@@ -32,7 +32,7 @@ def test_a_row_that_names_an_unknown_value_is_loaded_when_it_arrives(
     described(pipeline, resource, USES)
     pipeline.load(things=HEADER + "1,a\n", uses="code\na\nb\n")
     assert uses(pipeline) == [("a",)]
-    assert [row[3] for row in pipeline.rejected()] == ["code 'b' is not a known code"]
+    assert [row[3] for row in pipeline.rejected()] == ["code 'b' is not in things"]
     pipeline.load(things=HEADER + "1,a\n2,b\n")
     assert uses(pipeline) == [("a",), ("b",)]
 

@@ -126,7 +126,7 @@ def test_references_are_checked_against_the_files_of_the_folder(tmp_path: Path) 
     describe(tmp_path, pets, keyed("id"))
     write(tmp_path, things="id,n\na,1\nb,x\n", pets="id,owner\n1,a\n2,\n3, a \n4,b\n5,c\n")
     [found] = checked(tmp_path, "pets.csv")
-    assert list(found.problems.lines()) == ["2 x owner is not a known id: line 5 'b', line 6 'c'"]
+    assert list(found.problems.lines()) == ["2 x owner is not in things: line 5 'b', line 6 'c'"]
     assert found.unchecked == ()
     assert [each.path.name for each in checked(tmp_path)] == ["things.csv", "pets.csv"]
 
@@ -152,7 +152,7 @@ def test_a_reference_of_several_fields_is_one_key_in_any_order(tmp_path: Path) -
     pets = resource({"name": "x"}, {"name": "y"}, name="pets", schema={"foreignKeys": [both]})
     describe(tmp_path, keyed("a", "b"), pets)
     write(tmp_path, things="a,b,n\n1,2,\n", pets="x,y\n2,1\n1,2\n2,\n")
-    assert problems(tmp_path) == ["1 x x, y is not a known b, a: line 3 '1, 2'"]
+    assert problems(tmp_path) == ["1 x x, y is not in things: line 3 '1, 2'"]
 
 
 def test_a_row_may_refer_to_a_later_row_of_its_own_dataset(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_row_may_refer_to_a_later_row_of_its_own_dataset(tmp_path: Path) -> No
     own["schema"]["fields"].append({"name": "boss"})
     describe(tmp_path, own)
     write(tmp_path, things="id,n,boss\na,1,b\nb,1,b\nc,1,d\n")
-    assert problems(tmp_path) == ["1 x boss is not a known id: line 4 'd'"]
+    assert problems(tmp_path) == ["1 x boss is not in things: line 4 'd'"]
 
 
 def test_a_file_that_would_be_refused_leaves_the_others_checked(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_rows_that_name_rows_of_their_own_dataset_are_checked_as_a_whole(tmp_pat
     rows, others = "1,2\n2,9\n3,1\n4,5\n6,\n6,7\n2,\n", "5,4\n7,6\n8,3\n"
     write(tmp_path, **{"things": f"id,parent\n{rows}", "things-2": f"id,parent\n{others}"})
     assert problems(tmp_path) == [
-        "1 x parent is not a known id: line 4 '3'",
-        "3 x parent is not a known id: line 2 '2', line 3 '9', line 4 '1'",
+        "1 x parent is not in things: line 4 '3'",
+        "3 x parent is not in things: line 2 '2', line 3 '9', line 4 '1'",
         "2 x id is the key of an earlier row: line 7 '6', line 8 '2'",
     ]

@@ -345,3 +345,9 @@ def test_reports_of_the_pipeline_are_left_out(tmp_path: Path, caplog: pytest.Log
     assert caplog.messages == ["left out, since the exporter wrote them: loads.csv"]
     with pytest.raises(SettingsError, match=r"^all named files are reports of the pipeline; name the CSV files"):
         file_kinds(tmp_path, [tmp_path / "loads.csv"])
+
+
+def test_a_header_that_looks_like_a_row_is_said(tmp_path: Path) -> None:
+    remark = '  the header may be a row: if the file has none, add "dialect": {"header": false} to the resource'
+    assert remark in [*described(tmp_path, a="1,2026-01-31,3.5\n4,2026-02-01,6\n")[0].lines()]
+    assert remark not in [*described(tmp_path, b="id,2020,2021\n1,2,3\n")[0].lines()]

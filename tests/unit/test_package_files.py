@@ -97,7 +97,8 @@ def test_fields_match_as_the_standard_says(match: str, header: list[str], expect
             "exact",
             ["area", "city"],
             "column 'area' stands where 'City' is expected in the header, which has 'area', 'city';"
-            " a file of towns needs exactly City, area, in this order",
+            " a file of towns needs exactly City, area, in this order; correct the file, or write"
+            ' "fieldsMatch": "equal" into the schema',
         ),
         (
             "equal",
@@ -119,9 +120,16 @@ def test_fields_match_as_the_standard_says(match: str, header: list[str], expect
             " any order",
         ),
         (
-            "subset",
+            "exact",
             ["city", "x"],
-            "column 'area' is missing from the header, which has 'city', 'x'; a file of towns needs City, area",
+            "column 'area' is missing from the header, which has 'city', 'x'; a file of towns needs exactly City, area,"
+            ' in this order; correct the file, or write "fieldsMatch": "partial" into the schema',
+        ),
+        (
+            "subset",
+            ["City", "x"],
+            "column 'area' is missing from the header, which has 'City', 'x'; a file of towns needs City, area;"
+            ' correct the file, or write "fieldsMatch": "partial" into the schema',
         ),
         (
             "subset",

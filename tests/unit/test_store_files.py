@@ -202,6 +202,6 @@ def test_a_missing_extra_is_named() -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT)
     assert ended.stdout.splitlines() == [
         f"{url.replace('user:secret@', '')}: {url.partition(':')[0]}:// needs more packages;"
-        f" install the extra: pip install '.[{extra}]'"
+        f" install the extra, in a checkout with: .venv/bin/pip install -e '.[{extra}]'"
         for url, _, extra in cases
     ]
