@@ -46,10 +46,11 @@ class QueueView:
 
     waiting: int  # jobs
     running: int  # jobs
+    failed: int  # jobs
     producing: bool  # whether a producer is queueing chunks
     oldest_enqueued_at: datetime | None  # of the jobs that wait
     workers: tuple[WorkerView, ...]  # by name
-    failed_jobs: Mapping[str, FailedJob]  # by id; other databases' too
+    failed_jobs: Mapping[str, FailedJob]  # of this database, by id
     failed_chunks: Mapping[str, str]  # key of a chunk of this database -> id of its job
     under_way: frozenset[str]  # keys of chunks of this database that wait or are being loaded
 

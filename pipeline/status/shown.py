@@ -99,7 +99,7 @@ class TableStatus:
 class ServerStatus:
     """A server, and whether it answered."""
 
-    address: str
+    address: str | None  # None: of a Redis that has not answered yet
     error: str | None  # why it did not answer
     version: str | None = None
     bytes: int | None = None  # of the database; None for Redis

@@ -1,7 +1,7 @@
 """The state of the pipeline at one moment, from the ledger and from Redis."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -31,23 +31,26 @@ RULES_SHOWN = 100  # of sources and rules with rejected rows, the commonest
 class StatusReader:
     """Reads the status again and again; what the ledger has not changed since is not read twice."""
 
-    def __init__(self, database: Database, queue: ChunkQueue, queue_limit: int) -> None:
+    def __init__(self, database: Database, connect_queue: Callable[[], ChunkQueue], queue_limit: int) -> None:
+        """`connect_queue` is called for each look, and raises TransientError if Redis does not serve."""
         self._database = database
-        self._queue = queue
+        self._connect_queue = connect_queue
         self._queue_limit = queue_limit
         self._ledger = LedgerView(datetime.now(UTC))
 
     def read(self) -> Status:
         """What both servers show; one that does not answer is named, and what it would show is empty."""
-        view, redis = _read_queue(self._queue)  # first: a chunk that it shows nowhere is committed since, or lost
+        queue, view, redis = self._read_queue()  # first: a chunk that it shows nowhere is committed since, or lost
         ledger, postgresql = self._read_ledger()
+        if queue and not queue.installation and not postgresql.error:
+            return self.read()  # PostgreSQL has come back meanwhile, and tells which jobs are the database's
         failed = _failed_chunks(view, ledger.missing) if view else []
         has_workers = bool(view and view.workers)
         failed_rows: Counter[str] = Counter()
         for chunk in failed:
             failed_rows[chunk.source] += chunk.rows
         loads = load_statuses(ledger, failed_rows, has_workers=has_workers)
-        lost = _lost_chunks(self._queue, view, ledger.missing) if view and not postgresql.error else None
+        lost = _lost_chunks(queue, view, ledger.missing) if queue and view and not postgresql.error else None
         if postgresql.error or redis.error:
             state = "unreachable"
         elif failed or lost:
@@ -80,18 +83,19 @@ class StatusReader:
         except TransientError as error:
             return LedgerView(datetime.now(UTC)), ServerStatus(self._database.address, str(error))
 
-
-def _read_queue(queue: ChunkQueue) -> tuple[QueueView | None, ServerStatus]:
-    try:
-        return queue.view(), ServerStatus(queue.address, None, queue.server_version())
-    except TransientError as error:
-        return None, ServerStatus(queue.address, str(error))
+    def _read_queue(self) -> tuple[ChunkQueue | None, QueueView | None, ServerStatus]:
+        queue = None
+        try:
+            queue = self._connect_queue()
+            return queue, queue.view(), ServerStatus(queue.address, None, queue.server_version())
+        except TransientError as error:
+            return queue, None, ServerStatus(queue.address if queue else None, str(error))
 
 
 def _queue(view: QueueView, now: datetime, limit: int) -> QueueStatus:
     oldest = view.oldest_enqueued_at
     wait = (now - oldest).total_seconds() if oldest else None
-    return QueueStatus(view.waiting, limit, view.running, len(view.failed_jobs), view.producing, wait)
+    return QueueStatus(view.waiting, limit, view.running, view.failed, view.producing, wait)
 
 
 def load_statuses(
