@@ -2,8 +2,9 @@
 
 import os
 import re
+from ipaddress import IPv6Address
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from pipeline.errors import SettingsError
 
@@ -64,16 +65,18 @@ def check_url(variable: str, url: str, schemes: tuple[str, ...], example: str) -
         raise SettingsError(
             f"{variable} is not a URL that begins with {', '.join(others)} or {last}; an example is {example}"
         )
-    if not separator or not re.fullmatch(_REST, rest, re.ASCII) or not _can_be_split(url):
+    if not separator or not re.fullmatch(_REST, rest, re.ASCII) or not _has_addresses(url):
         raise SettingsError(
             f"{variable} is not a URL such as {example}; special characters in its password must be"
             " percent-encoded: @ as %40, / as %2F, : as %3A, ? as %3F, # as %23, % as %25"
         )
 
 
-def _can_be_split(url: str) -> bool:
+def _has_addresses(url: str) -> bool:
+    """Whether what stands between brackets are IPv6 addresses."""
     try:
-        urlsplit(url)
-    except ValueError:  # not an IP address between brackets
+        for host in re.findall(r"\[(.*?)\]", url):
+            IPv6Address(host)
+    except ValueError:
         return False
     return True

@@ -11,11 +11,11 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote
 
 import click
 
-from pipeline import signals
+from pipeline import server_url, signals
 from pipeline.cli import command, settings
 from pipeline.cli.run import with_servers
 from pipeline.cli.terminal import echo
@@ -153,7 +153,7 @@ def _psql(url: str, arguments: Sequence[str], *, names_url: bool) -> int:
     if names_url:
         echo(url)
         return 0
-    parts = urlsplit(url)
+    parts = server_url.split(url)
     environment = dict(os.environ)
     if parts.password is not None:  # not among the arguments, which every user of the machine can list
         environment["PGPASSWORD"] = unquote(parts.password)

@@ -14,7 +14,7 @@ from pipeline.cli.logs import RESULTS
 from pipeline.cli.output import Output
 from pipeline.cli.terminal import shows_bars
 from pipeline.postgres.database import Database
-from pipeline.tables.described import bring_up_to_date, wanted_tables
+from pipeline.tables.described import bring_up_to_date, only_adds_tables, wanted_tables
 from pipeline.waiting import retry_at_start, retry_transient
 
 logger = logging.getLogger(__name__)
@@ -25,9 +25,9 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
     """Runs producer, `workers` workers and exporter to the end; returns the exit code of the first that failed.
 
     DATABASE_URL and REDIS_URL in `environment` name the servers. If one is missing, embedded servers run for the block,
-    with their state in `state` (default: default_folder.path). All stages get `options`. A dry run creates tables only
-    in the embedded database. Raises SettingsError before anything is started or loaded, and PipelineError if a stage
-    was killed or workers end again and again.
+    with their state in `state` (default: default_folder.path). All stages get `options`. A dry run leaves tables that
+    are there as they are, and makes new ones only in the embedded database. Raises SettingsError before anything is
+    started or loaded, and PipelineError if a stage was killed or workers end again and again.
     """
     remedies.current = remedies.PIPELINE_RUN
     stages.read_modules()
@@ -37,7 +37,7 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
         database = Database(settings["DATABASE_URL"], "schema")
         is_embedded, is_dry_run = "DATABASE_URL" not in environment, settings.get("DRY_RUN") == "True"
         retry_at_start(database.connect, "DATABASE_URL")
-        if is_embedded or not is_dry_run:
+        if not is_dry_run or (is_embedded and only_adds_tables(database, wanted)):
             retry_transient(partial(bring_up_to_date, database, wanted))
         logger.info("database: %s", f"embedded, in {_state_folder(state)}" if is_embedded else database.address)
         if is_dry_run:

@@ -7,13 +7,13 @@ from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
+from pipeline import server_url
 from pipeline.errors import SettingsError, TransientError
 from pipeline.postgres.lock_watch import LockWatcher
 from pipeline.postgres.pooling import lasting_session
@@ -95,7 +95,7 @@ class Database:
     @property
     def address(self) -> str:
         """Hosts with their ports and database of the URL, without user, password and parameters."""
-        parts = urlsplit(self._url)
+        parts = server_url.split(self._url)
         return f"{parts.netloc.rpartition('@')[2] or 'localhost'}{parts.path}"
 
     def another(self) -> "Database":

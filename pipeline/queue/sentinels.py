@@ -7,6 +7,8 @@ from redis import Redis
 from redis.connection import parse_url
 from redis.sentinel import MasterNotFoundError, Sentinel
 
+from pipeline import server_url
+
 SCHEME = "redis+sentinel"
 PORT = 26379
 
@@ -17,7 +19,7 @@ def sentinel_settings(url: str) -> dict[str, Any]:
     User and password are those of the master; `?sentinel_password=` is that of the sentinels. Raises ValueError if the
     URL names no master.
     """
-    parts = urlsplit(url)
+    parts = server_url.split(url)
     credentials, at, hosts = parts.netloc.rpartition("@")
     master, _, number = parts.path.strip("/").partition("/")
     if not master or not hosts:

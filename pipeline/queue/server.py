@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import redis
 from redis import Redis
@@ -14,6 +13,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 from redis.sentinel import SentinelConnectionPool
 
+from pipeline import server_url
 from pipeline.errors import CannotConnectError, PipelineError, SettingsError, TransientError
 from pipeline.queue import cluster
 from pipeline.queue.keepalive import KEEPALIVE
@@ -104,7 +104,7 @@ def _cannot_connect(url: str, error: redis.RedisError) -> CannotConnectError:
 
 def _place(url: str) -> str:
     """Hosts and ports of a URL, or the path of its Unix socket."""
-    parts = urlsplit(url)
+    parts = server_url.split(url)
     hosts = parts.netloc.rpartition("@")[2]
     if parts.scheme in ("redis", "rediss") and ":" not in hosts:
         return f"{hosts}:6379"

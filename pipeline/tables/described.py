@@ -9,11 +9,12 @@ from pipeline.descriptions.description import Dataset
 from pipeline.descriptions.descriptor import description_digest, rules_of_rows
 from pipeline.descriptions.own_sql import installed_sql, read_package_of, with_own_sql
 from pipeline.descriptions.package import OWN_PACKAGE, read_package
+from pipeline.errors import SettingsError
 from pipeline.ledger import ledger
 from pipeline.postgres.database import Database
 from pipeline.postgres.schema import LOCK, SCHEMA, apply_schema, is_current
 from pipeline.tables.plan import Wanted
-from pipeline.tables.registry import make_tables, planned_statements
+from pipeline.tables.registry import check_tables, make_tables, planned_statements, recorded_tables
 
 
 def wanted_tables(data: Path, table_schema: str | None = None, *, partition_by_source: bool = False) -> Wanted:
@@ -35,6 +36,21 @@ def bring_up_to_date(database: Database, wanted: Wanted) -> bool:
     if applied or made:
         describe_earlier_loads(database, wanted.project)
     return applied or made
+
+
+def only_adds_tables(database: Database, wanted: Wanted) -> bool:
+    """Whether `bring_up_to_date` would leave the tables that datasets have as they are."""
+    with database.transaction(snapshot=True) as tx:
+        if not tx.value("SELECT to_regclass('datasets') IS NOT NULL"):
+            return True
+        made = recorded_tables(tx)
+        try:
+            for dataset in wanted.datasets:
+                if dataset.name in made:
+                    check_tables(tx, dataset, wanted.column_type)
+        except SettingsError:
+            return False
+        return True
 
 
 def describe_earlier_loads(database: Database, project: Sequence[Dataset]) -> None:

@@ -48,4 +48,4 @@ class Known:
     relations: frozenset[tuple[str, str]] = frozenset()  # schema and name of tables, views and indexes
     schemas: frozenset[str] = frozenset()
     roles: tuple[str, ...] = TABLE_ROLES  # of stages, that there are
-    without_rights: frozenset[tuple[str, str]] = frozenset()  # tables that one of those roles cannot read
+    without_rights: frozenset[tuple[str, str]] = frozenset()  # tables on which one of those roles lacks a right

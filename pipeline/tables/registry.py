@@ -74,7 +74,7 @@ def check_tables(tx: Transaction, dataset: Dataset, column_type: ColumnTypeOf) -
     wanted = tables_of(dataset, own.schema, homes, column_type, partition_by_source=own.is_partitioned)
     for change in changes(own.tables, wanted):
         if not change.only_words:
-            difference = change.reason if isinstance(change, Refusal) else f"it lacks {change.statement}"
+            difference = change.reason if isinstance(change, Refusal) else f"it needs {change.statement}"
             raise SettingsError(
                 f"dataset '{dataset.name}': its table {own.table} differs from its description: {difference};"
                 " `pipeline schema --data DIR` changes it, or says why not"

@@ -32,7 +32,7 @@ JOIN pg_namespace ON pg_namespace.oid = relnamespace;
 SELECT rolname::text FROM pg_roles WHERE rolname = ANY (%(roles)s) ORDER BY rolname;
 
 -- name: tables_without_rights
--- Returns schema and name of the tables of datasets that the role of a stage cannot read yet.
+-- Returns schema and name of the tables of datasets on which the role of a stage lacks a right.
 SELECT DISTINCT nspname::text, relname::text
 FROM datasets
 CROSS JOIN jsonb_array_elements(structure || coalesce(own_sql -> 'tables', '[]')) AS made
@@ -40,6 +40,9 @@ JOIN pg_namespace ON nspname = made ->> 'schema'
 JOIN pg_class ON relnamespace = pg_namespace.oid AND relname = made ->> 'name'
 JOIN pg_roles ON rolname = ANY (%(roles)s)
 WHERE NOT has_table_privilege(pg_roles.oid, pg_class.oid, 'SELECT')
+   OR rolname IN ('pipeline_producer', 'pipeline_worker') AND NOT has_table_privilege(pg_roles.oid, pg_class.oid, 'DELETE')
+   OR rolname = 'pipeline_worker' AND NOT has_table_privilege(pg_roles.oid, pg_class.oid, 'INSERT')
+   OR rolname = 'pipeline_worker' AND NOT has_any_column_privilege(pg_roles.oid, pg_class.oid, 'UPDATE')
    OR NOT has_schema_privilege(pg_roles.oid, pg_namespace.oid, 'USAGE');
 
 -- name: first_sources

@@ -289,8 +289,8 @@ def test_remedies_are_commands_of_the_one_that_was_run(commands: Commands, pipel
     pipeline.load(places=PLACES, people=PEOPLE)
     (pipeline.data / "people.csv").unlink()
     for command, remedy in (
-        ("producer", "twice: --forget NAME removes"),
-        ("pipeline", "twice: `pipeline forget NAME` removes"),
+        ("producer", "old name with --forget NAME, or"),
+        ("pipeline", "old name with `pipeline forget NAME`, or"),
     ):
         warned = commands.run(command, *(["run"] if command == "pipeline" else []), **files(pipeline))
         assert remedy in warned.stderr

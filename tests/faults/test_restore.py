@@ -63,6 +63,11 @@ def test_a_load_goes_on_from_a_dump_alone(
     assert held(restored) == expected_people(pipeline.data)
     restored.check_reconciliation_of({"people.csv": PEOPLE})
     assert restored.counts()["inserted"] == PEOPLE
+    given_name = next(row[2] for row in restored.people() if row[1] == 1)
+    people = restored.data / "people.csv"
+    people.write_text(people.read_text().replace(given_name, "Restored", 1))
+    finish(restored, restored.rows(COUNT))  # rows of before the dump can be changed too
+    assert held(restored) == expected_people(restored.data)
     restored.close()
 
 

@@ -13,6 +13,7 @@ from pipeline.errors import RefusedTablesError, SettingsError, TransientError
 from pipeline.postgres.database import Database
 from pipeline.postgres.schema import apply_schema
 from pipeline.postgres.transaction import Transaction
+from pipeline.tables.described import only_adds_tables
 from pipeline.tables.plan import Wanted
 from pipeline.tables.recorded import Recorded
 from pipeline.tables.registry import check_tables, make_tables, planned_statements, recorded_tables
@@ -223,11 +224,19 @@ def test_tables_go_into_a_schema_of_the_user_s_and_stay_there(pipeline: Pipeline
         make_tables(pipeline.database, wanted(GOODS, SALES, table_schema="other"))
 
 
-@pytest.mark.parametrize("stage", ["producer", "worker", "exporter"])
-def test_stages_get_their_rights_also_on_tables_that_were_there_before_the_role(pipeline: Pipeline, stage: str) -> None:
+@pytest.mark.parametrize(
+    ("right", "stage"),
+    [("ALL", "producer"), ("ALL", "worker"), ("ALL", "exporter"), ("DELETE", "producer"), ("UPDATE", "worker")],
+)
+def test_stages_get_their_rights_also_on_tables_that_were_there_before_the_role(
+    pipeline: Pipeline, right: str, stage: str
+) -> None:
+    """Or that a dump brought back without rights, of which schema.sql has given some again."""
     make_tables(pipeline.database, wanted(GOODS, table_schema="mine"))
     granted = catalog(pipeline.database, "mine")["rights"]
-    run(pipeline, f"REVOKE ALL ON mine.goods FROM pipeline_{stage}; REVOKE ALL ON SCHEMA mine FROM pipeline_{stage}")
+    run(pipeline, f"REVOKE {right} ON mine.goods FROM pipeline_{stage}")
+    if right == "ALL":
+        run(pipeline, f"REVOKE ALL ON SCHEMA mine FROM pipeline_{stage}")
     assert make(pipeline, GOODS)
     assert catalog(pipeline.database, "mine")["rights"] == granted
     assert pipeline.rows(f"SELECT has_schema_privilege('pipeline_{stage}', 'mine', 'USAGE')") == [(True,)]
@@ -302,6 +311,13 @@ def test_what_is_planned_can_be_run_by_hand(pipeline: Pipeline) -> None:
     assert not make(pipeline, PLACES, PEOPLE, dataset)
 
 
+def test_only_changes_of_tables_that_are_there_keep_a_dry_run_from_making_others(pipeline: Pipeline) -> None:
+    assert only_adds_tables(pipeline.database, wanted(GOODS))
+    make(pipeline, GOODS)
+    assert only_adds_tables(pipeline.database, wanted(GOODS, SALES))
+    assert not only_adds_tables(pipeline.database, wanted(with_price(minimum="5"), SALES))
+
+
 def test_tables_are_checked_against_the_description(pipeline: Pipeline) -> None:
     def check(dataset: Dataset) -> None:
         with pipeline.database.transaction() as tx:
@@ -317,7 +333,7 @@ def test_tables_are_checked_against_the_description(pipeline: Pipeline) -> None:
     with pytest.raises(SettingsError) as differs:
         check(replace(GOODS, fields=(*GOODS.fields, Field("colour", "colour"))))
     assert str(differs.value) == (
-        'dataset \'goods\': its table goods differs from its description: it lacks ALTER TABLE "public"."goods" ADD'
+        'dataset \'goods\': its table goods differs from its description: it needs ALTER TABLE "public"."goods" ADD'
         ' COLUMN "colour" text; `pipeline schema --data DIR` changes it, or says why not'
     )
     run(pipeline, "DROP TABLE sales")

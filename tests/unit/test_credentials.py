@@ -26,6 +26,7 @@ REDIS = ("redis", "rediss", "unix")
         ("postgresql://user:secret@%2Frun%2Fpostgresql/name", POSTGRESQL),
         ("postgresql://user:secret@one:5432,two_2:5433/name?target_session_attrs=read-write", POSTGRESQL),
         ("postgresql://user:secret@[::1]:5432/name", POSTGRESQL),
+        ("postgresql://user:secret@one:5432,[::1]:5433/name", POSTGRESQL),
         ("redis://:secret@host:6379/0", REDIS),
         ("redis://host", REDIS),
         ("rediss://user:s%25@host:6380/0?ssl_cert_reqs=none", REDIS),
