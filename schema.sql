@@ -259,7 +259,7 @@ COMMENT ON COLUMN sources.encoding IS 'As the user gave it with --encoding; NULL
 COMMENT ON COLUMN datasets.own_sql IS 'SHA-256 of the SQL of its own, and the tables that this made; NULL without any.';
 COMMENT ON COLUMN loads.encoding IS 'That the file was read in; NULL in loads from before it was recorded.';
 COMMENT ON COLUMN load_chunks.line_count IS 'Physical lines up to its last row: as many as rows, where each line is a row; NULL in chunks from before it was recorded.';
-COMMENT ON COLUMN load_chunks.worker IS 'Host name and process id of the worker that committed the chunk; NULL if none had to.';
+COMMENT ON COLUMN load_chunks.worker IS 'Name of the worker that committed the chunk: host, process id and a random suffix; NULL if none had to.';
 COMMENT ON COLUMN load_chunks.seconds IS 'From the begin of the transaction that committed the chunk to its end.';
 COMMENT ON COLUMN load_chunks.retries IS 'Attempts before the one that committed the chunk, after transient errors; NULL as for worker.';
 COMMENT ON COLUMN loads.read_from IS 'Path of the file, where the producer had it in a folder.';

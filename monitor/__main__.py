@@ -73,7 +73,8 @@ def main(
     with with_servers(urls, state, must_exist=True) as environment:
         database = Database(environment["DATABASE_URL"], "monitor", read_only=True)
         queue = command.queue_of(database, environment["REDIS_URL"], queue_name)
-        _serve(create(LiveStatus(StatusReader(database, queue, queue_limit), queue), database, password), host, port)
+        live = LiveStatus(StatusReader(database, lambda: queue, queue_limit), queue)
+        _serve(create(live, database, password), host, port)
 
 
 def _serve(app: Starlette, host: str, port: int) -> None:

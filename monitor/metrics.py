@@ -1,4 +1,4 @@
-"""The status as Prometheus metrics, read on request.
+"""The status as Prometheus metrics, read on request. What a server that does not answer would tell has no sample.
 
 All are gauges, even the buckets of the histogram: a forgotten source lowers sums, and a counter must never go down.
 """
@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from pipeline.status.ledger_view import ChunkDurations
 from pipeline.status.shown import Status
 
 OUTCOMES = ("inserted", "updated", "unchanged", "rejected", "deleted")
@@ -62,28 +63,32 @@ def _loads(status: Status) -> Iterator[Metric]:
     )
     yield _gauge(
         "pipeline_retries",
-        "Attempts at committed chunks of the current version of a file that ended in a transient error.",
+        "Attempts at committed chunks of current versions that ended in a transient error, or with a killed worker.",
         ("source",),
         (((load.source,), load.retries) for load in loads),
     )
-    yield _durations(status)
+    if status.chunk_durations:
+        yield _durations(status.chunk_durations)
     yield _gauge(
         "pipeline_rejected_rows",
         "Rejected rows, by the rule that they break.",
         ("source", "rule"),
         (((rule.source, rule.rule), rule.rows) for rule in status.rejected_rules),
     )
-    yield _value("pipeline_failed_chunks", "Chunks that failed every time they were tried.", len(status.failed_chunks))
-    yield _value("pipeline_lost_chunks", "Chunks that are missing and not on the queue.", status.lost_chunks)
-    yield _value("pipeline_rows_per_second", "Rows that all workers commit in a second.", status.rows_per_second)
+    if status.state != "unreachable":
+        failed = len(status.failed_chunks)
+        yield _value("pipeline_failed_chunks", "Chunks that failed every time they were tried.", failed)
+    if status.lost_chunks is not None:
+        yield _value("pipeline_lost_chunks", "Chunks that are missing and not on the queue.", status.lost_chunks)
+    if status.rows_per_second is not None:
+        yield _value("pipeline_rows_per_second", "Rows that all workers commit in a second.", status.rows_per_second)
     commits = [load.last_commit_at for load in (*loads, *status.history) if load.last_commit_at]
     if commits:
         seconds = (status.at - max(commits)).total_seconds()
         yield _value("pipeline_seconds_since_last_commit", "Since a chunk was committed last.", max(0.0, seconds))
 
 
-def _durations(status: Status) -> GaugeHistogramMetricFamily:
-    durations = status.chunk_durations
+def _durations(durations: ChunkDurations) -> GaugeHistogramMetricFamily:
     bounds = [*map(str, durations.bounds), "+Inf"]
     return GaugeHistogramMetricFamily(
         "pipeline_chunk_duration_seconds",
@@ -94,10 +99,10 @@ def _durations(status: Status) -> GaugeHistogramMetricFamily:
 
 
 def _queue(status: Status) -> Iterator[Metric]:
-    yield _value("pipeline_workers", "Workers that gave a sign of life within the last seconds.", len(status.workers))
     if status.queue is None:
         return
     queue = status.queue
+    yield _value("pipeline_workers", "Workers that gave a sign of life within the last seconds.", len(status.workers))
     jobs = ((("waiting",), queue.waiting), (("running",), queue.running), (("failed",), queue.failed))
     yield _gauge("pipeline_queue_jobs", "Jobs on the queue.", ("state",), jobs)
     yield _value("pipeline_queue_limit", "QUEUE_LIMIT of the monitor.", queue.limit)

@@ -122,6 +122,16 @@ def retry_transient(
     raise AssertionError("the pauses have no end")
 
 
+def naming(attempt: Callable[[], T], setting: str) -> T:
+    """What `attempt` returns; raises SettingsError, naming the setting, if a server cannot be used for good."""
+    try:
+        return attempt()
+    except CannotConnectError as error:
+        if error.is_permanent:
+            raise SettingsError(f"{setting}: {error}; correct the setting") from error
+        raise
+
+
 def retry_at_start(attempt: Callable[[], T], setting: str) -> T:
     """What `attempt` returns, retried for START_TIMEOUT: the server may be starting. Each reason is logged once.
 
@@ -132,10 +142,8 @@ def retry_at_start(attempt: Callable[[], T], setting: str) -> T:
 
     def checked() -> T:
         try:
-            return attempt()
+            return naming(attempt, setting)
         except TransientError as error:
-            if isinstance(error, CannotConnectError) and error.is_permanent:
-                raise SettingsError(f"{setting}: {error}; correct the setting") from error
             if str(error) not in said and _start_limit and is_start_logged:
                 said.add(str(error))
                 logger.info("waiting for a server that may be starting: %s", error)

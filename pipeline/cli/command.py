@@ -5,7 +5,9 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -19,7 +21,7 @@ from pipeline.descriptions.faults import DescriptionError
 from pipeline.errors import PipelineError, RefusedTablesError, TransientError
 from pipeline.ledger import ledger
 from pipeline.postgres.database import Database, cut_connections
-from pipeline.waiting import retry_at_start, retry_transient
+from pipeline.waiting import naming, retry_at_start, retry_transient
 
 if TYPE_CHECKING:
     from pipeline.queue import ChunkQueue
@@ -53,13 +55,39 @@ def queue_of(database: Database, redis_url: str, name: str) -> "ChunkQueue":
     """
     from pipeline.queue import ChunkQueue  # reads the modules of Redis and RQ, which few commands need
 
-    def installation() -> str:
-        with database.transaction() as tx:
-            return ledger.installation(tx)
-
     check(database)
-    own = retry_transient(installation)
+    own = retry_transient(partial(_installation, database))
     return retry_at_start(lambda: ChunkQueue.at(redis_url, name, own), "REDIS_URL")
+
+
+def queue_without_waiting(database: Database, redis_url: str, name: str) -> "Callable[[], ChunkQueue]":
+    """Returns the queue of a database's chunks, connected at the first call that finds both servers.
+
+    Without PostgreSQL, it is a queue that knows none of its jobs as the database's. A call raises TransientError while
+    Redis does not serve, SettingsError if one of the servers cannot be used.
+    """
+    from pipeline.queue import ChunkQueue
+
+    known: ChunkQueue | None = None
+
+    def connect() -> ChunkQueue:
+        nonlocal known
+        if known is not None:
+            return known
+        own = ""
+        with suppress(TransientError):
+            naming(database.check, "DATABASE_URL")
+            own = _installation(database)
+        queue = naming(lambda: ChunkQueue.at(redis_url, name, own), "REDIS_URL")
+        known = queue if own else None
+        return queue
+
+    return connect
+
+
+def _installation(database: Database) -> str:
+    with database.transaction() as tx:
+        return ledger.installation(tx)
 
 
 def check(database: Database) -> None:

@@ -55,7 +55,6 @@ Examples:
 @settings.queue_name
 @settings.queue_limit
 @settings.state
-@settings.start_timeout
 @settings.logging_options
 def status(
     is_watched: bool,
@@ -69,18 +68,19 @@ def status(
 ) -> int:
     """Show loads, workers, queue and rejected rows.
 
-    Works during a run and after it, and shows failed chunks too.
+    Works during a run and after it, and shows failed chunks too. If a server does not answer, shows what the other one
+    tells, and exits with 1.
     """
     from pipeline.status.status import StatusReader  # reads the modules of Redis and RQ, which few commands need
 
     with with_servers(_urls(database_url, redis_url), state, must_exist=True) as environment:
         database = Database(environment["DATABASE_URL"], "status", read_only=True)
-        queue = command.queue_of(database, environment["REDIS_URL"], queue_name)
-        read_status = StatusReader(database, queue, queue_limit).read
+        connect_queue = command.queue_without_waiting(database, environment["REDIS_URL"], queue_name)
+        read_status = StatusReader(database, connect_queue, queue_limit).read
         if not is_watched:
             shown = read_status()
             _show(shown, as_json=as_json)
-            return EXIT_CODES[shown.state] if tells_state else 0
+            return EXIT_CODES[shown.state] if tells_state or shown.state == "unreachable" else 0
         with suppress(signals.Stopped):
             _watch(read_status, as_json=as_json)
         return 0

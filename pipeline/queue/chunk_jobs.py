@@ -52,8 +52,9 @@ class ChunkJobs:
     """
 
     def __init__(self, connection: "Redis", name: str, installation: str) -> None:
-        """`installation` is the id of the database."""
+        """`installation` is the id of the database; while it is not known, "", which no job belongs to."""
         self.connection = connection
+        self.installation = installation
         self._chunks = RqChunkQueue(name, connection=connection)
         self._prefix = f"{installation}-"
 
@@ -97,6 +98,7 @@ class ChunkJobs:
         return QueueView(
             waiting=self.length(),
             running=int(self.connection.zcard(queue.started_job_registry.key)),
+            failed=int(self.connection.zcard(queue.failed_job_registry.key)),
             producing=state.producing,
             oldest_enqueued_at=oldest_enqueued_at(queue),
             workers=worker_views(queue),

@@ -22,17 +22,12 @@ Fields = Mapping[str, str]
 class WorkerView:
     """A worker that gave a sign of life within the last seconds."""
 
-    name: str
+    name: str  # the one that the ledger has
     host: str
     is_busy: bool
     job: str | None  # what the job in hand says it is, such as "people.csv chunk 3 (rows 41 to 60)"
     started_at: datetime | None
     last_seen: datetime | None
-
-    @property
-    def process(self) -> str:
-        """The name by which the ledger knows it."""
-        return self.name.rpartition("-")[0]
 
 
 @dataclass(frozen=True)
@@ -51,10 +46,11 @@ class QueueView:
 
     waiting: int  # jobs
     running: int  # jobs
+    failed: int  # jobs
     producing: bool  # whether a producer is queueing chunks
     oldest_enqueued_at: datetime | None  # of the jobs that wait
     workers: tuple[WorkerView, ...]  # by name
-    failed_jobs: Mapping[str, FailedJob]  # by id; other databases' too
+    failed_jobs: Mapping[str, FailedJob]  # of this database, by id
     failed_chunks: Mapping[str, str]  # key of a chunk of this database -> id of its job
     under_way: frozenset[str]  # keys of chunks of this database that wait or are being loaded
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, cast
-from uuid import uuid4
 
 import redis
 from redis.client import Pipeline
@@ -51,7 +50,7 @@ class ChunkWorker(SimpleWorker):
     def __init__(self, queue: RqChunkQueue, load_chunk: LoadChunk) -> None:
         super().__init__(
             [queue],
-            name=f"{process_name()}-{uuid4().hex[:6]}",
+            name=process_name(),
             connection=queue.connection,
             serializer=JSONSerializer,
             job_class=ChunkJob,
@@ -170,6 +169,11 @@ class ChunkWorker(SimpleWorker):
                     HEARTBEAT_INTERVAL,
                     extra=_place(job),
                 )
+
+    def register_birth(self) -> None:
+        """Replaces the entry of an earlier loop of this process, whose end may not have reached Redis."""
+        self.connection.delete(self.key)
+        super().register_birth()
 
     def heartbeat(self, timeout: int | None = None, pipeline: "Pipeline | None" = None) -> None:  # noqa: ARG002
         try:

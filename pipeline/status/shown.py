@@ -23,7 +23,7 @@ class LoadStatus:
     unchanged: int
     rejected: int
     deleted: int
-    retries: int  # attempts at its chunks after the first
+    retries: int  # attempts at committed chunks that ended in a transient error, or with a killed worker
     chunks: int
     committed_chunks: int
     sealed_at: datetime
@@ -99,7 +99,7 @@ class TableStatus:
 class ServerStatus:
     """A server, and whether it answered."""
 
-    address: str
+    address: str | None  # None: of a Redis that has not answered yet
     error: str | None  # why it did not answer
     version: str | None = None
     bytes: int | None = None  # of the database; None for Redis
@@ -111,16 +111,17 @@ class Status:
 
     at: datetime
     state: str  # idle, running, failed or unreachable
-    rows_per_second: float  # of all workers, over the last seconds
+    rows_per_second: float | None  # of all workers, over the last seconds; None: PostgreSQL does not answer
     seconds_left: float | None
     loads: Sequence[LoadStatus]  # current ones, newest first
     history: Sequence[LoadStatus]  # superseded ones, newest first
     workers: Sequence[WorkerStatus]
     queue: QueueStatus | None  # None: Redis does not answer
     failed_chunks: Sequence[FailedChunk]
-    lost_chunks: int  # missing, but neither queued nor being loaded nor failed: the producer has to run again
+    # Missing, but neither queued nor being loaded nor failed: the producer has to run again. None: not known.
+    lost_chunks: int | None
     rejected_rules: Sequence[RejectedRule]  # the commonest first
-    chunk_durations: ChunkDurations
+    chunk_durations: ChunkDurations | None  # None: PostgreSQL does not answer
     tables: Sequence[TableStatus]  # the largest first
     postgresql: ServerStatus
     redis: ServerStatus

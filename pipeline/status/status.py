@@ -1,7 +1,7 @@
 """The state of the pipeline at one moment, from the ledger and from Redis."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -31,23 +31,26 @@ RULES_SHOWN = 100  # of sources and rules with rejected rows, the commonest
 class StatusReader:
     """Reads the status again and again; what the ledger has not changed since is not read twice."""
 
-    def __init__(self, database: Database, queue: ChunkQueue, queue_limit: int) -> None:
+    def __init__(self, database: Database, connect_queue: Callable[[], ChunkQueue], queue_limit: int) -> None:
+        """`connect_queue` is called for each look, and raises TransientError if Redis does not serve."""
         self._database = database
-        self._queue = queue
+        self._connect_queue = connect_queue
         self._queue_limit = queue_limit
         self._ledger = LedgerView(datetime.now(UTC))
 
     def read(self) -> Status:
         """What both servers show; one that does not answer is named, and what it would show is empty."""
-        view, redis = _read_queue(self._queue)  # first: a chunk that it shows nowhere is committed since, or lost
+        queue, view, redis = self._read_queue()  # first: a chunk that it shows nowhere is committed since, or lost
         ledger, postgresql = self._read_ledger()
+        if queue and not queue.installation and not postgresql.error:
+            return self.read()  # PostgreSQL has come back meanwhile, and tells which jobs are the database's
         failed = _failed_chunks(view, ledger.missing) if view else []
         has_workers = bool(view and view.workers)
         failed_rows: Counter[str] = Counter()
         for chunk in failed:
             failed_rows[chunk.source] += chunk.rows
         loads = load_statuses(ledger, failed_rows, has_workers=has_workers)
-        lost = _lost_chunks(self._queue, view, ledger.missing) if view else 0
+        lost = _lost_chunks(queue, view, ledger.missing) if queue and view and not postgresql.error else None
         if postgresql.error or redis.error:
             state = "unreachable"
         elif failed or lost:
@@ -57,7 +60,7 @@ class StatusReader:
         return Status(
             at=ledger.at,
             state=state,
-            rows_per_second=ledger.rows_per_second,
+            rows_per_second=None if postgresql.error else ledger.rows_per_second,
             seconds_left=max((load.seconds_left for load in loads if load.seconds_left is not None), default=None),
             loads=[load for load in loads if load.state != "superseded"],
             history=[load for load in loads if load.state == "superseded"],
@@ -66,7 +69,7 @@ class StatusReader:
             failed_chunks=failed,
             lost_chunks=lost,
             rejected_rules=rejected_rules(ledger)[:RULES_SHOWN],
-            chunk_durations=ledger.durations,
+            chunk_durations=None if postgresql.error else ledger.durations,
             tables=[TableStatus(*row) for row in ledger.tables],
             postgresql=postgresql,
             redis=redis,
@@ -80,18 +83,19 @@ class StatusReader:
         except TransientError as error:
             return LedgerView(datetime.now(UTC)), ServerStatus(self._database.address, str(error))
 
-
-def _read_queue(queue: ChunkQueue) -> tuple[QueueView | None, ServerStatus]:
-    try:
-        return queue.view(), ServerStatus(queue.address, None, queue.server_version())
-    except TransientError as error:
-        return None, ServerStatus(queue.address, str(error))
+    def _read_queue(self) -> tuple[ChunkQueue | None, QueueView | None, ServerStatus]:
+        queue = None
+        try:
+            queue = self._connect_queue()
+            return queue, queue.view(), ServerStatus(queue.address, None, queue.server_version())
+        except TransientError as error:
+            return queue, None, ServerStatus(queue.address if queue else None, str(error))
 
 
 def _queue(view: QueueView, now: datetime, limit: int) -> QueueStatus:
     oldest = view.oldest_enqueued_at
     wait = (now - oldest).total_seconds() if oldest else None
-    return QueueStatus(view.waiting, limit, view.running, len(view.failed_jobs), view.producing, wait)
+    return QueueStatus(view.waiting, limit, view.running, view.failed, view.producing, wait)
 
 
 def load_statuses(
@@ -150,8 +154,8 @@ def _workers(view: QueueView, current: Sequence[ChunksView]) -> list[WorkerStatu
                 worker.host,
                 "busy" if worker.is_busy else "idle",
                 worker.job,
-                sum(chunks.worker_chunks[worker.process] for chunks in current),
-                sum(chunks.worker_rows[worker.process] for chunks in current),
+                sum(chunks.worker_chunks[worker.name] for chunks in current),
+                sum(chunks.worker_rows[worker.name] for chunks in current),
                 worker.started_at,
                 worker.last_seen,
             )
@@ -189,13 +193,16 @@ def _failed_chunks(view: QueueView, missing: Sequence[MissingChunk]) -> list[Fai
     return failed
 
 
-def _lost_chunks(queue: ChunkQueue, view: QueueView, missing: Sequence[MissingChunk]) -> int:
-    """Chunks that two looks at the queue have not found: they may have been queued after the first one."""
+def _lost_chunks(queue: ChunkQueue, view: QueueView, missing: Sequence[MissingChunk]) -> int | None:
+    """Chunks that two looks at the queue have not found: they may have been queued after the first one.
+
+    None if Redis does not answer the second time.
+    """
     lost = {chunk.key for chunk in missing} - view.under_way - view.failed_chunks.keys()
     if not lost or view.producing:
         return 0
     try:
         state = queue.state()
     except TransientError:
-        return 0
+        return None
     return 0 if state.producing else len(lost - state.under_way - state.failed.keys())

@@ -29,6 +29,22 @@ def test_the_exit_code_tells_the_state(commands: Commands, pipeline: Pipeline) -
     assert "run the producer again" in failed.stdout
 
 
+def test_a_server_that_is_away_is_named_at_once_with_what_the_other_one_shows(
+    commands: Commands, pipeline: Pipeline
+) -> None:
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE)
+    pipeline.produce()
+    without_redis = commands.run("pipeline", "status", REDIS_URL="redis://127.0.0.1:1/0", START_TIMEOUT="60")
+    assert (without_redis.returncode, without_redis.stderr) == (1, "")
+    assert without_redis.stdout.startswith("unreachable: cannot use Redis at 127.0.0.1:1: ")
+    assert "places.csv: complete, 3 rows" in without_redis.stdout
+    away = "postgresql://tests@127.0.0.1:1/none"
+    without_postgresql = commands.run("pipeline", "status", "--json", DATABASE_URL=away, START_TIMEOUT="60")
+    shown = json.loads(without_postgresql.stdout)
+    assert (without_postgresql.returncode, shown["state"], shown["queue"]["waiting"]) == (1, "unreachable", 1)
+
+
 def test_json_is_one_object(commands: Commands, pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
     shown = commands.run("pipeline", "status", "--json")

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -14,7 +15,6 @@ import pytest
 
 from pipeline.embedded.account import Account
 from pipeline.embedded.software import reachable
-from pipeline.process_name import process_name
 from tests.conftest import Pipeline, Services, make_templates
 from tests.faults.conftest import RECOVERY_TIMEOUT, OwnServers, Run
 from tests.faults.hosts import NETWORK, Host, HostCommands, Network, network
@@ -75,18 +75,18 @@ class HostRun(Run):
 
     def chunk_in_hand(self, worker: "subprocess.Popen[str]") -> int:
         """The number of the chunk of people that a worker loads."""
-        [job] = [view.job for view in self.pipeline.queue.view().workers if view.process == name_of(worker)]
+        [job] = [view.job for view in self.pipeline.queue.view().workers if view.name.startswith(name_of(worker))]
         found = re.match(r"people\.csv chunk (\d+)", job or "")
         assert found, job
         return int(found[1])
 
     def committed_by(self, worker: "subprocess.Popen[str]") -> int:
-        return self.chunks(f"worker = '{name_of(worker)}'")
+        return self.chunks(f"starts_with(worker, '{name_of(worker)}')")
 
 
 def name_of(worker: "subprocess.Popen[str]") -> str:
-    """The name under which the ledger knows a worker."""
-    return f"{process_name().rpartition('-')[0]}-{worker.pid}"
+    """What the name of a worker begins with, in ledger and queue."""
+    return f"{socket.gethostname()}-{worker.pid}-"
 
 
 @pytest.fixture

@@ -170,7 +170,7 @@ def test_status_and_report_sum_up_partitions(partitioned: Pipeline, monkeypatch:
     header = PEOPLE.splitlines(keepends=True)[0]
     partitioned.load(places=PLACES, people=header + rows, **{"people-west": header + rows})
     run(partitioned, "ANALYZE people")
-    tables = StatusReader(partitioned.database, partitioned.queue, 32).read().tables
+    tables = StatusReader(partitioned.database, lambda: partitioned.queue, 32).read().tables
     [people] = [each for each in tables if each.dataset == "people"]
     [(total,)] = partitioned.rows(
         "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'people'::regclass"

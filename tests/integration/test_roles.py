@@ -229,7 +229,7 @@ def test_every_stage_can_do_its_work_as_a_member_of_its_role_alone(
     assert (tmp_path / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
 
     monitor = Database(url_of("monitor"), "tests", read_only=True)
-    assert StatusReader(monitor, pipeline.queue, 32).read().state == "idle"
+    assert StatusReader(monitor, lambda: pipeline.queue, 32).read().state == "idle"
     assert find(monitor, Search()) == ([], 0)
 
     with stages.database.transaction() as tx:

@@ -11,7 +11,7 @@ from pipeline.descriptions.descriptor import description_digest
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.ledger.load import LoadPlan
 from pipeline.postgres.database import Database
-from pipeline.postgres.schema import SCHEMA, apply_schema
+from pipeline.postgres.schema import ROLES, SCHEMA, apply_schema
 from pipeline.tables.described import bring_up_to_date
 from producer.scan import scan
 from producer.sources import find_sources
@@ -166,6 +166,29 @@ def test_a_schema_is_applied_again_once_a_role_of_a_stage_has_been_created(pipel
         tx.run("UPDATE installation SET schema_roles = '{pipeline_producer}'")
     assert apply_schema(pipeline.database)
     assert not apply_schema(pipeline.database)
+
+
+def test_rights_come_back_after_a_restore_next_to_the_original(pipeline: Pipeline) -> None:
+    """The dump has no rights, and the roles are there already."""
+    before = granted(pipeline)
+    with pipeline.database.transaction() as tx:
+        tx.run(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {', '.join(ROLES)}")
+    assert not granted(pipeline)
+    assert bring_up_to_date(pipeline.database, OWN_TABLES)
+    assert granted(pipeline) == before
+    assert not bring_up_to_date(pipeline.database, OWN_TABLES)
+
+
+def granted(pipeline: Pipeline) -> set[tuple[str, str, str, str]]:
+    """Role, table, column (or '') and privilege."""
+    of_stages = f"WHERE grantee IN ({', '.join(map(repr, ROLES))})"
+    return set(
+        pipeline.rows(
+            f"SELECT grantee, table_name, '', privilege_type FROM information_schema.table_privileges {of_stages}"
+            " UNION SELECT grantee, table_name, column_name, privilege_type"
+            f" FROM information_schema.column_privileges {of_stages}"
+        )
+    )
 
 
 def test_the_schema_can_be_applied_while_a_chunk_is_being_loaded(pipeline: Pipeline) -> None:

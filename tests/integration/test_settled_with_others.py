@@ -183,7 +183,7 @@ def test_a_missing_chunk_is_named_with_the_files_that_wait_for_it(
     for chunk in sorted(chunks(pipeline))[1:]:
         pipeline.loader.load_chunk(*chunk)
     pipeline.queue.connection.flushdb()
-    shown = StatusReader(pipeline.database, pipeline.queue, 32).read()
+    shown = StatusReader(pipeline.database, lambda: pipeline.queue, 32).read()
     assert {load.source: load.waiting_rows for load in shown.loads} == {"things-1.csv": 0, "things-2.csv": 3}
     assert any(line.endswith("; 3 rows wait for missing chunks of things") for line in lines(shown))
     monkeypatch.setattr("exporter.stuck.MISSING_GRACE", 0)
@@ -195,7 +195,8 @@ def test_a_missing_chunk_is_named_with_the_files_that_wait_for_it(
     )
     assert waiting == "until then rows of things-2.csv wait for it"
     pipeline.load(2)
-    assert {load.waiting_rows for load in StatusReader(pipeline.database, pipeline.queue, 32).read().loads} == {0}
+    shown = StatusReader(pipeline.database, lambda: pipeline.queue, 32).read()
+    assert {load.waiting_rows for load in shown.loads} == {0}
 
 
 @BOTH
@@ -207,7 +208,7 @@ def test_rows_of_a_version_that_is_replaced_wait_no_more(
     pipeline.write(**{"things-1": HEADER + "1,a\n", "things-2": HEADER + "2,b\n3,c\n"})
     pipeline.produce()
     pipeline.loader.load_chunk(*sorted(chunks(pipeline))[1])
-    reader = StatusReader(pipeline.database, pipeline.queue, 32)
+    reader = StatusReader(pipeline.database, lambda: pipeline.queue, 32)
     assert sorted(load.waiting_rows for load in reader.read().loads) == [0, 2]
     pipeline.write(**{"things-2": HEADER + "2,b\n4,d\n"})
     pipeline.produce()

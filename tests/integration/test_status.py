@@ -10,6 +10,7 @@ import psycopg2
 import pytest
 
 from pipeline import PROJECT
+from pipeline.cli.command import queue_without_waiting
 from pipeline.ledger import ledger
 from pipeline.postgres.database import Database
 from pipeline.status.as_json import to_json
@@ -32,7 +33,7 @@ BAD = PEOPLE + "Ann,Bell,not a date,Ayr\n"
 
 
 def status(pipeline: Pipeline) -> Status:
-    return StatusReader(pipeline.database, pipeline.queue, 32).read()
+    return StatusReader(pipeline.database, lambda: pipeline.queue, 32).read()
 
 
 def test_an_empty_database_is_idle(pipeline: Pipeline) -> None:
@@ -73,7 +74,7 @@ def test_a_load_under_way_is_running_and_shows_the_queue(pipeline: Pipeline) -> 
     pipeline.work()
     shown = status(pipeline)
     assert shown.state == "idle"
-    assert shown.rows_per_second > 0
+    assert (shown.rows_per_second or 0) > 0
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_the_time_left_is_not_known_while_no_worker_runs(pipeline: Pipeline) -> 
     pipeline.write(people=PEOPLE)
     pipeline.produce(chunk_rows=2)
     shown = status(pipeline)
-    assert (shown.rows_per_second > 0, shown.workers) == (True, [])
+    assert ((shown.rows_per_second or 0) > 0, shown.workers) == (True, [])
     assert (shown.seconds_left, shown.loads[0].seconds_left) == (None, None)
 
 
@@ -231,15 +232,33 @@ def test_a_failed_chunk_can_be_retried(pipeline: Pipeline) -> None:
 def test_a_server_that_does_not_answer_is_named(pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES)
     gone = Database("postgresql://tests@127.0.0.1:1/none", "tests")
-    shown = StatusReader(gone, pipeline.queue, 32).read()
+    shown = StatusReader(gone, lambda: pipeline.queue, 32).read()
     assert (shown.state, shown.loads, shown.queue is None) == ("unreachable", [], False)
     assert shown.postgresql.error
     assert shown.redis.error is None
+    assert (shown.rows_per_second, shown.lost_chunks, shown.chunk_durations) == (None, None, None)
     assert next(lines(shown)).startswith("unreachable: ")
 
 
+def test_a_status_that_began_without_postgresql_knows_its_own_chunks_later(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.load(places=PLACES)
+    pipeline.write(people=PEOPLE)
+    pipeline.produce()
+    database = Database(pipeline.services.database_url, "status")
+    connect = queue_without_waiting(database, pipeline.services.redis_url, "chunks")
+    reader = StatusReader(database, connect, 32)
+    with monkeypatch.context() as away:
+        away.setattr(database, "_url", "postgresql://tests@127.0.0.1:1/none")
+        shown = reader.read()
+    assert (shown.state, shown.queue and shown.queue.waiting) == ("unreachable", 1)
+    shown = reader.read()
+    assert (shown.state, shown.lost_chunks, connect() is connect()) == ("running", 0, True)
+
+
 def test_a_reader_sees_what_changes_between_two_looks(pipeline: Pipeline) -> None:
-    reader = StatusReader(pipeline.database, pipeline.queue, 32)
+    reader = StatusReader(pipeline.database, lambda: pipeline.queue, 32)
     assert reader.read().loads == []
     pipeline.load(places=PLACES)
     assert [load.source for load in reader.read().loads] == ["places.csv"]
@@ -273,7 +292,7 @@ def test_a_reader_that_looked_before_sees_what_a_new_one_sees(
 ) -> None:
     """After each change: of a load under way, of a new version, of complete loads, of rejected rows, and of none."""
     monkeypatch.setattr("pipeline.status.chunks_view.BLOCK_SIZE", block_size)
-    reader = StatusReader(pipeline.database, pipeline.queue, 32)
+    reader = StatusReader(pipeline.database, lambda: pipeline.queue, 32)
 
     def is_as_new() -> bool:
         kept, new = reader.read(), status(pipeline)
@@ -301,7 +320,7 @@ def test_a_reader_that_looked_before_sees_what_a_new_one_sees(
 def test_a_reader_sees_a_transaction_that_was_under_way_when_it_looked(pipeline: Pipeline) -> None:
     pipeline.load(places=PLACES, people=PEOPLE)
     pipeline.rows("UPDATE load_chunks SET committed_at = committed_at - interval '1 h' RETURNING true")
-    reader = StatusReader(pipeline.database, pipeline.queue, 32)
+    reader = StatusReader(pipeline.database, lambda: pipeline.queue, 32)
     slow = Database(pipeline.services.database_url, "tests")
     change = "UPDATE load_chunks SET unchanged = inserted, inserted = 0 WHERE load_id = %(load)s"
     with slow.transaction() as tx:

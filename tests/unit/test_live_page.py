@@ -5,8 +5,10 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from rich.console import Console
 
+from monitor.metrics import StatusCollector
 from pipeline.cli.status_screen import draw
 from pipeline.pages.render import render
 from pipeline.status.ledger_view import ChunkDurations
@@ -33,9 +35,17 @@ IDLE = Status(
     redis=ServerStatus("127.0.0.1:6379/0", None, "valkey 9.1.2"),
 )
 WITHOUT_POSTGRESQL = replace(
-    IDLE, state="unreachable", workers=[WORKER], postgresql=ServerStatus("127.0.0.1:5432/postgres", "refused")
+    IDLE,
+    state="unreachable",
+    rows_per_second=None,
+    workers=[WORKER],
+    lost_chunks=None,
+    chunk_durations=None,
+    postgresql=ServerStatus("127.0.0.1:5432/postgres", "refused"),
 )
-WITHOUT_REDIS = replace(IDLE, state="unreachable", queue=None, redis=ServerStatus("127.0.0.1:6379/0", "refused"))
+WITHOUT_REDIS = replace(
+    IDLE, state="unreachable", queue=None, lost_chunks=None, redis=ServerStatus("127.0.0.1:6379/0", "refused")
+)
 
 
 def empty_sections(status: Status) -> dict[str, str]:
@@ -78,3 +88,20 @@ def test_queue_and_workers_are_not_known_without_redis() -> None:
     shown = empty_sections(WITHOUT_REDIS)
     assert (shown["Queue"], shown["Workers"]) == (unknown, unknown)
     assert shown["Loads"] == "Nothing is loaded yet."
+
+
+@pytest.mark.parametrize(
+    ("status", "known"),
+    [
+        (IDLE, {"failed_chunks", "lost_chunks", "rows_per_second", "chunk_duration_seconds", "workers"}),
+        (WITHOUT_POSTGRESQL, {"workers"}),
+        (WITHOUT_REDIS, {"rows_per_second", "chunk_duration_seconds"}),
+    ],
+    ids=["both", "no PostgreSQL", "no Redis"],
+)
+def test_a_metric_that_is_not_known_has_no_sample(status: Status, known: set[str]) -> None:
+    """It is 0 only if there is nothing to count."""
+    shown = {metric.name.removeprefix("pipeline_") for metric in StatusCollector(status).collect() if metric.samples}
+    always = {"server_up"}
+    of_queue = {"queue_jobs", "queue_limit", "producing", "oldest_wait_seconds"} if status.queue else set()
+    assert shown == always | of_queue | known

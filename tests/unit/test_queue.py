@@ -1,6 +1,7 @@
 """The queue's own rules, on a simulated Redis."""
 
 import gc
+import runpy
 from typing import Any
 from weakref import WeakSet
 
@@ -11,8 +12,10 @@ from rq.serializers import JSONSerializer
 
 from pipeline.errors import PipelineError, RefusedJobError, TransientError
 from pipeline.ledger.chunk import ChunkPlan, MissingChunk
+from pipeline.process_name import process_name
 from pipeline.queue import ChunkQueue, RqChunkQueue
 from pipeline.queue.job import ChunkJob
+from pipeline.queue.worker import ChunkWorker
 
 DATABASE, OTHER_DATABASE = "0a" * 4 + "-1b2c-4d5e-8f90-" + "0a" * 6, "ff" * 4 + "-1b2c-4d5e-8f90-" + "ff" * 6
 CHUNK = MissingChunk(3, "people.csv", 0, ChunkPlan(2, 11, 10, 12, 400, 20, "ab" * 32))
@@ -193,3 +196,16 @@ def test_an_outage_is_one_sentence_that_can_go_on(queue: ChunkQueue, monkeypatch
     with pytest.raises(TransientError) as raised:
         queue.server_version()
     assert str(raised.value) == queue.outage_reason(error) == expected
+
+
+def test_a_process_with_host_and_id_of_an_earlier_one_has_another_name() -> None:
+    """As in a container that is started again."""
+    started_again = runpy.run_path(process_name.__code__.co_filename)["process_name"]
+    assert started_again() != process_name()
+    assert process_name() == process_name()
+
+
+def test_a_worker_that_starts_again_is_shown_once_under_the_name_that_the_ledger_has(queue: ChunkQueue) -> None:
+    for _ in range(2):  # the first one's death has not reached Redis
+        ChunkWorker(RqChunkQueue("chunks", connection=queue.connection), lambda *_: None).register_birth()
+        assert [worker.name for worker in queue.view().workers] == [process_name()]
