@@ -222,7 +222,7 @@ class _Planner:
         names = self._present.sources(dataset.name)
         shown = [shlex.quote(name) for name in names[:NAMED_AT_MOST]]
         more = "" if 0 < len(names) <= NAMED_AT_MOST else "..."
-        return f"`pipeline forget {' '.join(shown) or 'NAME'}{more}`"
+        return f"`{remedies.current.forget_command} {' '.join(shown) or 'NAME'}{more}`"
 
     def _apply(self, steps: Sequence[Change | Refusal]) -> Iterator[str]:
         """Runs the statements that no row stands against; returns what rows stand against the others."""
