@@ -168,8 +168,8 @@ def _errors_of(url: Url) -> Iterator[None]:
     except Exception as error:
         if str(error) == NO_LOGIN:
             raise InputError(
-                "no SSH key and no password to log in with; put a key into ~/.ssh, start an ssh-agent, or add a password"
-                " to the URL"
+                "no SSH key and no password to log in with; put a key into ~/.ssh, start an ssh-agent, or add a"
+                " password to the URL"
             ) from error
         refusals, breaks = _error_kinds(url)
         if isinstance(error, refusals):
