@@ -10,12 +10,13 @@ import pytest
 import redis
 from rq.serializers import JSONSerializer
 
-from pipeline.errors import PipelineError, RefusedJobError, TransientError
+from pipeline.errors import ForgottenError, PipelineError, RefusedJobError, TransientError
 from pipeline.ledger.chunk import ChunkPlan, MissingChunk
 from pipeline.process_name import process_name
 from pipeline.queue import ChunkQueue, RqChunkQueue
 from pipeline.queue.job import ChunkJob
 from pipeline.queue.worker import ChunkWorker
+from producer.backpressure import Backpressure
 
 DATABASE, OTHER_DATABASE = "0a" * 4 + "-1b2c-4d5e-8f90-" + "0a" * 6, "ff" * 4 + "-1b2c-4d5e-8f90-" + "ff" * 6
 CHUNK = MissingChunk(3, "people.csv", 0, ChunkPlan(2, 11, 10, 12, 400, 20, "ab" * 32))
@@ -209,3 +210,23 @@ def test_a_worker_that_starts_again_is_shown_once_under_the_name_that_the_ledger
     for _ in range(2):  # the first one's death has not reached Redis
         ChunkWorker(RqChunkQueue("chunks", connection=queue.connection), lambda *_: None).register_birth()
         assert [worker.name for worker in queue.view().workers] == [process_name()]
+
+
+def test_a_producer_that_waits_for_room_says_so_and_goes_on_checking_its_loads(
+    queue: ChunkQueue, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ROOM_POLL", "WORKERS_POLL", "STALL_WARNING"):
+        monkeypatch.setattr(f"producer.backpressure.{name}", 0.0)
+    checks = iter(range(5))
+
+    def check_loads() -> None:
+        if next(checks) == 4:
+            raise ForgottenError("people.csv was forgotten")
+
+    queue.put((CHUNK, "Jean,Kerr\n"))
+    ChunkWorker(RqChunkQueue("chunks", connection=queue.connection), lambda *_: None).register_birth()
+    with pytest.raises(ForgottenError):
+        Backpressure(queue, 1, 60, check_loads).wait(is_waited_for=False)
+    assert caplog.messages == [
+        "no worker has taken a chunk for 0 s: QUEUE_LIMIT is 1 chunk, and 1 worker is running; see the workers' logs"
+    ]
