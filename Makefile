@@ -83,13 +83,13 @@ clean: ## remove what was installed; the embedded state stays (see `pipeline res
 $(BIN)/pipeline: requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one with make PYTHON=...")'
 	@$(PYTHON) -m venv $(VENV_OPTIONS) .venv
-	@echo 'installing into .venv'
+	@echo 'installing into .venv: half a minute'
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c requirements-dev.txt setuptools
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c requirements-dev.txt --no-build-isolation -e '.[embedded]'
 	@touch $@
 
 # And what development needs besides.
 $(BIN)/pytest: $(BIN)/pipeline
-	@echo 'installing the tools of development into .venv'
+	@echo 'installing the tools of development into .venv: a minute'
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

@@ -83,7 +83,9 @@ def main(
             attempt = partial(export, database, found, output, max_rejects, rewrite=rewrite_reports)
             exported = retry_transient(attempt, deadline=deadline)
     queue.rewrite_log()
-    _print_outcome(exported, package, max_rejects, output / SUMMARY)
+    _print_outcome(exported, package, max_rejects, output)
+    if any(report.name == SUMMARY and not report.is_own for report in found):
+        _print_summary(exported, output / SUMMARY)
     for failure in exported.failures:
         logger.error("%s; %s", failure, _state_of(output / failure.name))
     if failed := len(exported.failures):
@@ -127,7 +129,7 @@ def _state_of(file: Path) -> str:
     return f"{file} is the one written before" if file.exists() else f"there is no {file}"
 
 
-def _print_outcome(exported: Exported, package: Package, limit: RowLimit | None, summary: Path) -> None:
+def _print_outcome(exported: Exported, package: Package, limit: RowLimit | None, output: Path) -> None:
     if exported.up_to_date_since:
         written = f"{exported.up_to_date_since:%Y-%m-%d %H:%M:%S} UTC"
         echo(
@@ -135,9 +137,9 @@ def _print_outcome(exported: Exported, package: Package, limit: RowLimit | None,
             " --rewrite-reports writes them again"
         )
     elif files := exported.files:
-        page = summary.with_name(PAGE)
+        page = output / PAGE
         shown = f"; {page} shows them on one page" if page in files else ""
-        echo(f"wrote {counted(_report_count(files), 'report')} into {summary.parent}{shown}")
+        echo(f"wrote {counted(_report_count(files), 'report')} into {output}{shown}")
     echo(*account(exported.loads))
     echo(*kept_rows(exported.loads, package))
     log_account(exported.loads)
@@ -150,6 +152,9 @@ def _print_outcome(exported: Exported, package: Package, limit: RowLimit | None,
         echo(*unloaded_references(_good_rows(exported.loads), package))
         if not limit:
             logger.warning("no limit is set on rejected rows; --max-rejects N or N% sets one")
+
+
+def _print_summary(exported: Exported, summary: Path) -> None:
     if summary in exported.files:
         echo("", *summary_table(summary).split("\n"), str(summary))
 

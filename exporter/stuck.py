@@ -42,7 +42,7 @@ def _failed_or_lost(queue: ChunkQueue, stuck: list[MissingChunk], state: QueueSt
     for chunk in stuck:
         if job_id := state.failed.get(chunk.key):
             reason = retry_transient(partial(queue.failure, job_id), deadline=deadline)
-            remedy = "" if reason.endswith(again) else f"; correct the cause, then {again}"
+            remedy = "" if reason.endswith(" again") else f"; correct the cause, then {again}"
             return f"{chunk} failed every time: {reason}{remedy}"
     return f"{_describe_missing(stuck)} neither committed nor on the queue; {again}, which queues what is missing"
 

@@ -178,14 +178,17 @@ class DatasetChecker:
             times = Counter(text for text, _ in held)
             known = key.table.holders(source, list(times))
             for text, number in held:
-                if times[text] > 1 or text in known:
+                if times[text] > 1 or (text in known and known[text].is_before(source, number)):
                     doubtful.setdefault(number, {})[position] = text
         refused: dict[int, BrokenKey] = {}
         for number in sorted(doubtful):
             for position, text in sorted(doubtful[number].items()):
                 key = self.held[position]
                 holder = key.table.holders(source, [text]).get(text)
-                if holder and (fault := self._fault(key, source, holder, good.contents.get(number))):
+                # Itself or a later row may hold the key since the keys were collected.
+                if not holder or not holder.is_before(source, number):
+                    continue
+                if fault := self._fault(key, source, holder, good.contents.get(number)):
                     refused[number] = fault
                     break
             else:

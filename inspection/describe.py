@@ -13,9 +13,9 @@ from inspection.problems import Problems
 from pipeline.csv_text.rows import BLOCK_LINES, SourceRow
 from pipeline.datasets.checking import textless_rows
 from pipeline.datasets.outcome import Rejected
-from pipeline.errors import SettingsError
+from pipeline.errors import InputError, SettingsError
 from pipeline.url import Location
-from pipeline.wording import listed
+from pipeline.wording import NAMED_AT_MOST, counted, listed
 from producer.files.content import OpenedFiles
 from producer.files.encodings import Encodings
 from producer.sources import Source
@@ -56,8 +56,8 @@ def file_kinds(
 ) -> list[FileKind]:
     """Reads files of a data folder whole. Files whose headers agree and whose names share a stem are of one kind.
 
-    Leaves out reports of the pipeline, and says so. Raises InputError if a file is broken as a whole, or if it cannot
-    be told how it is written.
+    Leaves out reports of the pipeline, and says so. Raises InputError, with a line for each file that is broken as a
+    whole, or of which it cannot be told how it is written.
     """
     sources = _without_reports(folder, [source_of(path, folder) for path in paths])
     names = [source.name.lower() for source in sources]
@@ -65,17 +65,28 @@ def file_kinds(
         raise SettingsError(f"{doubled.path}: two files are called '{doubled.name}'; name each file once")
     encodings.check(source.name for source in sources)
     kinds: dict[object, FileKind] = {}
+    faults: list[str] = []
     with OpenedFiles() as contents:
         for source in sources:
-            with found_file(source, contents, encodings) as found:
-                stem = shared_stem(source.name)
-                key = (stem.lower(), found.names, tuple(found.left_out), found.delimiter, found.encoding)
-                if key not in kinds:
-                    hashes = MOST_HASHES // len(found.names)
-                    profiles = [ColumnProfile(hashes) for _ in found.names]
-                    kinds[key] = FileKind(stem, found.delimiter, found.encoding, found.names, profiles)
-                _add(kinds[key], found)
+            try:
+                with found_file(source, contents, encodings) as found:
+                    _add(_kind_of(found, kinds), found)
+            except InputError as error:
+                faults += error.lines
+    if faults:
+        more = len(faults) - NAMED_AT_MOST
+        raise InputError(*faults[:NAMED_AT_MOST], *([f"and {counted(more, 'more file')}"] if more > 0 else []))
     return list(kinds.values())
+
+
+def _kind_of(found: FoundFile, kinds: dict[object, FileKind]) -> FileKind:
+    stem = shared_stem(found.source.name)
+    key = (stem.lower(), found.names, tuple(found.left_out), found.delimiter, found.encoding)
+    if key not in kinds:
+        hashes = MOST_HASHES // len(found.names)
+        profiles = [ColumnProfile(hashes) for _ in found.names]
+        kinds[key] = FileKind(stem, found.delimiter, found.encoding, found.names, profiles)
+    return kinds[key]
 
 
 def _without_reports(folder: Path, sources: Sequence[Source]) -> list[Source]:

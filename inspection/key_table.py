@@ -21,6 +21,9 @@ class Holder(NamedTuple):
     row_number: int
     content: bytes | None
 
+    def is_before(self, source: int, row_number: int) -> bool:
+        return (self.source, self.row_number) < (source, row_number)
+
 
 @dataclass(frozen=True)
 class KeyStore:

@@ -9,6 +9,7 @@ from pipeline.descriptions.header import comparable_name
 from pipeline.descriptions.naming import LONGEST_NAME, column_fault, snake_case, table_fault
 
 EXTENSION = re.compile(r"\.(csv|tsv|tab|txt|psv|dsv)$", re.IGNORECASE)
+TABLES_OF_PROJECT = frozenset({"places"})  # in every database; only its own description can have them
 COUNTER = re.compile(r"[\W_]*\d[\d\W_]*$")  # ends the names of files of a kind, such as people-2 or sales 2026-01
 
 
@@ -29,7 +30,11 @@ def resource_name(wanted: str, taken: Iterable[str]) -> str:
 
 def table_name(resource: str, taken: Iterable[str]) -> str:
     """The table of a resource: its own name in snake_case, where a table may have that name."""
-    return _allowed(snake_case(resource), "table", table_fault, set(taken))
+
+    def fault(table: str) -> str | None:
+        return "is a table of the project's own" if table in TABLES_OF_PROJECT else table_fault(table)
+
+    return _allowed(snake_case(resource), "table", fault, set(taken))
 
 
 def column_names(names: Sequence[str]) -> list[str]:

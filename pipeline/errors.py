@@ -8,6 +8,11 @@ class PipelineError(Exception):
 
     exit_code = 1
 
+    def __init__(self, *lines: str) -> None:
+        """Several lines are several faults; as text they are one line."""
+        super().__init__("; ".join(lines))
+        self.lines = lines
+
 
 class SettingsError(PipelineError):
     """Stop before anything is changed: a setting is wrong, or what it names cannot be reached."""
@@ -17,10 +22,6 @@ class SettingsError(PipelineError):
 
 class RefusedTablesError(SettingsError):
     """Stop before anything is changed: tables cannot follow their descriptions. `lines` has each dataset's reason."""
-
-    def __init__(self, *lines: str) -> None:
-        super().__init__("; ".join(lines))
-        self.lines = lines
 
 
 class InputError(PipelineError):

@@ -18,6 +18,7 @@ from pipeline.ledger.load import KnownSource
 from pipeline.postgres.database import Database
 from pipeline.postgres.transaction import Transaction
 from pipeline.queue import ChunkQueue
+from pipeline.tables.registry import recorded_tables
 from pipeline.waiting import retry_transient
 from pipeline.wording import counted, listed
 
@@ -68,6 +69,11 @@ def forget_rows(tx: Transaction, names: set[str]) -> tuple[list[Forgotten], list
         raise SettingsError(f"no source '{name}' is known{others}")
     ledger.lock_sources(tx, [each.id for each in known.values()])
     chunks = ledger.all_chunks(tx, [each.id for each in known.values()])
+    tables = recorded_tables(tx)
+    without_table = [name for name, each in known.items() if each.dataset not in tables]
+    for name in without_table:
+        ledger.forget(tx, known[name].id)
+    gone = [Forgotten(name, known.pop(name).dataset, 0) for name in without_table]
     loaders = DatasetLoaders()
     of = {name: loaders.of(tx, _description(name, each)) for name, each in known.items()}
     refers_to = {loader.dataset.name: others_referred_to(loader.dataset) for loader in of.values()}
@@ -75,7 +81,7 @@ def forget_rows(tx: Transaction, names: set[str]) -> tuple[list[Forgotten], list
     order = {dataset: number for number, dataset in enumerate(TopologicalSorter(refers_to).static_order())}
     in_order = sorted(known, key=lambda name: (-order[known[name].dataset], name))
     ids = [each.id for each in known.values()]
-    return [_forget(tx, name, known[name].id, of[name], ids) for name in in_order], chunks
+    return gone + [_forget(tx, name, known[name].id, of[name], ids) for name in in_order], chunks
 
 
 def check_not_forgotten(tx: Transaction, loads: Mapping[int, str]) -> None:

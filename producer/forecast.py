@@ -101,10 +101,11 @@ def broken_limit(forecast: Forecast, limits: Limits) -> str | None:
         )
     if not good and not limits.allow_empty:
         return f"it has no good row, {loaded}; correct the file, or allow it with --allow-empty"
-    lost = forecast.loaded_rows - good
-    if limits.max_shrink is not None and lost > limits.max_shrink.of(forecast.loaded_rows):
+    fewer = forecast.loaded_rows - good
+    if limits.max_shrink is not None and max(fewer, forecast.deleted) > limits.max_shrink.of(forecast.loaded_rows):
+        of_these = f", of which {forecast.deleted:,} would go" if forecast.deleted > fewer else f": {fewer:,} fewer"
         return (
-            f"it has {counted(good, 'good row')}, {loaded}: {lost:,} fewer,"
+            f"it has {counted(good, 'good row')}, {loaded}{of_these},"
             f" and --max-shrink {limits.max_shrink} is the limit; correct the file, or raise the limit"
         )
     return None

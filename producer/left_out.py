@@ -10,6 +10,7 @@ from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.descriptions.description import Dataset, is_settled, others_referred_to
 from pipeline.ledger import ledger
 from pipeline.postgres.database import Database
+from pipeline.tables.registry import recorded_tables
 from pipeline.waiting import retry_transient
 from pipeline.wording import counted, listed
 from producer.produce import Produced
@@ -35,11 +36,11 @@ def missing_sources(database: Database, found: set[str], described: set[str]) ->
 
     def attempt() -> list[MissingSource]:
         with database.transaction() as tx:
-            known = ledger.known_sources(tx)
+            known, tables = ledger.known_sources(tx), recorded_tables(tx)
             return [
                 MissingSource(
                     name,
-                    loaders.of(tx, digest).table.loaded_rows(tx, each.id),
+                    loaders.of(tx, digest).table.loaded_rows(tx, each.id) if each.dataset in tables else 0,
                     each.dataset not in described or (each.read_from is not None and os.path.isfile(each.read_from)),
                 )
                 for name, each in sorted(known.items())

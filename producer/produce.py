@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 
 from pipeline.cli.progress import Progress
 from pipeline.descriptions.description import others_referred_to
@@ -12,6 +11,7 @@ from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
 from pipeline.waiting import retry_transient
 from producer.backpressure import Backpressure
+from producer.failed_jobs import drop_failures
 from producer.files.content import OpenedFiles
 from producer.files.encodings import Encodings
 from producer.first_pass import scan_all
@@ -64,7 +64,7 @@ def produce(
         record_remote_versions(contents.versions, loads, database)
         under_way = retry_transient(queue.state).under_way
         to_queue = {name: [chunk for chunk in load.missing if chunk.key not in under_way] for name, load in loads}
-        retry_transient(partial(queue.drop_failures, list(chain(*to_queue.values()))))
+        drop_failures(queue, database, to_queue.values())
         referred_to = {name for version in versions for name in others_referred_to(version.dataset)}
         sealed = SealedLoads(database, {load.id: name for name, load in loads})
         room = Backpressure(queue, queue_limit, drain_timeout, sealed.check_now_and_then)

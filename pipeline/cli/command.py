@@ -17,8 +17,7 @@ from pipeline import interrupted, signals
 from pipeline.cli import logs
 from pipeline.cli.terminal import echo
 from pipeline.cli.virtual_environment import check_not_copied
-from pipeline.descriptions.faults import DescriptionError
-from pipeline.errors import PipelineError, RefusedTablesError, TransientError
+from pipeline.errors import PipelineError, TransientError
 from pipeline.ledger import ledger
 from pipeline.postgres.database import Database, cut_connections
 from pipeline.waiting import naming, retry_at_start, retry_transient
@@ -133,12 +132,10 @@ def _exit_code(command: click.Command, name: str) -> int:
         return command.main(prog_name=name, standalone_mode=False, max_content_width=100) or 0
     except click.ClickException as error:
         return _report_failure([" ".join(error.format_message().split())], USAGE, error)
-    except (DescriptionError, RefusedTablesError) as error:
-        return _report_failure(error.lines, error.exit_code, error)
     except TransientError as error:
         return _report_failure([f"{error}; {AFTER_OUTAGE}"], error.exit_code, error)
     except PipelineError as error:
-        return _report_failure([str(error)], error.exit_code, error)
+        return _report_failure(error.lines, error.exit_code, error)
     except OSError as error:
         if error.filename is None:
             return _report_unexpected(error)

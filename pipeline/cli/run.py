@@ -29,11 +29,13 @@ def run(state: Path | None, workers: int, environment: Mapping[str, str], option
     are there as they are, and makes new ones only in the embedded database. Raises SettingsError before anything is
     started or loaded, and PipelineError if a stage was killed or workers end again and again.
     """
-    remedies.current = remedies.PIPELINE_RUN
+    remedies.current = remedies.of_run(str(state) if state else None)
     stages.read_modules()
     _check_settings(environment)
     wanted = wanted_tables(Path(environment["DATA_DIR"]))
     with with_servers(environment, state) as settings:
+        if state:
+            settings["PIPELINE_STATE"] = str(state)  # for remedies
         database = Database(settings["DATABASE_URL"], "schema")
         is_embedded, is_dry_run = "DATABASE_URL" not in environment, settings.get("DRY_RUN") == "True"
         retry_at_start(database.connect, "DATABASE_URL")

@@ -185,7 +185,7 @@ def _run_stage(
     setproctitle(f"pipeline {stage}")
     os.environ.update(settings)
     sys.argv = [stage, *options]
-    remedies.current = remedies.PIPELINE_RUN
+    remedies.current = remedies.of_run(settings.get("PIPELINE_STATE"))
     if output is not None:
         output.take_over()
         progress.is_shown_by_run = True

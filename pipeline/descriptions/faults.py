@@ -7,17 +7,13 @@ from pipeline.wording import NAMED_AT_MOST, counted
 
 
 class DescriptionError(InputError):
-    """One or more faults of a description. As text they are one line; `lines` has them one by one."""
+    """One or more faults of a description."""
 
     def __init__(self, *faults: str, more: int = 0) -> None:
         """`more` faults were found than these."""
         self.faults = faults
         self.more = more
-        super().__init__("; ".join(self.lines))
-
-    @property
-    def lines(self) -> list[str]:
-        return [*self.faults, *([f"and {counted(self.more, 'more fault')}"] if self.more else [])]
+        super().__init__(*faults, *([f"and {counted(more, 'more fault')}"] if more else []))
 
 
 class Faults:

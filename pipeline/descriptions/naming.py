@@ -10,6 +10,7 @@ OWN_TABLES = frozenset(
     {
         "installation",
         "sources",
+        "datasets",
         "loads",
         "load_chunks",
         "current_loads",

@@ -86,10 +86,9 @@ class ChunkJobs:
         )
 
     @translating()
-    def drop_failures(self, chunks: Iterable[MissingChunk]) -> None:
-        """Removes the failed jobs that hold one of these chunks, which are about to be queued again."""
-        failed = self.state().failed
-        for job_id in {failed[chunk.key] for chunk in chunks if chunk.key in failed}:
+    def drop_failures(self, job_ids: Iterable[str]) -> None:
+        """Removes failed jobs with their errors."""
+        for job_id in job_ids:
             self._discard(job_id)
 
     @translating()

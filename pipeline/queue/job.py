@@ -64,6 +64,7 @@ class ChunkJob(Job):
 
     load_chunk: LoadChunk  # as the worker that has the job was given it
     fault: str | None = None  # why this is no job of the producer's
+    is_final: bool = False  # whether its failure is recorded although retries are left
 
     def arguments(self) -> list[ChunkText]:
         """The chunks of the job; raises RefusedJobError if the job is not one of the producer's."""
@@ -79,6 +80,10 @@ class ChunkJob(Job):
         """The id of the database that the job belongs to, or None if the job does not say."""
         found = INSTALLATION.match(self.id)
         return found[1] if found else None
+
+    @property
+    def should_retry(self) -> bool:
+        return not self.is_final and super().should_retry
 
     @property
     def requeued(self) -> int:

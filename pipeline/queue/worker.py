@@ -128,7 +128,7 @@ class ChunkWorker(SimpleWorker):
                 pipeline.execute()
         else:
             if isinstance(error, RefusedJobError | BlockedError):
-                job.retries_left = 0
+                cast(ChunkJob, job).is_final = True
             if isinstance(error, BlockedError):
                 job.failure_ttl = BLOCKED_TTL
             super()._finalize_failure(job, queue, execution, exc_info)

@@ -134,9 +134,7 @@ class _Planner:
     def _create(self, dataset: Dataset, tables: Sequence[Table]) -> None:
         for table in tables:
             if (table.schema, table.name) in self._relations:
-                raise _clash(
-                    dataset, table, "give the resource another name, or its tables another schema with --table-schema"
-                )
+                raise _clash(dataset, table, 'write another name into "pipeline:table" of the resource')
             self._relations.add((table.schema, table.name))
             if table.schema not in self._schemas:
                 self._schemas.add(table.schema)
@@ -224,7 +222,7 @@ class _Planner:
         names = self._present.sources(dataset.name)
         shown = [shlex.quote(name) for name in names[:NAMED_AT_MOST]]
         more = "" if 0 < len(names) <= NAMED_AT_MOST else "..."
-        return f"`pipeline forget {' '.join(shown) or 'NAME'}{more}`"
+        return f"`{remedies.current.forget_command} {' '.join(shown) or 'NAME'}{more}`"
 
     def _apply(self, steps: Sequence[Change | Refusal]) -> Iterator[str]:
         """Runs the statements that no row stands against; returns what rows stand against the others."""

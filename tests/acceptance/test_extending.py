@@ -24,10 +24,11 @@ def test_a_run_fills_the_tables_of_the_sql(commands: Commands, pipeline: Pipelin
     reports = tmp_path / "reports"
     reports.mkdir()
     (reports / "marriages_by_place.csv.sql").write_text(REPORT, encoding="utf-8")
+    (reports / "summary_output.json.sql").write_text("SELECT 1")
     ended = commands.run(*run, str(folder), "--reports", str(reports))
     assert ended.returncode == 0, ended.stderr
     assert (pipeline.data / "marriages_by_place.csv").read_text() == "place,marriages\nAyr,2\nOban,1\n"
-    written = {"loads.csv", "marriages_by_place.csv", "rejected_rows.csv", "report.html"}
+    written = {"loads.csv", "marriages_by_place.csv", "rejected_rows.csv", "report.html", "summary_output.json"}
     names = {"datapackage.json", "marriages.csv", *written}
     assert {path.name for path in pipeline.data.iterdir() if not path.name.startswith(".")} == names
     assert "marriages.csv: 3 rows = 3 inserted + 0 updated + 0 unchanged + 0 rejected; 0 deleted" in ended.stdout

@@ -8,12 +8,14 @@ import psycopg2
 import pytest
 from psycopg2.errors import CheckViolation, ForeignKeyViolation
 
+from inspection.describe import file_kinds
+from inspection.first_package import resources, write_package
 from pipeline.descriptions.description import Constraints, Dataset, Field, Reference
 from pipeline.errors import RefusedTablesError, SettingsError, TransientError
 from pipeline.postgres.database import Database
 from pipeline.postgres.schema import apply_schema
 from pipeline.postgres.transaction import Transaction
-from pipeline.tables.described import only_adds_tables
+from pipeline.tables.described import bring_up_to_date, only_adds_tables, wanted_tables
 from pipeline.tables.plan import Wanted
 from pipeline.tables.recorded import Recorded
 from pipeline.tables.registry import check_tables, make_tables, planned_statements, recorded_tables
@@ -198,13 +200,23 @@ def test_any_change_is_applied_once_the_sources_are_forgotten(pipeline: Pipeline
     assert differences(catalog(pipeline.database, "public", "goods", "sales"), fresh) == set()
 
 
+def test_places_of_the_user_s_own_have_a_table_of_their_own(pipeline: Pipeline) -> None:
+    """The project's are there already, in a new database too."""
+    pipeline.write(places="id,town\n1,Bonn\n")
+    kinds = file_kinds(pipeline.data, [pipeline.data / "places.csv"])
+    write_package(resources(kinds), pipeline.data / "datapackage.json", may_replace=False)
+    bring_up_to_date(pipeline.database, wanted_tables(pipeline.data))
+    pipeline.load()
+    assert pipeline.rows("SELECT id, town FROM table_places") == [(1, "Bonn")]
+
+
 def test_a_table_that_others_made_is_refused(pipeline: Pipeline) -> None:
     run(pipeline, "CREATE TABLE goods (note text)")
     with pytest.raises(SettingsError) as refused:
         make(pipeline, GOODS)
     assert str(refused.value) == (
-        "dataset 'goods': there is a table goods in schema public already, which was not made for it; give the resource"
-        " another name, or its tables another schema with --table-schema"
+        "dataset 'goods': there is a table goods in schema public already, which was not made for it; write another"
+        ' name into "pipeline:table" of the resource'
     )
     with pytest.raises(SettingsError, match="there is a table loads in schema public already"):
         make(pipeline, replace(GOODS, name="loads", table="loads"))

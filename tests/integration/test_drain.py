@@ -7,6 +7,7 @@ import pytest
 
 from exporter import drain as module
 from exporter.drain import drain
+from pipeline import remedies
 from pipeline.errors import DrainTimeoutError, PipelineError, RefusedJobError, TransientError
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import MissingChunk
@@ -186,7 +187,7 @@ def test_a_chunk_that_redis_has_no_memory_for_is_put_later_and_the_remedy_is_nam
         sealed.queue.connection.config_set("maxmemory", "0")
 
 
-def test_a_remedy_is_not_said_twice(sealed: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_chunk_is_tried_once_and_says_one_remedy(sealed: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.stuck.MISSING_GRACE", 0.2)
 
     def refuse(*_: object) -> None:
@@ -196,3 +197,7 @@ def test_a_remedy_is_not_said_twice(sealed: Pipeline, monkeypatch: pytest.Monkey
     with pytest.raises(PipelineError) as failed:
         drain(sealed.database, sealed.queue, timeout=30)
     assert str(failed.value).count("run the producer again") == 1
+    assert {job.attempts for job in sealed.queue.view().failed_jobs.values()} == {1}
+    monkeypatch.setattr(remedies, "current", remedies.PIPELINE_RUN)
+    with pytest.raises(PipelineError, match=r"then run the producer again$"):
+        drain(sealed.database, sealed.queue, timeout=30)

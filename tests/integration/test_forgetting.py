@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from pipeline.errors import InUseError, SettingsError
-from pipeline.forgetting import forget
+from pipeline.forgetting import Forgotten, forget
+from producer.left_out import missing_sources
 from tests.conftest import PEOPLE, PLACES, Pipeline
+from tests.integration.test_keyed import GROUPS, described
 from tests.support import wait_until
 
 SECRET = "Secretive"
@@ -91,6 +93,17 @@ def test_places_that_people_name_are_not_forgotten_without_them(pipeline: Pipeli
     assert everywhere(pipeline) == before
     forget(pipeline.database, pipeline.queue, ["places.csv", "people.csv"])
     assert [pipeline.rows(f"SELECT * FROM {table}") for table in EVERYTHING] == [[]] * len(EVERYTHING)
+
+
+def test_a_source_of_a_dropped_table_can_be_forgotten(pipeline: Pipeline) -> None:
+    described(pipeline, GROUPS)
+    pipeline.load(groups="name\na\n")
+    with pipeline.database.transaction() as tx:
+        tx.run("DROP TABLE groups")
+    [missing] = missing_sources(pipeline.database, set(), {"groups"})
+    assert (missing.name, missing.rows) == ("groups.csv", 0)
+    assert forget(pipeline.database, pipeline.queue, ["groups.csv"]) == [Forgotten("groups.csv", "groups", 0)]
+    assert pipeline.rows("SELECT name FROM sources") == []
 
 
 def test_a_source_that_is_not_known_is_a_wrong_setting_and_nothing_is_forgotten(pipeline: Pipeline) -> None:

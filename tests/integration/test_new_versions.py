@@ -12,6 +12,7 @@ from producer.produce import produce
 from producer.scanned import bytes_of
 from producer.sources import find_sources
 from tests.conftest import ANY_VERSION, PEOPLE, PLACES, Pipeline, named
+from tests.integration.test_keyed import described
 
 HEADER, *ROWS = PEOPLE.splitlines(keepends=True)
 BAD_DATES = HEADER + "".join(row.replace("19", "19/") for row in ROWS)
@@ -219,3 +220,14 @@ def test_a_file_of_another_folder_that_has_the_same_name_is_named(
     (moved / "people.csv").write_text(PEOPLE)
     produce(find_sources(moved, ()), pipeline.database, pipeline.queue, chunk_rows=None, queue_limit=9)
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_rows_with_other_keys_count_as_dropped(pipeline: Pipeline) -> None:
+    id_field = {"name": "id", "type": "integer"}
+    described(pipeline, {"name": "goods", "path": "goods.csv", "schema": {"fields": [id_field], "primaryKey": "id"}})
+    pipeline.load(goods="id\n1\n2\n3\n4\n")
+    pipeline.limits = Limits(max_shrink=RowLimit.parse("50%"))
+    pipeline.write(goods="id\n4\n5\n6\n7\n")
+    with pytest.raises(RefusedVersionError, match="it has 4 good rows, where 4 rows are loaded, of which 3 would go,"):
+        pipeline.produce()
+    pipeline.load(goods="id\n3\n4\n5\n6\n")

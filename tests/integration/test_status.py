@@ -131,9 +131,13 @@ def test_a_failed_chunk_is_shown_with_its_error(pipeline: Pipeline) -> None:
     [failed] = shown.failed_chunks
     assert (failed.source, failed.rows) == ("people.csv", 2)
     assert failed.error == "people.csv chunk 1: the job does not hold the text that the ledger knows"
-    assert failed.attempts >= 1
+    assert failed.attempts == 6
     assert failed.failed_at is not None
     assert any(line.startswith("failed: people.csv chunk ") for line in lines(shown))
+    pipeline.load(people=PEOPLE.replace("Tadhg", "Eve"))
+    shown = status(pipeline)
+    assert shown.queue is not None
+    assert (shown.state, shown.queue.failed) == ("idle", 0)
 
 
 def test_chunks_that_are_nowhere_are_lost(pipeline: Pipeline) -> None:

@@ -163,6 +163,15 @@ def test_a_row_may_refer_to_a_later_row_of_its_own_dataset(tmp_path: Path) -> No
     assert problems(tmp_path) == ["1 x boss is not in things: line 4 'd'"]
 
 
+def test_a_row_holds_its_keys_against_later_rows_alone(tmp_path: Path) -> None:
+    """As above, where rows are read twice, since they may name later ones."""
+    code, boss = {"name": "code", "constraints": {"unique": True}}, {"name": "boss"}
+    own = {"primaryKey": "id", "foreignKeys": [reference("boss", "", "code")]}
+    describe(tmp_path, {**resource(ID, code, boss, schema=own), "path": ["things.csv", "things-2.csv"]})
+    write(tmp_path, **{"things": "id,code,boss\n1,x,\n2,x,y\n2,y,z\n3,z,x\n", "things-2": "id,code,boss\n4,a,x\n"})
+    assert problems(tmp_path) == ["1 x code is the same as in an earlier row: line 3 'x'"]
+
+
 def test_a_file_that_would_be_refused_leaves_the_others_checked(tmp_path: Path) -> None:
     describe(tmp_path, keyed("id"), resource(ID, name="pets"))
     write(tmp_path, things="id\na\n", pets="id\nx\n")
@@ -215,4 +224,17 @@ def test_rows_that_name_rows_of_their_own_dataset_are_checked_as_a_whole(tmp_pat
         "1 x parent is not in things: line 4 '3'",
         "3 x parent is not in things: line 2 '2', line 3 '9', line 4 '1'",
         "2 x id is the key of an earlier row: line 7 '6', line 8 '2'",
+    ]
+
+
+def test_a_row_with_two_keys_is_not_its_own_earlier_row(tmp_path: Path) -> None:
+    """The keys of a dataset that refers to itself are collected in a pass before the check."""
+    mail = {"name": "mail", "constraints": {"unique": True}}
+    schema = {"primaryKey": "id", "foreignKeys": [{"fields": "boss", "reference": {"fields": "mail"}}]}
+    describe(tmp_path, {**resource(ID, mail, {"name": "boss"}, schema=schema), "path": "things.csv"})
+    write(tmp_path, things="id,mail,boss\n1,a,\n2,b,a\n3,c,x\n1,d,\n5,a,\n")
+    assert problems(tmp_path) == [
+        "1 x boss is not in things: line 4 'x'",
+        "1 x id is the key of an earlier row: line 5 '1'",
+        "1 x mail is the same as in an earlier row: line 6 'a'",
     ]

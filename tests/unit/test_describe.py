@@ -11,7 +11,7 @@ from inspection.describe import file_kinds
 from inspection.first_package import write_package
 from pipeline.descriptions.package import read_package
 from pipeline.errors import InputError, SettingsError
-from tests.unit.inspecting import column_of, described, fields, package, problems
+from tests.unit.inspecting import column_of, described, fields, package, problems, write
 
 STRING = {"type": "string"}
 READ_IN_ONE_WAY = [
@@ -170,6 +170,12 @@ def test_columns_and_tables_have_names_that_postgresql_takes(tmp_path: Path) -> 
         False,
     ]
     assert problems(tmp_path) == []
+
+
+def test_tables_have_names_that_no_table_of_the_project_has(tmp_path: Path) -> None:
+    described(tmp_path, places="id,town\n1,Bonn\n", countries="id\n1\n", people="id,nick\n1,x\n")
+    tables = [dataset.table for dataset in read_package(tmp_path / "datapackage.json").datasets]
+    assert tables == ["table_places", "table_countries", "people"]
 
 
 def test_a_column_that_no_field_can_name_is_left_out_and_said(tmp_path: Path) -> None:
@@ -351,3 +357,14 @@ def test_a_header_that_looks_like_a_row_is_said(tmp_path: Path) -> None:
     remark = '  the header may be a row: if the file has none, add "dialect": {"header": false} to the resource'
     assert remark in [*described(tmp_path, a="1,2026-01-31,3.5\n4,2026-02-01,6\n")[0].lines()]
     assert remark not in [*described(tmp_path, b="id,2020,2021\n1,2,3\n")[0].lines()]
+
+
+def test_all_files_that_cannot_be_described_are_named(tmp_path: Path) -> None:
+    paths = write(tmp_path, a="id\n1\n", b="", c="\n", d="id\n\xff\n".encode("latin-1"))
+    with pytest.raises(InputError) as refused:
+        file_kinds(tmp_path, paths)
+    assert [line.partition(":")[0].removeprefix(f"{tmp_path}/") for line in refused.value.lines] == [
+        "b.csv",
+        "c.csv",
+        "d.csv line 2",
+    ]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.descriptions.naming import column_fault, snake_case, table_fault
+from pipeline import PROJECT
+from pipeline.descriptions.naming import OWN_TABLES, column_fault, snake_case, table_fault
 from tests.support import examples
 
 
@@ -60,6 +61,7 @@ def test_columns_that_a_table_cannot_have_are_told(column: str, fault: str | Non
     [
         ("places", None),
         ("rejected_rows", "is a table of the pipeline's own"),
+        ("datasets", "is a table of the pipeline's own"),
         ("place_listings", "is a table of the pipeline's own"),
         ("pg_tables", "begins as the tables of PostgreSQL's own do"),
         ("a" * 64, "is longer than 63 bytes"),
@@ -72,3 +74,8 @@ def test_tables_that_a_database_cannot_have_are_told(table: str, fault: str | No
 def test_a_table_with_listings_leaves_room_for_their_name() -> None:
     assert table_fault("a" * 54, with_listings=True) is None
     assert table_fault("a" * 55, with_listings=True) == "is longer than 54 bytes"
+
+
+def test_the_page_on_descriptions_names_the_tables_of_the_pipeline() -> None:
+    page = (PROJECT / "docs" / "datapackage.md").read_text(encoding="utf-8")
+    assert {table for table in OWN_TABLES if f"`{table}`" not in page} == set()

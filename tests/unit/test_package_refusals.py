@@ -509,7 +509,7 @@ def test_all_faults_are_reported_in_one_go_each_with_its_place(tmp_path: Path) -
         "/resources/0/schema/fields/2/constraints/minimum",
         "/resources/1/schema/fieldsMatch",
     ]
-    assert caught.value.lines[10:] == ["and 4 more faults"]
+    assert caught.value.lines[10:] == ("and 4 more faults",)
 
 
 def test_of_many_faults_the_first_are_named_and_the_others_counted(tmp_path: Path) -> None:
