@@ -9,7 +9,7 @@ from itertools import chain, repeat
 from types import TracebackType
 from typing import TypeVar
 
-from pipeline import remedies
+from pipeline import credentials, remedies
 from pipeline.errors import CannotConnectError, DrainTimeoutError, SettingsError, TransientError
 from pipeline.postgres.database import cut_connections
 from pipeline.watcher import Watcher
@@ -134,7 +134,7 @@ def naming(attempt: Callable[[], T], setting: str) -> T:
         return attempt()
     except CannotConnectError as error:
         if error.is_permanent:
-            raise SettingsError(f"{setting}: {error}; correct the setting") from error
+            raise SettingsError(f"{setting}: {error}; {credentials.remedy(setting)}") from error
         raise
 
 
