@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 from pipeline.errors import SettingsError
 
+_password_settings: dict[str, str] = {}  # variable of a URL -> the setting that gave its password
+
 
 def from_environment(variable: str) -> str | None:
     """The variable's value, else that of the file which VARIABLE_FILE names; None if neither is set."""
@@ -40,14 +42,23 @@ def with_password(variable: str, url: str) -> str:
 
     That password is taken as it is. A URL that has a password keeps it.
     """
-    password = from_environment(f"{variable.removesuffix('_URL')}_PASSWORD")
+    setting = f"{variable.removesuffix('_URL')}_PASSWORD"
+    password = from_environment(setting)
     scheme, separator, rest = url.partition("://")
     authority = re.match("[^/?#]*", rest)[0]  # type: ignore[index]  # matches always
     user, _, host = authority.rpartition("@")
     if not password or ":" in user:
+        _password_settings.pop(variable, None)
         return url
+    _password_settings[variable] = setting if os.environ.get(setting) else f"{setting}_FILE"
     encoded = quote(os.fsencode(password), safe="")
     return f"{scheme}{separator}{user}:{encoded}@{host}{rest[len(authority) :]}"
+
+
+def remedy(variable: str) -> str:
+    """What to do about a server that refuses the URL of this variable: which settings to correct."""
+    of_password = _password_settings.get(variable)
+    return f"correct the setting or {of_password}" if of_password else "correct the setting"
 
 
 # What a password that is not percent-encoded could bring in is refused wherever it stands: a second @, a second :

@@ -9,7 +9,7 @@ from itertools import chain, repeat
 from types import TracebackType
 from typing import TypeVar
 
-from pipeline import remedies
+from pipeline import credentials, remedies
 from pipeline.errors import CannotConnectError, DrainTimeoutError, SettingsError, TransientError
 from pipeline.postgres.database import cut_connections
 from pipeline.watcher import Watcher
@@ -107,10 +107,10 @@ def retry_transient(
     if deadline is None:
         with Deadline(_limit) as own:
             return retry_transient(attempt, seconds=seconds, sleep=sleep, deadline=own, level=level)
-    start = time.monotonic()
+    start, is_logged = time.monotonic(), False
     for pause in chain(PAUSES, repeat(PAUSES[-1])):
         try:
-            return attempt()
+            result = attempt()
         except TransientError as error:
             passed = time.monotonic() - start
             if not deadline.left:
@@ -118,6 +118,12 @@ def retry_transient(
             if passed >= seconds:
                 raise TransientError(f"{error}; retried for {passed:.0f} s") from error
             logger.log(level, "%s; trying again in %.1f s", error, pause)
+            is_logged = True
+        else:
+            if is_logged:
+                passed = time.monotonic() - start
+                logger.log(min(level, logging.INFO), "succeeded after %.1f s of retries", passed)
+            return result
         (sleep or time.sleep)(min(pause, deadline.left))
     raise AssertionError("the pauses have no end")
 
@@ -128,7 +134,7 @@ def naming(attempt: Callable[[], T], setting: str) -> T:
         return attempt()
     except CannotConnectError as error:
         if error.is_permanent:
-            raise SettingsError(f"{setting}: {error}; correct the setting") from error
+            raise SettingsError(f"{setting}: {error}; {credentials.remedy(setting)}") from error
         raise
 
 
@@ -168,6 +174,24 @@ class Stopwatch:
         now = time.monotonic()
         self._since = (self._since or now) if is_so else None
         return now - (self._since or now)
+
+
+class Outage:
+    """A server that is away, from `begin` to `end`, which logs that it is back."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._since: float | None = None
+
+    def begin(self) -> None:
+        """Harmless while it lasts."""
+        self._since = self._since or time.monotonic()
+
+    def end(self) -> None:
+        """Harmless if it never began."""
+        if self._since is not None:
+            logger.info("%s serves again after %.0f s", self._server, time.monotonic() - self._since)
+        self._since = None
 
 
 class Throttle:

@@ -67,10 +67,9 @@ def produce(
         drop_failures(queue, database, to_queue.values())
         referred_to = {name for version in versions for name in others_referred_to(version.dataset)}
         sealed = SealedLoads(database, {load.id: name for name, load in loads})
-        room = Backpressure(queue, queue_limit, drain_timeout)
+        room = Backpressure(queue, queue_limit, drain_timeout, sealed.check_now_and_then)
         with Progress("queueing", sum(map(_row_count, to_queue.values()))) as bar:
             for job in jobs(members(versions, loads, to_queue, contents)):
-                sealed.check_now_and_then()
                 room.wait(is_waited_for=job.dataset in referred_to)
                 retry_transient(partial(queue.put, *job.chunks))
                 bar.advance(_row_count([chunk for chunk, _ in job.chunks]))

@@ -17,7 +17,7 @@ from pipeline.queue.job import CHUNK_TIMEOUT, RETRIES, LoadChunk, call
 from pipeline.queue.producing import producing_flag
 from pipeline.queue.server import connected, translating, warn_about_eviction
 from pipeline.queue.worker import ChunkWorker
-from pipeline.waiting import Throttle
+from pipeline.waiting import Outage, Throttle
 
 RESTART_PAUSE = 1.0  # seconds until a worker starts again after Redis was lost; twice as long each time
 LONGEST_RESTART_PAUSE = 16.0  # seconds; from then on there is a warning a minute
@@ -59,16 +59,17 @@ class ChunkQueue(ChunkJobs):
         SIGINT does the same and then raises Stopped. With `burst` it ends when the queue is empty.
         If anything else ends RQ's loop, such as Redis being away for longer, it starts again, after growing pauses.
         """
-        pause, warnings = RESTART_PAUSE, Throttle()
+        pause, warnings, outage = RESTART_PAUSE, Throttle(), Outage("Redis")
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
         while True:
             worker, begun = None, time.monotonic()
             try:
-                worker = ChunkWorker(self._chunks, load_chunk)
+                worker = ChunkWorker(self._chunks, load_chunk, outage)
                 worker.work(burst=burst, logging_level=None)
             except StopRequested:
                 pass  # told so while it was signing off
             except redis.RedisError as error:
+                outage.begin()
                 if pause < LONGEST_RESTART_PAUSE or warnings.is_due():
                     logger.warning("%s; trying again in %g s", self.outage_reason(error), pause)
             finally:

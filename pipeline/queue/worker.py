@@ -23,6 +23,7 @@ from pipeline.errors import BlockedError, BrokenSqlError, RefusedJobError, Reque
 from pipeline.process_name import process_name
 from pipeline.queue.job import LONGEST_SHOWN, ChunkJob, LoadChunk
 from pipeline.queue.rq_queue import RqChunkQueue
+from pipeline.waiting import Outage
 from pipeline.wording import counted
 
 HEARTBEAT_INTERVAL = 4  # seconds, while a chunk is being loaded
@@ -48,7 +49,8 @@ class ChunkWorker(SimpleWorker):
 
     max_connection_wait_time = 4.0  # seconds between attempts to reach a Redis that is away
 
-    def __init__(self, queue: RqChunkQueue, load_chunk: LoadChunk) -> None:
+    def __init__(self, queue: RqChunkQueue, load_chunk: LoadChunk, outage: Outage) -> None:
+        """`outage` is that of Redis which the worker ends when it starts."""
         super().__init__(
             [queue],
             name=process_name(),
@@ -65,6 +67,7 @@ class ChunkWorker(SimpleWorker):
         self.has_emptied_queue = False  # only in burst mode
         self._queue = queue
         self._load_chunk = load_chunk
+        self._outage = outage
         self._dequeued: dict[bytes, float] = {}  # job id in the intermediate list -> when it was first seen there
         RqChunkQueue.is_stopped = False
 
@@ -89,9 +92,17 @@ class ChunkWorker(SimpleWorker):
         finally:
             done.set()
             heartbeat.join()
-        if not is_loaded:
+        if is_loaded:
+            self._log_success(job)
+        else:
             gc.collect()  # error and frames refer to each other and hold the rows; the worker's thresholds are high
         self.set_state("idle")
+
+    def _log_success(self, job: Job) -> None:
+        """Says that a chunk is loaded of which the log has said that it failed."""
+        if retries := cast(ChunkJob, job).requeued:
+            after = counted(retries, "retry", "retries")
+            logger.info("%s is loaded after %s", job.description, after, extra=_place(job))
 
     def _prepared(self, job: Job) -> Execution:
         try:
@@ -175,6 +186,7 @@ class ChunkWorker(SimpleWorker):
         """Replaces the entry of an earlier loop of this process, whose end may not have reached Redis."""
         self.connection.delete(self.key)
         super().register_birth()
+        self._outage.end()
 
     def heartbeat(self, timeout: int | None = None, pipeline: "Pipeline | None" = None) -> None:  # noqa: ARG002
         try:

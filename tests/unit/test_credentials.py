@@ -1,6 +1,7 @@
 """URLs with a password in them: refused without a word of it unless they can be read in one way only."""
 
 import re
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.credentials import check_url, with_password
-from pipeline.errors import SettingsError
+from pipeline.errors import CannotConnectError, SettingsError
+from pipeline.waiting import naming
 from tests.support import examples
 
 POSTGRESQL = ("postgresql", "postgres")
@@ -120,3 +122,31 @@ def test_a_password_by_itself_needs_no_encoding(password: str) -> None:
 def test_a_url_that_has_a_password_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SERVER_PASSWORD", "other")
     assert with_password("SERVER_URL", "redis://:secret@host") == "redis://:secret@host"
+
+
+def refusal() -> str:
+    """What a server that refuses the login ends with."""
+
+    def connect() -> None:
+        raise CannotConnectError("refused", is_permanent=True, is_answered=True)
+
+    with pytest.raises(SettingsError) as raised:
+        naming(connect, "SERVER_URL")
+    return str(raised.value)
+
+
+def test_a_refused_login_names_the_setting_that_gave_the_password(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with_password("SERVER_URL", "redis://host")
+    assert refusal() == "SERVER_URL: refused; correct the setting"
+    file = tmp_path / "password"
+    file.write_text("from a file")
+    monkeypatch.setenv("SERVER_PASSWORD_FILE", str(file))
+    with_password("SERVER_URL", "redis://host")
+    assert refusal() == "SERVER_URL: refused; correct the setting or SERVER_PASSWORD_FILE"
+    monkeypatch.setenv("SERVER_PASSWORD", "from the environment")
+    with_password("SERVER_URL", "redis://host")
+    assert refusal() == "SERVER_URL: refused; correct the setting or SERVER_PASSWORD"
+    with_password("SERVER_URL", "redis://:own@host")
+    assert refusal() == "SERVER_URL: refused; correct the setting"

@@ -1,6 +1,7 @@
 """The queue's own rules, on a simulated Redis."""
 
 import gc
+import logging
 import runpy
 from typing import Any
 from weakref import WeakSet
@@ -10,12 +11,14 @@ import pytest
 import redis
 from rq.serializers import JSONSerializer
 
-from pipeline.errors import PipelineError, RefusedJobError, TransientError
+from pipeline.errors import ForgottenError, PipelineError, RefusedJobError, TransientError
 from pipeline.ledger.chunk import ChunkPlan, MissingChunk
 from pipeline.process_name import process_name
 from pipeline.queue import ChunkQueue, RqChunkQueue
 from pipeline.queue.job import ChunkJob
 from pipeline.queue.worker import ChunkWorker
+from pipeline.waiting import Outage
+from producer.backpressure import Backpressure
 
 DATABASE, OTHER_DATABASE = "0a" * 4 + "-1b2c-4d5e-8f90-" + "0a" * 6, "ff" * 4 + "-1b2c-4d5e-8f90-" + "ff" * 6
 CHUNK = MissingChunk(3, "people.csv", 0, ChunkPlan(2, 11, 10, 12, 400, 20, "ab" * 32))
@@ -24,6 +27,11 @@ CHUNK = MissingChunk(3, "people.csv", 0, ChunkPlan(2, 11, 10, 12, 400, 20, "ab" 
 @pytest.fixture
 def queue() -> ChunkQueue:
     return ChunkQueue(fakeredis.FakeRedis(), "chunks", DATABASE)
+
+
+def register_worker(queue: ChunkQueue) -> None:
+    rq_queue = RqChunkQueue("chunks", connection=queue.connection)
+    ChunkWorker(rq_queue, lambda *_: None, Outage("Redis")).register_birth()
 
 
 def jobs(queue: ChunkQueue, name: str = "chunks") -> list[ChunkJob]:
@@ -207,5 +215,53 @@ def test_a_process_with_host_and_id_of_an_earlier_one_has_another_name() -> None
 
 def test_a_worker_that_starts_again_is_shown_once_under_the_name_that_the_ledger_has(queue: ChunkQueue) -> None:
     for _ in range(2):  # the first one's death has not reached Redis
-        ChunkWorker(RqChunkQueue("chunks", connection=queue.connection), lambda *_: None).register_birth()
+        register_worker(queue)
         assert [worker.name for worker in queue.view().workers] == [process_name()]
+
+
+def test_a_producer_that_waits_for_room_says_so_and_goes_on_checking_its_loads(
+    queue: ChunkQueue, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ROOM_POLL", "WORKERS_POLL", "STALL_WARNING"):
+        monkeypatch.setattr(f"producer.backpressure.{name}", 0.0)
+    checks = iter(range(5))
+
+    def check_loads() -> None:
+        if next(checks) == 4:
+            raise ForgottenError("people.csv was forgotten")
+
+    queue.put((CHUNK, "Jean,Kerr\n"))
+    register_worker(queue)
+    with pytest.raises(ForgottenError):
+        Backpressure(queue, 1, 60, check_loads).wait(is_waited_for=False)
+    assert caplog.messages == [
+        "no worker has taken a chunk for 0 s: QUEUE_LIMIT is 1 chunk, and 1 worker is running; see the workers' logs"
+    ]
+
+
+def test_a_worker_says_when_redis_serves_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = fakeredis.FakeServer()
+    queue = ChunkQueue(fakeredis.FakeRedis(server=server), "chunks", DATABASE)
+    server.connected = False
+    monkeypatch.setattr("pipeline.queue.chunk_queue.time.sleep", lambda _: setattr(server, "connected", True))
+    caplog.set_level(logging.INFO, "pipeline")
+    queue.work(lambda *_: None, burst=True)
+    [lost, back] = [record.getMessage() for record in caplog.records if record.name.startswith("pipeline.")]
+    assert lost.startswith("Redis does not serve: ")
+    assert back == "Redis serves again after 0 s"
+
+
+def test_the_log_says_that_a_chunk_that_failed_is_loaded(queue: ChunkQueue, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "pipeline.queue")
+    errors = [PipelineError("no")]
+
+    def fail_once(*_: object) -> None:
+        if errors:
+            raise errors.pop()
+
+    queue.put((CHUNK, "Jean,Kerr\n"))
+    queue.work(fail_once, burst=True)
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("pipeline.")]
+    assert said[-1] == "people.csv chunk 2 (rows 11 to 20) is loaded after 1 retry"

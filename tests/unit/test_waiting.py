@@ -1,5 +1,6 @@
 """Waiting that ends, and says what it waits for."""
 
+import logging
 import subprocess
 import sys
 from collections.abc import Callable
@@ -63,6 +64,17 @@ def failing(clock: Clock, error: PipelineError, *, times: int = 99, seconds: flo
 def test_a_transient_error_is_retried_after_growing_pauses(clock: Clock) -> None:
     assert retry_transient(failing(clock, TransientError("away"), times=6)) == 7
     assert clock.pauses == [0.1, 0.3, 1.0, 2.0, 4.0, 4.0]
+
+
+def test_a_retry_that_succeeds_is_logged_if_the_error_was(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "pipeline.waiting")
+    retry_transient(failing(clock, TransientError("away"), times=6))
+    retry_transient(failing(clock, TransientError("away"), times=6), level=logging.DEBUG)
+    retry_transient(failing(clock, TransientError("away"), times=0))
+    assert caplog.messages == [
+        *(f"away; trying again in {pause} s" for pause in (0.1, 0.3, 1.0, 2.0, 4.0, 4.0)),
+        "succeeded after 11.4 s of retries",
+    ]
 
 
 def test_retrying_ends_by_the_clock_with_an_error_that_names_the_fault(clock: Clock) -> None:
