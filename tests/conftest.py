@@ -136,7 +136,8 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         self.database = Database(self.services.database_url, "tests")
-        self.queue = queue_of(self.services)
+        with self.database.transaction() as tx:
+            self.queue = ChunkQueue.at(self.services.redis_url, "chunks", ledger.installation(tx))
         self.worker_database = Database(self.services.database_url, "tests")
         self.loader = ChunkLoader(self.worker_database)
 
