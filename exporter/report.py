@@ -189,4 +189,4 @@ def _names_in_data(name: str, output: Path, data: Path) -> frozenset[str]:
 
 def _remedy(report: Report) -> str:
     """For a report that would be read as a source: the project's reports keep their names."""
-    return "rename the report" if report.is_own else "rename that file, or write the reports elsewhere with --output"
+    return "rename the report" if report.is_own else "write the reports elsewhere with --output, or rename that file"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inspection import former_package
 from inspection.decision import Decision
 from inspection.describe import DescribedFile, FileKind
 from inspection.names import column_names, resource_name, stem, table_name
@@ -94,10 +95,11 @@ def check_output(path: Path, *, may_replace: bool) -> None:
         raise SettingsError(f"{path}: the file exists; replace it with --force, or write another with --output")
 
 
-def write_package(described: Sequence[Resource], path: Path, *, may_replace: bool) -> None:
+def write_package(described: Sequence[Resource], path: Path, *, may_replace: bool) -> Path | None:
     """Writes a datapackage.json whole or not at all, after a check that it is read as intended.
 
-    Raises SettingsError if the file exists and may not be replaced.
+    Returns the name under which a file that it replaces is kept, or None. Raises SettingsError if the file exists and
+    may not be replaced.
     """
     package = {"$schema": PROFILE, "resources": [resource.as_json() for resource in described]}
     text = json.dumps(package, ensure_ascii=False, indent=2) + "\n"
@@ -105,6 +107,7 @@ def write_package(described: Sequence[Resource], path: Path, *, may_replace: boo
     try:
         written.write_text(text, encoding="utf-8")
         _check_files(read_package(written), described)
+        kept = former_package.keep(path, text) if may_replace else None
         if may_replace:
             written.replace(path)
         else:
@@ -115,6 +118,7 @@ def write_package(described: Sequence[Resource], path: Path, *, may_replace: boo
         raise SettingsError(f"{path}: cannot be written: {error.strerror}; correct the rights of its folder") from error
     finally:
         written.unlink(missing_ok=True)
+    return kept
 
 
 def _check_files(package: Package, described: Sequence[Resource]) -> None:

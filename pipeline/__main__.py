@@ -16,6 +16,7 @@ from pipeline.postgres.database import Database
 from pipeline.postgres.schema import apply_schema, enable_stage_logins
 from pipeline.url import Location
 from pipeline.waiting import retry_at_start, retry_transient, start_limit
+from pipeline.wording import listed
 
 EXAMPLES = """\b
 Examples:
@@ -206,7 +207,7 @@ def check(files: tuple[Location, ...], name: str | None, shows_all: bool, data: 
 @click.option(
     "--output", metavar="FILE", type=click.Path(path_type=Path), help="[default: datapackage.json in the data folder]"
 )
-@click.option("--force", is_flag=True, help="Replace a description that is there.")
+@click.option("--force", is_flag=True, help="Replace a description that is there, and keep it as a .bak file.")
 @settings.setting(
     "--encoding",
     "ENCODING",
@@ -226,15 +227,19 @@ def describe(
     """
     from inspection.describe import file_kinds  # needs the producer, which not each container's image holds
     from inspection.first_package import check_output, resources, write_package
+    from inspection.former_package import written_by_hand
     from producer.files.encodings import Encodings
 
     output = output or data / "datapackage.json"
     check_output(output, may_replace=force)
     described = resources(file_kinds(data, files, Encodings.parse(encoding)))
-    write_package(described, output, may_replace=force)
+    kept = write_package(described, output, may_replace=force)
     for resource in described:
         echo(*resource.lines())
     echo(f"wrote {output}")
+    if kept:
+        missing = f"; copy from it what still applies: {listed(lost)}" if (lost := written_by_hand(kept)) else ""
+        echo(f"the description that was there is {kept}{missing}")
 
 
 @cli.command()

@@ -75,6 +75,10 @@ class BlockedError(PipelineError):
     """Record the chunk as failed, without retries: the chunk that it waits for has failed or is lost."""
 
 
+class BrokenSqlError(PipelineError):
+    """Record the chunk as failed, without retries: SQL of the dataset's own is wrong."""
+
+
 class RefusedJobError(PipelineError):
     """Never run this job: it is not one that the producer has queued."""
 

@@ -124,7 +124,22 @@ def _sources_in(folder: Path, package: Package) -> list[Source]:
         if unknown and find_package(folder) == OWN_PACKAGE:
             hint += f"; `pipeline describe --data {shlex.quote(str(folder))} FILE.csv` makes other CSV files loadable"
         raise SettingsError(f"DATA_DIR: folder '{folder}' holds none of {expected_names(package)}{hint}")
+    _check_case(sources)
     return sources
+
+
+def _check_case(sources: Iterable[Source]) -> None:
+    """Raises InputError if two files are the one that a path of a description names, in any case."""
+    found: dict[str, Source] = {}
+    for source in sources:
+        name = source.name.casefold()
+        if any(name == path.casefold() for path in source.dataset.paths):
+            other = found.setdefault(name, source)
+            if other.name != source.name:
+                raise InputError(
+                    f"{other.path} and {source.path} have the same name but for the case of letters; remove or"
+                    " rename one"
+                )
 
 
 def _files(folder: Path, package: Package) -> Iterator[Path]:

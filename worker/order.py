@@ -58,7 +58,8 @@ class InOrder:
             self._missed_since = None
         elif key in state.failed:
             reason = self._queue.failure(state.failed[key])
-            raise BlockedError(f"{error}, which failed: {reason}; correct the cause, then {again}")
+            remedy = "" if reason.endswith(" again") else f"; correct the cause, then {again}"
+            raise BlockedError(f"{error}, which failed: {reason}{remedy}")
         elif self._is_lost(state):
             raise BlockedError(f"{error}, which is neither committed nor on the queue; {again}")
 

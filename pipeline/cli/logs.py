@@ -72,7 +72,8 @@ def configure(log_format: str, *, debug: bool) -> None:
         logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.INFO)
     for name in ("rq.worker", "rq.job", "rq.queue", "rq.registry"):
         logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.CRITICAL)  # the worker says it in a line
-    for name in ("aiobotocore", "botocore", "fsspec", "gcsfs", "google", "paramiko", "s3fs", "urllib3"):
+    logging.getLogger("paramiko").setLevel(logging.WARNING if debug else logging.CRITICAL)  # it raises what it logs
+    for name in ("aiobotocore", "botocore", "fsspec", "gcsfs", "google", "s3fs", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING)  # below that they hold signatures and contents of files
     logging.getLogger(RESULTS).setLevel(logging.INFO if log_format == "json" else logging.CRITICAL)
     logging.captureWarnings(True)

@@ -12,7 +12,7 @@ from pipeline.csv_text.rows import SourceRows
 from pipeline.datasets.outcome import Resolved, Stored
 from pipeline.datasets.rejecting import KeyFields, rejected_rows
 from pipeline.descriptions.own_sql import NAMES, OwnSql
-from pipeline.errors import OutOfOrderError, PipelineError, QueryError
+from pipeline.errors import BrokenSqlError, OutOfOrderError, PipelineError, QueryError
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import Claim
 from pipeline.postgres.queries import Queries
@@ -107,7 +107,7 @@ class SharedTable:
     def _counts_of_own(self, tx: Transaction, own_sql: OwnSql, statement: str, count: int) -> list[int]:
         """What a statement of the dataset's own returns: one row of so many counts.
 
-        Raises PipelineError, naming file, line, statement and remedy, if it is wrong.
+        Raises BrokenSqlError, naming file, line, statement and remedy, if it is wrong.
         """
         section = own_sql.statements[statement]
         try:
@@ -136,8 +136,8 @@ class SharedTable:
         return Stored(inserted, updated, unchanged, deleted=0, rejected=rejected)
 
 
-def _broken(place: str, fault: str) -> PipelineError:
-    return PipelineError(f"{place}: {fault}; correct the file, {remedies.current.use_own_sql}")
+def _broken(place: str, fault: str) -> BrokenSqlError:
+    return BrokenSqlError(f"{place}: {fault}; correct the file, {remedies.current.use_own_sql}")
 
 
 def contradiction(others: Sequence[str]) -> str:

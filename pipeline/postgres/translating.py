@@ -18,6 +18,7 @@ TRANSIENT_CLASSES = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 LOCK_NOT_AVAILABLE = "55P03"
 READ_ONLY = "25006"  # of a statement that writes on a replica, as after a failover; or in a read-only transaction
 INSUFFICIENT_PRIVILEGE = "42501"
+DEPENDENT = ("2BP01", "0A000")  # an object, such as a view, stands against a change of the table; DETAIL names it
 QUERY_CANCELED = "57014"  # by statement_timeout, or by hand
 
 # What a connection is refused with for good. By text, since libpq gives no SQLSTATE for it; where the server speaks
@@ -61,6 +62,8 @@ def translated(error: psycopg2.Error, locks: LockWatcher | None = None) -> Pipel
         about += f": {error.diag.message_primary}"
     if state == INSUFFICIENT_PRIVILEGE:
         about += "; `pipeline schema`, run as the owner of the tables, gives the stages their rights"
+    if state in DEPENDENT and (detail := error.diag.message_detail):
+        about += f" ({', '.join(detail.splitlines())}); drop what depends on it, and run it again"
     if state[:2] in TRANSIENT_CLASSES:
         return TransientError(about)
     if state == "23503":

@@ -19,7 +19,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import now
 
-from pipeline.errors import BlockedError, RefusedJobError, RequeueError
+from pipeline.errors import BlockedError, BrokenSqlError, RefusedJobError, RequeueError
 from pipeline.process_name import process_name
 from pipeline.queue.job import LONGEST_SHOWN, ChunkJob, LoadChunk
 from pipeline.queue.rq_queue import RqChunkQueue
@@ -33,6 +33,7 @@ WORKER_TTL = 19  # seconds; RQ lets an idle worker look up from the queue 15 s b
 BLOCKED_TTL = 24 * 3600  # seconds that a job is kept that failed only because another chunk failed
 DEQUEUED_TIMEOUT = 6  # seconds in the intermediate list, which a job leaves within milliseconds when it is started
 
+FINAL = (BlockedError, BrokenSqlError, RefusedJobError)  # errors that are not tried again
 CHUNK_KEY = re.compile(r"load-(\d{1,18})-chunk-(\d{1,9})-")  # in the id of a job, see MissingChunk.key
 
 logger = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ class ChunkWorker(SimpleWorker):
     def _finalize_failure(self, job: Job, queue: Queue, execution: Execution, exc_info: Any) -> None:
         """Decides what becomes of a job that was not loaded; nothing else does.
 
-        RequeueError: requeued, with all its retries. RefusedJobError, BlockedError: failed, without a retry. Any other
+        RequeueError: requeued, with all its retries. Those of FINAL: failed, without a retry. Any other
         error: RQ requeues it while it has retries left, then it is failed. A job that is gone from Redis stays gone.
         """
         error = exc_info[1]
@@ -127,7 +128,7 @@ class ChunkWorker(SimpleWorker):
                 self._queue.requeue(job, pipeline)
                 pipeline.execute()
         else:
-            if isinstance(error, RefusedJobError | BlockedError):
+            if isinstance(error, FINAL):
                 cast(ChunkJob, job).is_final = True
             if isinstance(error, BlockedError):
                 job.failure_ttl = BLOCKED_TTL
@@ -147,7 +148,7 @@ class ChunkWorker(SimpleWorker):
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """Says in one line what failed and what happens next. RQ would log the rows along with it."""
         error = exc_info[1]
-        if isinstance(error, RefusedJobError | BlockedError):
+        if isinstance(error, FINAL):
             next_step = "it is recorded in the FailedJobRegistry and not tried again"
         elif job.retries_left:
             next_step = f"it will be tried again ({counted(job.retries_left, 'retry', 'retries')} left)"

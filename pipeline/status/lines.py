@@ -54,7 +54,9 @@ def headline(status: Status) -> str:
     if status.failed_chunks:
         parts.append(f"{counted(len(status.failed_chunks), 'chunk')} failed")
     if status.lost_chunks:
-        parts.append(f"{counted(status.lost_chunks, 'chunk')} not on the queue: run the producer again")
+        parts.append(
+            f"{counted(status.lost_chunks, 'chunk')} not on the queue: run the producer, or `pipeline run`, again"
+        )
     return f"{status.state}: {', '.join(parts)}"
 
 

@@ -13,6 +13,7 @@ from producer.files.remote_file import RemoteFile, answer_timeout
 
 EXTRAS = {"s3": "s3", "gs": "gcs", "sftp": "sftp"}
 BLOCK = 8 << 20  # bytes of one request
+NO_LOGIN = "No authentication methods available"  # Paramiko has no class for it, and servers lock out who tries again
 
 
 class StoreFile(RemoteFile):
@@ -165,6 +166,11 @@ def _errors_of(url: Url) -> Iterator[None]:
     except FileNotFoundError as error:
         raise InputError("no such file; correct the URL") from error
     except Exception as error:
+        if str(error) == NO_LOGIN:
+            raise InputError(
+                "no SSH key and no password to log in with; put a key into ~/.ssh, start an ssh-agent, or add a"
+                " password to the URL"
+            ) from error
         refusals, breaks = _error_kinds(url)
         if isinstance(error, refusals):
             raise InputError(f"the store refuses access ({_reason(error)}); correct credentials or rights") from error

@@ -56,7 +56,9 @@ def test_a_description_is_never_overwritten_without_force(tmp_path: Path) -> Non
     assert description.read_text() == "mine"
     assert pipeline("describe", "--data", tmp_path, path, "--force").returncode == 0
     assert description.read_text() == (tmp_path / "other.json").read_text()
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["datapackage.json", "other.json", "sales.csv"]
+    kept = tmp_path / "datapackage.json.1.bak"
+    assert sorted(tmp_path.iterdir()) == [description, kept, tmp_path / "other.json", path]
+    assert kept.read_text() == "mine"
 
 
 def test_a_file_that_cannot_be_described_leaves_no_description(tmp_path: Path) -> None:

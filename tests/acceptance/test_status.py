@@ -26,7 +26,7 @@ def test_the_exit_code_tells_the_state(commands: Commands, pipeline: Pipeline) -
     pipeline.queue.connection.flushdb()
     failed = commands.run("pipeline", "status", "--exit-code")
     assert failed.returncode == 1
-    assert "run the producer again" in failed.stdout
+    assert "run the producer, or `pipeline run`, again" in failed.stdout
 
 
 def test_a_server_that_is_away_is_named_at_once_with_what_the_other_one_shows(

@@ -11,7 +11,7 @@ from psycopg2.errors import CheckViolation, ForeignKeyViolation
 from inspection.describe import file_kinds
 from inspection.first_package import resources, write_package
 from pipeline.descriptions.description import Constraints, Dataset, Field, Reference
-from pipeline.errors import RefusedTablesError, SettingsError, TransientError
+from pipeline.errors import PipelineError, RefusedTablesError, SettingsError, TransientError
 from pipeline.postgres.database import Database
 from pipeline.postgres.schema import apply_schema
 from pipeline.postgres.transaction import Transaction
@@ -198,6 +198,17 @@ def test_any_change_is_applied_once_the_sources_are_forgotten(pipeline: Pipeline
     run(pipeline, "DROP TABLE sales, goods")
     make(pipeline, goods, sales)
     assert differences(catalog(pipeline.database, "public", "goods", "sales"), fresh) == set()
+
+
+def test_a_view_that_stands_against_a_change_is_named(pipeline: Pipeline) -> None:
+    make(pipeline, GOODS)
+    run(pipeline, "CREATE VIEW dear AS SELECT code FROM goods")
+    with pytest.raises(PipelineError) as refused:
+        make(pipeline, replace(GOODS, primary_key=()))
+    assert str(refused.value).endswith(
+        "cannot drop table goods because other objects depend on it (view dear depends on table goods); drop what"
+        " depends on it, and run it again"
+    )
 
 
 def test_places_of_the_user_s_own_have_a_table_of_their_own(pipeline: Pipeline) -> None:

@@ -195,6 +195,7 @@ def test_wrong_sql_is_named_and_loses_nothing(
     assert reason.endswith(
         "correct the file, run `pipeline schema`, start the workers again, then run the producer again"
     )
+    assert {job.attempts for job in parish.queue.view().failed_jobs.values()} == {1}
     assert parish.rows("SELECT * FROM marriages_listings") == []
 
     own_sql.use(write_sql(datasets))

@@ -50,8 +50,8 @@ def test_a_file_with_the_name_of_a_shipped_report_needs_another_output_folder(
     with pytest.raises(SettingsError) as refused:
         find_reports(pipeline.data, pipeline.data)
     assert str(refused.value) == (
-        f"report {name}.csv.sql: '{name}.csv' would be read as a file of {name}; rename that file, or write the reports"
-        " elsewhere with --output"
+        f"report {name}.csv.sql: '{name}.csv' would be read as a file of {name}; write the reports elsewhere with"
+        " --output, or rename that file"
     )
     bring_up_to_date(pipeline.database, wanted_tables(pipeline.data))
     pipeline.load(**{name: "id\n1\n"})

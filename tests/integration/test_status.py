@@ -147,7 +147,7 @@ def test_chunks_that_are_nowhere_are_lost(pipeline: Pipeline) -> None:
     pipeline.queue.connection.flushdb()
     shown = status(pipeline)
     assert (shown.state, shown.lost_chunks) == ("failed", 2)
-    assert "2 chunks not on the queue: run the producer again" in next(lines(shown))
+    assert "2 chunks not on the queue: run the producer, or `pipeline run`, again" in next(lines(shown))
 
 
 def test_the_json_has_every_field(pipeline: Pipeline) -> None:

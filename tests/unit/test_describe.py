@@ -1,5 +1,6 @@
 """A first description: what it decides of columns and names, and why; it never takes one of two readings."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from inspection import column_profile
 from inspection.describe import file_kinds
 from inspection.first_package import write_package
+from inspection.former_package import written_by_hand
 from pipeline.descriptions.package import read_package
 from pipeline.errors import InputError, SettingsError
 from tests.unit.inspecting import column_of, described, fields, package, problems, write
@@ -339,6 +341,25 @@ def test_what_is_no_file_is_named_by_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(InputError, match=r"loop: cannot be read: Too many levels of symbolic links; correct"):
         file_kinds(tmp_path, [tmp_path / "loop"])
+
+
+def test_a_description_that_is_replaced_is_kept_and_what_it_said_by_hand_is_named(tmp_path: Path) -> None:
+    found = described(tmp_path, things="id,kind\n1,a\n")
+    path = tmp_path / "datapackage.json"
+    assert write_package(found, path, may_replace=True) is None  # it holds the same
+    by_hand = package(tmp_path)
+    by_hand["resources"][0]["title"] = "Things"
+    by_hand["resources"][0]["schema"]["primaryKey"] = "id"
+    by_hand["resources"][0]["schema"]["fields"][1]["constraints"] = {"required": True}
+    path.write_text(json.dumps(by_hand))
+    kept = write_package(found, path, may_replace=True)
+    assert kept == tmp_path / "datapackage.json.1.bak"
+    assert json.loads(kept.read_text()) == by_hand
+    assert written_by_hand(kept) == ["things: title, primaryKey, constraints of kind"]
+    assert written_by_hand(path) == []
+    path.write_text("[1]")
+    assert write_package(found, path, may_replace=True) == tmp_path / "datapackage.json.2.bak"
+    assert written_by_hand(tmp_path / "datapackage.json.2.bak") == []
 
 
 def test_reports_of_the_pipeline_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -73,6 +73,16 @@ def test_a_missing_file_and_a_wrong_password_are_named(port: int) -> None:
         read(port, password="wrong")
 
 
+def test_a_login_without_key_and_password_is_tried_once(port: int) -> None:
+    source = Source("people.csv", Url(f"sftp://user@127.0.0.1:{port}/people.csv"), PEOPLE)
+    with (
+        OpenedFiles() as contents,
+        pytest.raises(InputError, match=r"people\.csv: no SSH key and no password to log in with; put a key into"),
+        contents.opened(source, Encoding(None)),
+    ):
+        pass
+
+
 def test_a_server_whose_key_is_not_known_gets_no_password(port: int, known: Path) -> None:
     known.write_text("")
     with pytest.raises(InputError, match=r"the server's key is not in .*known_hosts"):

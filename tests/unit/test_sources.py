@@ -161,3 +161,15 @@ def test_paths_of_a_description_without_a_file_are_found(
 
 def test_a_folder_without_a_description_of_its_own_may_hold_any_of_the_files(tmp_path: Path) -> None:
     assert paths_without_file(tmp_path) == []
+
+
+def test_a_path_names_one_file_in_any_case(tmp_path: Path) -> None:
+    for name in ("places.csv", "people.csv", "People.csv"):
+        (tmp_path / name).touch()
+    with pytest.raises(
+        InputError, match=r"People.csv and .*/people.csv have the same name but for the case of letters"
+    ):
+        find_sources(tmp_path, ())
+    (tmp_path / "People.csv").rename(tmp_path / "People-2.csv")
+    (tmp_path / "people-2.csv").touch()  # a pattern names any number of files
+    assert len(find_sources(tmp_path, ())) == 4
