@@ -199,8 +199,8 @@ class Database:
             connection.close()
             raise SettingsError(
                 f"DATABASE_URL: a pooler at {self.address} gives each transaction another session of PostgreSQL, as"
-                " PgBouncer does with pool_mode=transaction; set pool_mode=session for this database, or name"
-                " PostgreSQL itself"
+                " PgBouncer does with pool_mode=transaction, or allows none, as with pool_mode=statement; set"
+                " pool_mode=session for this database, or name PostgreSQL itself"
             )
         return pid
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing
 
+import psycopg2
 from psycopg2.extensions import connection as Connection
 
 ROUNDS = 25  # others that use the pool may take a session just when it would show what the pooler does; 1 ms each
@@ -13,9 +14,14 @@ def lasting_session(connection: Connection, connect: Callable[[], Connection]) -
 
     A pooler is known by the pid that it tells, which is not the session's. One that pools transactions takes the
     session back after each. Another connection, opened by `connect`, then gets it, and holds it while this one runs its
-    next transaction.
+    next transaction. One that pools statements closes a connection that begins a transaction.
     """
-    pid = _begun(connection)
+    try:
+        pid = _begun(connection)
+    except psycopg2.OperationalError:
+        if _allows_no_transaction(connect):
+            return None
+        raise
     connection.rollback()
     if pid == connection.info.backend_pid:
         return pid
@@ -28,6 +34,19 @@ def lasting_session(connection: Connection, connect: Callable[[], Connection]) -
             if is_taken or not is_same:
                 return None
     return pid
+
+
+def _allows_no_transaction(connect: Callable[[], Connection]) -> bool:
+    """Whether a pooler runs statements, and closes the connection that begins a transaction."""
+    with closing(connect()) as connection:
+        connection.autocommit = True
+        is_pooled = _begun(connection) != connection.info.backend_pid
+        connection.autocommit = False
+        try:
+            _begun(connection)
+        except psycopg2.OperationalError:
+            return is_pooled
+    return False
 
 
 def _begun(connection: Connection) -> int:

@@ -80,14 +80,20 @@ def test_a_load_through_a_pool_of_sessions_is_exact(run: Run, pooled: Pooled) ->
         pipeline.close()
 
 
-@pytest.mark.parametrize("stage", ["producer", "worker", "exporter", "monitor", "pipeline schema"])
-def test_a_pool_of_transactions_is_refused_at_start(pooled: Pooled, stage: str) -> None:
-    ended = Commands(pooled("transaction")).run(*stage.split())
+@pytest.mark.parametrize(
+    ("mode", "stage"),
+    [
+        *(("transaction", stage) for stage in ("producer", "worker", "exporter", "monitor", "pipeline schema")),
+        ("statement", "worker"),
+    ],
+)
+def test_a_pool_of_transactions_is_refused_at_start(pooled: Pooled, mode: str, stage: str) -> None:
+    ended = Commands(pooled(mode)).run(*stage.split())
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: DATABASE_URL: a pooler at 127.0.0.1:")
     assert ended.stderr.endswith(
-        " gives each transaction another session of PostgreSQL, as PgBouncer does with pool_mode=transaction; set"
-        " pool_mode=session for this database, or name PostgreSQL itself\n"
+        " gives each transaction another session of PostgreSQL, as PgBouncer does with pool_mode=transaction, or allows"
+        " none, as with pool_mode=statement; set pool_mode=session for this database, or name PostgreSQL itself\n"
     )
 
 
