@@ -31,7 +31,7 @@ def test_a_run_says_each_thing_once(commands: Commands, pipeline: Pipeline) -> N
 
 
 def test_chunks_that_wait_for_others_are_no_news(start: StartRun) -> None:
-    run = start(chunk_rows=500)
+    run = start(chunk_rows=100)
     _, err = run.communicate(timeout=60)
     assert run.returncode == 0
     assert "requeued" not in err
