@@ -10,6 +10,7 @@ from pipeline.descriptions.header import field_positions
 from pipeline.ledger.load import LoadPlan
 from producer.files.content import OpenedFiles
 from producer.files.encodings import Encodings
+from producer.header import log_ignored_columns
 from producer.scan import scan
 from producer.sources import Source
 
@@ -43,4 +44,6 @@ def opened(source: Source, contents: OpenedFiles, encodings: Encodings) -> Itera
     """The rows of a source; raises InputError if the file is broken as a whole."""
     encoding = encodings.of(source.name, source.dataset.encoding)
     with contents.opened(source, encoding) as (file, name, *_):
-        yield FileRows(source, scan(source, file, chunk_rows=None), name, file)
+        plan = scan(source, file, chunk_rows=None)
+        log_ignored_columns(source, plan.columns)
+        yield FileRows(source, plan, name, file)

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import click
 
+from pipeline import remedies
 from pipeline.cli import command, progress, settings
 from pipeline.cli.account import unloaded_references
 from pipeline.cli.location import LOCATION
@@ -166,8 +167,8 @@ def _sentence(result: Produced) -> str:
     if result.under_way_chunks:
         under_way = counted(result.under_way_chunks, "chunk")
         return f"{result.source}: {counted(result.row_count, 'row')}, {under_way} already on the queue"
-    rows = counted(result.row_count, "row")
-    return f"{result.source}: {rows}, unchanged, nothing to do; the sums are of the run that loaded it"
+    earlier = "; its counts are those of an earlier run" if remedies.is_of_run() else ""
+    return f"{result.source}: {counted(result.row_count, 'row')}, unchanged, nothing to do{earlier}"
 
 
 def _total(results: list[Produced]) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pipeline.descriptions.descriptor import description_digest
 from pipeline.errors import InputError
 from pipeline.ledger.load import KnownSource
-from pipeline.wording import listed
+from pipeline.wording import NAMED_AT_MOST, counted
 from producer.files.content import LIKELY_ENCODINGS, OpenedFile, OpenedFiles, fingerprint
 from producer.files.encodings import Encodings
+from producer.header import log_ignored_columns
 from producer.scan import scan
 from producer.scanned import Scanned
 from producer.sources import Source
@@ -40,7 +41,9 @@ def scan_all(
         if other.sha256 != version.sha256:
             broken.append(differ(other.source, source))
     if broken:
-        raise InputError(f"{listed(broken)}; nothing was queued")
+        more = len(broken) - NAMED_AT_MOST
+        *others, last = [*broken[:NAMED_AT_MOST], *([f"and {counted(more, 'more file')}"] if more > 0 else [])]
+        raise InputError(*others, f"{last}; nothing was queued")
     return list(by_name.values())
 
 
@@ -69,6 +72,7 @@ def first_pass(
         if content.control_rows:
             _warn_of_control_rows(source.name, content)
         plan = scan(source, content.file, chunk_rows)
+        log_ignored_columns(source, plan.columns)
         return Scanned(source, encoding, plan.sha256, content.encoding, plan.row_count, plan)
 
 

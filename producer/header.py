@@ -10,7 +10,7 @@ from typing import IO
 
 from pipeline.csv_text.dialect import Dialect
 from pipeline.csv_text.records import LONGEST_RECORD, BrokenRecordError, physical_lines, records, row_test
-from pipeline.descriptions.header import field_positions
+from pipeline.descriptions.header import comparable_name, field_positions
 from pipeline.errors import InputError
 from pipeline.url import Location
 from producer.sources import Source
@@ -66,10 +66,13 @@ def read_header(path: Location, file: IO[bytes], dialect: Dialect) -> Header:
 
 
 def source_header(source: Source, file: IO[bytes], dialect: Dialect) -> Header:
-    """The header of a source, or what stands for it in a file without one; leaves the file after it."""
+    """The header of a source, or what stands for it in a file without one; leaves the file after it.
+
+    Raises InputError if the header does not match the dataset's fields.
+    """
     if dialect.header:
         header = read_header(source.path, file, dialect)
-        _check_columns(source, header.names, header.line_count)
+        field_positions(source.dataset, header.names, f"{source.path} line {header.line_count}")
     else:
         names = tuple(field.name for field in source.dataset.fields)
         header = _no_header(names, *_possible_headers(source.path, file, dialect))
@@ -138,12 +141,13 @@ def _header_with(delimiter: str, dialect: Dialect, preamble: Preamble, file: IO[
     return Header(preamble.content + record, preamble.line_count + line_count, delimiter, columns, fault, names)
 
 
-def _check_columns(source: Source, names: tuple[str, ...], line: int) -> None:
-    """Raises InputError if the header does not match the dataset's fields."""
-    positions = field_positions(source.dataset, names, f"{source.path} line {line}")
-    if ignored := [
-        repr(name) if name else f"column {number}, which has no name"
-        for number, name in enumerate(names, 1)
-        if number - 1 not in positions
-    ]:
+def log_ignored_columns(source: Source, columns: Sequence[str]) -> None:
+    """Names the columns of a header that no field of the dataset has."""
+    fields = {comparable_name(field.name) for field in source.dataset.fields}
+    ignored = [
+        repr(column) if column else f"column {number}, which has no name"
+        for number, column in enumerate(columns, 1)
+        if comparable_name(column) not in fields
+    ]
+    if ignored and source.dataset.dialect.header:
         logger.info("%s: columns that are ignored: %s", source.name, ", ".join(ignored))

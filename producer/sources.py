@@ -37,8 +37,12 @@ class Source:
 
     @property
     def local_path(self) -> str | None:
-        """The absolute path, with links as they are; None if the file is not in a folder, as a pipe or a URL."""
-        return os.path.abspath(self.path) if isinstance(self.path, Path) and self.path.is_file() else None
+        """The absolute path, with links as they are.
+
+        None if the file is not in a folder, as a pipe or a URL, or if the ledger cannot hold its path.
+        """
+        path = os.path.abspath(self.path) if isinstance(self.path, Path) and self.path.is_file() else None
+        return path if path and is_storable(path) else None
 
     def __post_init__(self) -> None:
         """Raises InputError if the ledger cannot know the file under this name."""

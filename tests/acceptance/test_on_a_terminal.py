@@ -69,7 +69,7 @@ def test_a_second_run_says_that_nothing_is_to_do(commands: Commands, pipeline: P
     pipeline.write(places=PLACES)
     for _ in range(2):
         shown = on_a_terminal(run_command(pipeline), commands.services.environment)
-    assert "places.csv: 3 rows, unchanged, nothing to do; the sums are of the run that loaded it" in shown.lines
+    assert "places.csv: 3 rows, unchanged, nothing to do; its counts are those of an earlier run" in shown.lines
     assert not any(BAR in line for screen in shown.screens for line in screen)
 
 

@@ -14,6 +14,7 @@ from pipeline.cli.command import queue_without_waiting
 from pipeline.ledger import ledger
 from pipeline.postgres.database import Database
 from pipeline.status.as_json import to_json
+from pipeline.status.chunks_view import RATE_WINDOW
 from pipeline.status.ledger_view import LedgerView, read_ledger
 from pipeline.status.lines import lines
 from pipeline.status.shown import (
@@ -292,6 +293,8 @@ def test_a_reader_that_looked_before_sees_what_a_new_one_sees(
 ) -> None:
     """After each change: of a load under way, of a new version, of complete loads, of rejected rows, and of none."""
     monkeypatch.setattr("pipeline.status.chunks_view.BLOCK_SIZE", block_size)
+    # Else the current rate falls from one look to the next.
+    monkeypatch.setattr("pipeline.status.ledger_view.SHORTEST_RATE_WINDOW", RATE_WINDOW)
     reader = StatusReader(pipeline.database, lambda: pipeline.queue, 32)
 
     def is_as_new() -> bool:

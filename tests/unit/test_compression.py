@@ -168,11 +168,11 @@ def test_a_small_file_that_becomes_a_large_one_takes_no_memory(kind: str, tmp_pa
     with path.open("wb") as file, ExitStack() as stack:
         writer = stack.enter_context(WRITERS[kind](file))
         writer = stack.enter_context(writer.open("people.csv", "w")) if isinstance(writer, ZipFile) else writer
-        for _ in range(60):
+        for _ in range(40):
             writer.write(bytes(1 << 20))
     assert path.stat().st_size < 1 << 20
     size, growth, _ = map(int, run_measured([sys.executable, "-c", READ_AND_MEASURE, str(path)], os.environ))
-    assert size == 60 << 20
+    assert size == 40 << 20
     assert growth < 20 << 10  # KiB
 
 

@@ -180,8 +180,12 @@ def test_tables_have_names_that_no_table_of_the_project_has(tmp_path: Path) -> N
     assert tables == ["table_places", "table_countries", "people"]
 
 
-def test_a_column_that_no_field_can_name_is_left_out_and_said(tmp_path: Path) -> None:
+def test_a_column_that_no_field_can_name_is_left_out_and_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     [resource] = described(tmp_path, things="id,,Name,name\n1,x,a,b\n")
+    assert caplog.messages == []
     assert [field["name"] for field in fields(tmp_path)] == ["id"]
     lines = list(resource.lines())
     assert "  column 2: left out, since it has no name; correct the header to load it" in lines
