@@ -1,5 +1,6 @@
 """Stuck chunks: which ones they are, and why the drain ends without them."""
 
+import logging
 import time
 from functools import partial
 
@@ -9,10 +10,13 @@ from pipeline.ledger.chunk import MissingChunk
 from pipeline.ledger.load import LoadProgress
 from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue, QueueState
-from pipeline.waiting import Deadline, no_worker, retry_transient
+from pipeline.waiting import Deadline, Stopwatch, Throttle, no_worker, retry_transient
 from pipeline.wording import counted, listed
 
+STALL_WARNING = 30.0  # seconds without a commit until a warning is logged
 MISSING_GRACE = 5.0  # seconds that a missing chunk may be neither under way nor committed
+
+logger = logging.getLogger("exporter")
 
 
 class StuckChunks:
@@ -20,9 +24,19 @@ class StuckChunks:
 
     def __init__(self) -> None:
         self._since: dict[MissingChunk, float] = {}
+        self._missing_before = 0
+        self._without_commit, self._warnings = Stopwatch(), Throttle()
 
     def find(self, missing: list[MissingChunk], state: QueueState) -> list[MissingChunk]:
-        """Those that have been stuck for longer than it takes to commit a chunk, or to start a producer."""
+        """Those that have been stuck for longer than it takes to commit a chunk, or to start a producer.
+
+        Warns, each minute, if workers run and the number of missing chunks stays the same.
+        """
+        seconds = self._without_commit.seconds(len(missing) == self._missing_before)
+        self._missing_before = len(missing)
+        if missing and state.workers and seconds >= STALL_WARNING and self._warnings.is_due():
+            waits_for = _with_workers(missing, state)
+            logger.warning("no chunk was committed for %.0f s: %s; see their logs", seconds, waits_for)
         now = time.monotonic()
         idle = [] if state.producing else [chunk for chunk in missing if chunk.key not in state.under_way]
         self._since = {chunk: self._since.get(chunk, now) for chunk in idle}
@@ -65,10 +79,13 @@ def timeout_reason(
     waited = f"DRAIN_TIMEOUT: not done after {timeout:g} s"
     if not loads:
         return f"{waited}: the ledger holds no load; run the producer"
-    chunks = _describe_missing(missing)
     if not state.workers:
-        return f"{waited}: {chunks} missing and {no_worker(shortage)}"
-    return f"{waited}: {chunks} missing with {counted(state.workers, 'worker')} running; wait longer or see their logs"
+        return f"{waited}: {_describe_missing(missing)} missing and {no_worker(shortage)}"
+    return f"{waited}: {_with_workers(missing, state)}; wait longer or see their logs"
+
+
+def _with_workers(missing: list[MissingChunk], state: QueueState) -> str:
+    return f"{_describe_missing(missing)} missing with {counted(state.workers, 'worker')} running"
 
 
 def _describe_missing(missing: list[MissingChunk]) -> str:

@@ -25,6 +25,7 @@ from typing import NoReturn
 
 from pipeline.cli import logs
 from pipeline.cli.terminal import echo
+from pipeline.exit_status import describe_end
 
 SCHEMA, PRODUCER, EXPORTER = "schema", "producer", "exporter"  # services, and their names in DNS
 RESTARTED = frozenset({"worker", "monitor"})  # services that the engine starts again when they end
@@ -42,6 +43,7 @@ REFUSED_LOGIN_HINT = (
     "the volume of PostgreSQL keeps the POSTGRES_PASSWORD of the first start: set that again, or give the server the"
     " new one with `docker-compose exec postgres psql -h /run/postgresql -U pipeline -c '\\password'`"
 )
+KILLED_HINT = "if `docker inspect` says OOMKilled, raise STAGE_MEMORY"
 ASKS, STAYS = b"asks\n", b"stays\n"  # what a client says first: that it goes with the outcome, or is the exporter
 
 logger = logging.getLogger("pipeline.cli.container")
@@ -238,6 +240,10 @@ def _run(service: str, command: list[str]) -> Outcome:
             logger.warning(hint)
     code = child.wait()
     exit_code = code if code >= 0 else 128 - code
+    if code == -signal.SIGKILL:
+        outcome = Outcome(exit_code, f"it {describe_end(code)}; {KILLED_HINT}")
+        _show_error(f"the {service} failed: {outcome.reason}")
+        return outcome
     reason = _message(line.rstrip("\n")) or f"exit code {exit_code}"
     return Outcome(exit_code, f"{reason}; {hint}" if hint else reason)
 

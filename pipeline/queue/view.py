@@ -24,10 +24,14 @@ class WorkerView:
 
     name: str  # the one that the ledger has
     host: str
-    is_busy: bool
+    state: str  # idle, busy or suspended
     job: str | None  # what the job in hand says it is, such as "people.csv chunk 3 (rows 41 to 60)"
     started_at: datetime | None
     last_seen: datetime | None
+
+    @property
+    def is_busy(self) -> bool:
+        return self.state == "busy"
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def worker_views(queue: RqChunkQueue) -> tuple[WorkerView, ...]:
             WorkerView(
                 name=name,
                 host=fields.get("hostname", ""),
-                is_busy=fields.get("state") == "busy",
+                state=fields["state"] if fields.get("state") in ("busy", "suspended") else "idle",
                 job=jobs.get(name),
                 started_at=_time(fields.get("birth")),
                 last_seen=_time(fields.get("last_heartbeat")),

@@ -18,6 +18,7 @@ from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import now
+from rq.worker import WorkerStatus
 
 from pipeline.errors import BlockedError, BrokenSqlError, RefusedJobError, RequeueError
 from pipeline.process_name import process_name
@@ -166,6 +167,15 @@ class ChunkWorker(SimpleWorker):
             next_step,
             extra={**_place(job), "seconds": seconds},
         )
+
+    def set_state(self, state: str, pipeline: "Pipeline | None" = None) -> None:
+        """Says that it is suspended, and when it goes on; RQ looks for that between two jobs."""
+        if (state == WorkerStatus.SUSPENDED) != (self._state == WorkerStatus.SUSPENDED):
+            if state == WorkerStatus.SUSPENDED:
+                logger.warning("the workers are suspended by `rq suspend`; `rq resume` lets them go on")
+            else:
+                logger.info("the workers go on")
+        super().set_state(state, pipeline)
 
     # How it is known to be alive --------------------------------------------------------------------
 

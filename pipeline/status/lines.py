@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pipeline.status.shown import LoadStatus, ServerStatus, Status
 from pipeline.wording import NAMED_AT_MOST, counted, duration, speed
 
+SUSPENDED = "the workers are suspended: `rq resume` lets them go on"
+
 
 def lines(status: Status) -> Iterator[str]:
     """A line for the whole, then one for each load, worker, failed chunk, rule with rejected rows, and server."""
@@ -35,6 +37,11 @@ def lines(status: Status) -> Iterator[str]:
 
 def headline(status: Status) -> str:
     """Such as: running: 40,000 of 120,000 rows, 80,000 rows/s, 1 s left."""
+    are_suspended = any(worker.state == "suspended" for worker in status.workers)
+    return f"{_progress(status)}; {SUSPENDED}" if are_suspended else _progress(status)
+
+
+def _progress(status: Status) -> str:
     rows = sum(load.rows for load in status.loads)
     done = sum(load.committed_rows for load in status.loads)
     if status.state == "unreachable":

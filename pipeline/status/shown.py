@@ -40,7 +40,7 @@ class WorkerStatus:
 
     name: str
     host: str
-    state: str  # idle or busy
+    state: str  # idle, busy or suspended
     job: str | None
     chunks: int
     rows: int

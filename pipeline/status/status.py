@@ -156,7 +156,7 @@ def _workers(view: QueueView, current: Sequence[ChunksView]) -> list[WorkerStatu
             WorkerStatus(
                 worker.name,
                 worker.host,
-                "busy" if worker.is_busy else "idle",
+                worker.state,
                 worker.job,
                 sum(chunks.worker_chunks[worker.name] for chunks in current),
                 sum(chunks.worker_rows[worker.name] for chunks in current),

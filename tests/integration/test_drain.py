@@ -2,6 +2,7 @@
 
 import re
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -68,6 +69,20 @@ def test_the_drain_waits_for_a_commit_that_comes_after_the_queue_is_empty(
     late.join()
     assert drained.wait(10)
     assert len(sealed.people()) == 4
+
+
+def test_a_drain_that_no_commit_ends_says_what_it_waits_for(
+    sealed: Pipeline, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("exporter.stuck.STALL_WARNING", 0.0)
+    state = replace(sealed.queue.state(), workers=2)
+    monkeypatch.setattr(sealed.queue, "state", lambda: state)
+    with pytest.raises(DrainTimeoutError):
+        drain(sealed.database, sealed.queue, timeout=0.3)
+    assert caplog.messages == [
+        "no chunk was committed for 0 s: people.csv chunk 1 (rows 1 to 2) and 1 more are missing with 2 workers"
+        " running; see their logs"
+    ]
 
 
 def test_missing_chunks_that_are_nowhere_are_an_error_that_names_the_remedy(

@@ -105,3 +105,10 @@ def test_a_metric_that_is_not_known_has_no_sample(status: Status, known: set[str
     always = {"server_up"}
     of_queue = {"queue_jobs", "queue_limit", "producing", "oldest_wait_seconds"} if status.queue else set()
     assert shown == always | of_queue | known
+
+
+def test_suspended_workers_are_named_with_the_remedy() -> None:
+    suspended = replace(IDLE, workers=[replace(WORKER, state="suspended", job=None)])
+    said = "idle: nothing is loaded yet; the workers are suspended: `rq resume` lets them go on"
+    assert next(lines(suspended)) == said
+    assert said in render("live.html", status=suspended, headline=headline(suspended))

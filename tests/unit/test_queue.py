@@ -10,6 +10,7 @@ import fakeredis
 import pytest
 import redis
 from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
 
 from pipeline.errors import ForgottenError, PipelineError, RefusedJobError, TransientError
 from pipeline.ledger.chunk import ChunkPlan, MissingChunk
@@ -29,9 +30,10 @@ def queue() -> ChunkQueue:
     return ChunkQueue(fakeredis.FakeRedis(), "chunks", DATABASE)
 
 
-def register_worker(queue: ChunkQueue) -> None:
-    rq_queue = RqChunkQueue("chunks", connection=queue.connection)
-    ChunkWorker(rq_queue, lambda *_: None, Outage("Redis")).register_birth()
+def register_worker(queue: ChunkQueue) -> ChunkWorker:
+    worker = ChunkWorker(RqChunkQueue("chunks", connection=queue.connection), lambda *_: None, Outage("Redis"))
+    worker.register_birth()
+    return worker
 
 
 def jobs(queue: ChunkQueue, name: str = "chunks") -> list[ChunkJob]:
@@ -265,3 +267,16 @@ def test_the_log_says_that_a_chunk_that_failed_is_loaded(queue: ChunkQueue, capl
     queue.work(fail_once, burst=True)
     said = [record.getMessage() for record in caplog.records if record.name.startswith("pipeline.")]
     assert said[-1] == "people.csv chunk 2 (rows 11 to 20) is loaded after 1 retry"
+
+
+def test_suspended_workers_say_so_and_are_shown_as_such(queue: ChunkQueue, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "pipeline.queue")
+    worker = register_worker(queue)
+    worker.set_state(WorkerStatus.SUSPENDED)
+    assert [view.state for view in queue.view().workers] == ["suspended"]
+    worker.set_state(WorkerStatus.IDLE)
+    assert [view.state for view in queue.view().workers] == ["idle"]
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("pipeline.")] == [
+        "the workers are suspended by `rq suspend`; `rq resume` lets them go on",
+        "the workers go on",
+    ]
