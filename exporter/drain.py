@@ -9,7 +9,7 @@ from pipeline.errors import DrainTimeoutError, PipelineError
 from pipeline.forgetting import forgotten_meanwhile
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import MissingChunk
-from pipeline.ledger.load import LoadProgress
+from pipeline.ledger.load import LoadProgress, progress_of
 from pipeline.postgres.database import Database
 from pipeline.queue import ChunkQueue
 from pipeline.waiting import Deadline, WorkerWatcher, retry_transient
@@ -31,7 +31,9 @@ def drain(database: Database, queue: ChunkQueue, timeout: float) -> None:
 def _drain(database: Database, queue: ChunkQueue, deadline: Deadline) -> None:
     stuck, workers = StuckChunks(), WorkerWatcher(partial(retry_transient, queue.shortage, deadline=deadline))
     loads, missing = _read_ledger(database, deadline)
-    with Progress("loading", sum(load.row_count for load in loads), _committed_rows(loads)) as bar:
+    complete = {load.load for load in loads if load.complete}
+    done, rows = progress_of(loads, without=complete)
+    with Progress("loading", rows, done) as bar:
         while missing or not loads:
             state = retry_transient(queue.state, deadline=deadline)
             if chunks := stuck.find(missing, state):
@@ -44,11 +46,7 @@ def _drain(database: Database, queue: ChunkQueue, deadline: Deadline) -> None:
             loads, missing = _read_ledger(database, deadline)
             if gone := unfinished - {load.source for load in loads}:
                 raise forgotten_meanwhile(gone)
-            bar.set(_committed_rows(loads), sum(load.row_count for load in loads))
-
-
-def _committed_rows(loads: list[LoadProgress]) -> int:
-    return sum(load.committed_rows for load in loads)
+            bar.set(*progress_of(loads, without=complete))
 
 
 def _read_ledger(database: Database, deadline: Deadline) -> tuple[list[LoadProgress], list[MissingChunk]]:

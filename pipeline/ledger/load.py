@@ -1,5 +1,6 @@
 """A load, one version of a source: its plan, how far it is, and what became of its rows."""
 
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -86,6 +87,12 @@ class Gone:
     load: int
     removed: int
     is_kept: bool  # whether some stay
+
+
+def progress_of(loads: Iterable[LoadProgress], *, without: Container[int]) -> tuple[int, int]:
+    """The committed rows of loads, and all their rows; `without` the loads of these ids."""
+    counted_in = [load for load in loads if load.load not in without]
+    return sum(load.committed_rows for load in counted_in), sum(load.row_count for load in counted_in)
 
 
 @dataclass(frozen=True)

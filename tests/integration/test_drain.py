@@ -9,6 +9,7 @@ import pytest
 from exporter import drain as module
 from exporter.drain import drain
 from pipeline import remedies
+from pipeline.cli.progress import Progress
 from pipeline.errors import DrainTimeoutError, PipelineError, RefusedJobError, TransientError
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import MissingChunk
@@ -33,6 +34,20 @@ def sealed(pipeline: Pipeline) -> Pipeline:
 def test_a_drained_ledger_returns_at_once(sealed: Pipeline) -> None:
     sealed.work()
     drain(sealed.database, sealed.queue, timeout=0)
+
+
+def test_progress_leaves_out_loads_that_were_complete_before(sealed: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = []
+
+    class Seen(Progress):
+        def __init__(self, verb: str, rows: int, done: int = 0) -> None:
+            begun.append((rows, done))
+            super().__init__(verb, rows, done)
+
+    monkeypatch.setattr(module, "Progress", Seen)
+    with pytest.raises(DrainTimeoutError):
+        drain(sealed.database, sealed.queue, timeout=0)
+    assert begun == [(4, 0)]  # of people
 
 
 def test_the_drain_waits_for_a_commit_that_comes_after_the_queue_is_empty(
