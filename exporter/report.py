@@ -1,6 +1,7 @@
 """A report: a file `NAME.json.sql` or `NAME.csv.sql`, whose query makes `NAME.json` or `NAME.csv`; and their page."""
 
 import logging
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from pipeline.tables.registry import recorded_tables
 logger = logging.getLogger(__name__)
 
 REPORTS = Path(__file__).parent / "reports"
+LOADED_SOURCES = Path(__file__).with_name("loaded_sources.sql")
 NAME = re.compile(r"[^.].*\.(csv|json)", re.DOTALL)  # hidden files of the output folder are the exporter's own
 PAGE = "report.html"  # shows all reports
 # One of the comments above a query: the datasets that a report is about, and its title.
@@ -37,6 +39,7 @@ class Report:
     query: str
     source_names: frozenset[str]  # what the producer would call the file that the query makes
     is_own: bool = False  # the user's, from REPORTS_DIR
+    output: Path = Path()  # folder that the file is written into
 
     @property
     def name(self) -> str:
@@ -78,7 +81,7 @@ def find_reports(output: Path, data: Path, own: Path | None = None, *, logs_left
             raise SettingsError(f"report {path.name}: a report is called NAME.json.sql or NAME.csv.sql; rename it")
         is_own = path.parent == own
         names = _source_names(path.stem, output, data) if is_own else _names_in_data(path.stem, output, data)
-        report = Report(path, _query(path), names, is_own)
+        report = Report(path, _query(path), names, is_own, output)
         if description != OWN_PACKAGE and (others := report.datasets - described):
             if report.is_own and logs_left_out:
                 _log_left_out(report, others, f"which {description} does not describe")
@@ -134,16 +137,22 @@ def _own_queries(folder: Path | None) -> list[Path]:
 
 
 def check_sources(tx: Transaction, reports: Iterable[Report]) -> None:
-    """Raises SettingsError if a report, or the page, has the name of a source that the ledger knows."""
-    sources = {name.casefold(): name for (name,) in tx.rows("SELECT name FROM sources")}
-    if source := sources.get(PAGE):
+    """Raises SettingsError if a report, or the page, has the name of a source that the ledger knows.
+
+    The project's reports may have it where the source was read from another folder than they are written into.
+    """
+    loaded = {name.casefold(): (name, read_from) for name, read_from in tx.rows(LOADED_SOURCES)}
+    if PAGE in loaded:
+        source, _ = loaded[PAGE]
         raise SettingsError(
             f"{PAGE}: the report page has this name, and '{source}' is a source that was loaded; forget it, and"
             " give that file another name"
         )
     for report in reports:
         for name in report.source_names:
-            if source := sources.get(name.casefold()):
+            source, read_from = loaded.get(name.casefold(), (None, None))
+            is_elsewhere = read_from and os.path.realpath(os.path.dirname(read_from)) != os.path.realpath(report.output)
+            if source and (report.is_own or not is_elsewhere):
                 raise SettingsError(
                     f"report {report.path.name}: '{source}' is a source that was loaded; {_remedy(report)}"
                 )

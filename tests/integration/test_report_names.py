@@ -60,6 +60,8 @@ def test_a_file_with_the_name_of_a_shipped_report_needs_another_output_folder(
     exported = export(pipeline.database, find_reports(output, pipeline.data), output)
     assert exported is not None
     assert (output / f"{name}.csv") in exported.files
+    other = write_reports(pipeline.database, output)  # of another folder, into it
+    assert other is not None
 
 
 def test_reports_written_into_the_folder_of_a_dataset_are_refused(tmp_path: Path, reports: Path) -> None:
