@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -138,10 +139,12 @@ def test_a_failed_chunk_is_shown_with_its_error(pipeline: Pipeline, monkeypatch:
     assert failed.attempts == 6
     assert failed.failed_at is not None
     assert any(line.startswith("failed: people.csv chunk ") for line in lines(shown))
+    pipeline.queue.connection.zadd("rq:failed:chunks", {"forged": time.time() + 60})
     pipeline.load(people=PEOPLE.replace("Tadhg", "Eve"))
     shown = status(pipeline)
     assert shown.queue is not None
-    assert (shown.state, shown.queue.failed) == ("idle", 0)
+    assert (shown.state, shown.queue.failed) == ("idle", 1)
+    assert list(pipeline.queue.state().failed) == ["forged"]
 
 
 def test_chunks_that_are_nowhere_are_lost(pipeline: Pipeline) -> None:
