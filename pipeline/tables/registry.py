@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline import remedies
 from pipeline.descriptions.description import Dataset
 from pipeline.descriptions.own_sql import Section
-from pipeline.errors import QueryError, SettingsError
+from pipeline.errors import QueryError, RefusedTablesError, SettingsError
 from pipeline.postgres.database import Database
 from pipeline.postgres.queries import Queries
 from pipeline.postgres.schema import LOCK, TABLE_ROLES
@@ -36,9 +36,16 @@ def make_tables(database: Database, wanted: Wanted) -> bool:
 
 
 def planned_statements(database: Database, wanted: Wanted) -> list[str]:
-    """What `make_tables` would run if no row stands against it; changes nothing, and waits for no lock."""
+    """What `make_tables` would run if no row stands against it; changes nothing, and waits for no lock.
+
+    Raises RefusedTablesError, naming them, if there is nothing to do and tables lack columns that they were made with.
+    """
     with database.transaction(snapshot=True) as tx:  # others may make tables between two of its queries
-        return plan(wanted, _known(tx), _DryRunTables(tx))
+        known = _known(tx)
+        statements = plan(wanted, known, _DryRunTables(tx))
+        if not statements and not known.is_new:
+            _check_columns(tx, wanted.datasets)
+        return statements
 
 
 def recorded_tables(tx: Transaction) -> dict[str, Recorded]:
@@ -79,6 +86,18 @@ def check_tables(tx: Transaction, dataset: Dataset, column_type: ColumnTypeOf) -
                 f"dataset '{dataset.name}': its table {own.table} differs from its description: {difference};"
                 " `pipeline schema --data DIR` changes it, or says why not"
             )
+
+
+def _check_columns(tx: Transaction, datasets: Sequence[Dataset]) -> None:
+    names = [dataset.name for dataset in datasets]
+    if missing := tx.rows(QUERIES["missing_columns"], datasets=names):
+        raise RefusedTablesError(
+            *(
+                f"dataset '{dataset}': its table {table} lacks the column {column}, with which it was made; add it"
+                " again, or drop the table, which is then made again and loaded"
+                for dataset, table, column in missing
+            )
+        )
 
 
 def _with_sql(sha256: str | None) -> str:

@@ -48,3 +48,17 @@ WHERE NOT has_table_privilege(pg_roles.oid, pg_class.oid, 'SELECT')
 -- name: first_sources
 -- Returns the first sources of a dataset, by name.
 SELECT name FROM sources WHERE dataset = %(dataset)s ORDER BY name COLLATE "C" LIMIT %(limit)s;
+
+-- name: missing_columns
+-- Returns dataset, table and column of what tables were made with and do not have any more.
+SELECT datasets.name, made ->> 'name', field ->> 'name'
+FROM datasets
+CROSS JOIN jsonb_array_elements(structure) AS made
+CROSS JOIN jsonb_array_elements(made -> 'columns') AS field
+JOIN pg_namespace ON nspname = made ->> 'schema'
+JOIN pg_class ON relnamespace = pg_namespace.oid AND relname = made ->> 'name'
+WHERE datasets.name = ANY (%(datasets)s)
+  AND NOT EXISTS (
+    SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = field ->> 'name' AND NOT attisdropped
+)
+ORDER BY 1, 2, 3;

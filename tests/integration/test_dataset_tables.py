@@ -200,6 +200,18 @@ def test_any_change_is_applied_once_the_sources_are_forgotten(pipeline: Pipeline
     assert differences(catalog(pipeline.database, "public", "goods", "sales"), fresh) == set()
 
 
+def test_a_column_that_somebody_dropped_is_named_with_the_remedy(pipeline: Pipeline) -> None:
+    make(pipeline, GOODS, SALES)
+    run(pipeline, "ALTER TABLE goods DROP COLUMN price")
+    assert not make(pipeline, SALES)
+    with pytest.raises(RefusedTablesError) as refused:
+        make(pipeline, GOODS, SALES)
+    assert str(refused.value) == (
+        "dataset 'goods': its table goods lacks the column price, with which it was made; add it again, or drop the"
+        " table, which is then made again and loaded"
+    )
+
+
 def test_a_view_that_stands_against_a_change_is_named(pipeline: Pipeline) -> None:
     make(pipeline, GOODS)
     run(pipeline, "CREATE VIEW dear AS SELECT code FROM goods")
