@@ -280,3 +280,18 @@ def test_suspended_workers_say_so_and_are_shown_as_such(queue: ChunkQueue, caplo
         "the workers are suspended by `rq suspend`; `rq resume` lets them go on",
         "the workers go on",
     ]
+
+
+def test_a_worker_shows_its_last_error_until_its_next_success(queue: ChunkQueue) -> None:
+    shown: list[str | None] = []
+
+    def fail_twice(*_: object) -> None:
+        shown.append(queue.view().workers[0].error)
+        if len(shown) <= 2:
+            raise TransientError("the disk is full")
+
+    queue.put((CHUNK, "Jean,Kerr\n"))
+    queue.put((chunk(9), "Jean,Kerr\n"))
+    queue.work(fail_twice, burst=True)
+    first, second = "people.csv chunk 2 (rows 11 to 20)", "people.csv chunk 9 (rows 9 to 9)"
+    assert shown == [None, f"{first}: the disk is full", f"{second}: the disk is full", None]
