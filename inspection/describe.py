@@ -15,7 +15,7 @@ from pipeline.datasets.checking import textless_rows
 from pipeline.datasets.outcome import Rejected
 from pipeline.errors import InputError, SettingsError
 from pipeline.url import Location
-from pipeline.wording import NAMED_AT_MOST, counted, listed
+from pipeline.wording import first_files, listed
 from producer.files.content import OpenedFiles
 from producer.files.encodings import Encodings
 from producer.sources import Source
@@ -74,8 +74,7 @@ def file_kinds(
             except InputError as error:
                 faults += error.lines
     if faults:
-        more = len(faults) - NAMED_AT_MOST
-        raise InputError(*faults[:NAMED_AT_MOST], *([f"and {counted(more, 'more file')}"] if more > 0 else []))
+        raise InputError(*first_files(faults))
     return list(kinds.values())
 
 

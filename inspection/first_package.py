@@ -11,7 +11,7 @@ from typing import Any
 from inspection import former_package
 from inspection.decision import Decision
 from inspection.describe import DescribedFile, FileKind
-from inspection.names import column_names, resource_name, stem, table_name
+from inspection.names import column_names, resource_name, shared_pattern, stem, table_name
 from pipeline.descriptions.description import Package
 from pipeline.descriptions.matching import dataset_of
 from pipeline.descriptions.naming import snake_case
@@ -34,6 +34,7 @@ class Resource:
     table: str
     columns: tuple[str, ...]
     decisions: tuple[Decision, ...]
+    alike: str | None = None  # a file of another kind that is called like these
 
     def as_json(self) -> dict[str, Any]:
         paths = [file.name for file in self.kind.files]
@@ -56,6 +57,14 @@ class Resource:
             form = f"{self.kind.encoding}, delimiter {self.kind.delimiter!r}"
             yield f"{file.name}: {counted(file.row_count, 'row')}, {form} → resource {self.name}, table {self.table}"
             yield from _remarks(file, named_columns=len(self.kind.names))
+        names = [file.name for file in self.kind.files]
+        if self.alike:
+            yield (
+                f"  called like {self.alike}, with other columns: one resource can have both, with the columns of both"
+                ' and "fieldsMatch": "partial"'
+            )
+        elif len(names) > 1 and (pattern := shared_pattern(names)):
+            yield f'  to load later files too, write "path": "{pattern}"'
         if sign := self._likely_delimiter():
             yield f"  one column: if {sign!r} separates columns, put a line sep={sign} above the header"
         if all(map(NO_NAME.fullmatch, self.kind.names)):
@@ -83,7 +92,9 @@ def resources(kinds: Sequence[FileKind]) -> list[Resource]:
         wanted = kind.stem if len(kind.files) > 1 else stem(kind.files[0].name)
         name = resource_name(wanted, (other.name for other in found))
         table = table_name(name, (other.table for other in found))
-        found.append(Resource(kind, name, table, tuple(column_names(kind.names)), tuple(kind.decisions())))
+        others = (other for other in kinds if other is not kind and other.stem.lower() == kind.stem.lower())
+        alike = next((other.files[0].name for other in others), None)
+        found.append(Resource(kind, name, table, tuple(column_names(kind.names)), tuple(kind.decisions()), alike))
     return found
 
 

@@ -23,6 +23,17 @@ def shared_stem(source: str) -> str:
     return COUNTER.sub("", stem(source)) or stem(source)
 
 
+def shared_pattern(sources: Sequence[str]) -> str | None:
+    """The path that files of a kind share, such as sales-*.csv; None if they are in several folders or unlike."""
+    pattern = re.compile(rf"{re.escape(shared_stem(sources[0]))}[\W_]*")
+    paths = {
+        str(path.with_name(f"{found[0]}*{path.suffix}"))
+        for path in map(PurePosixPath, sources)
+        if (found := pattern.match(path.name))
+    }
+    return paths.pop() if len(paths) == 1 else None
+
+
 def resource_name(wanted: str, taken: Iterable[str]) -> str:
     """The name in lower case, with - between words, and with a number if it is taken."""
     return _free(snake_case(wanted).replace("_", "-") or "table", set(taken), "-")

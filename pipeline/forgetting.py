@@ -109,7 +109,7 @@ def _forget(tx: Transaction, name: str, source_id: int, loader: DatasetLoader, t
     if difference := difference_of_sql(dataset, loader.made_with_sql, loader.own_sql):
         raise SettingsError(
             f"dataset '{dataset.name}': its tables were made {difference};"
-            " name the same DATASETS_DIR as for `pipeline schema`, or run that with this one first"
+            " name the same DATASETS_DIR as for `pipeline schema`, or run `pipeline schema` with this one first"
         )
     condition = table.is_removed_with_source
     if in_use := rows_that_refer(tx, loader.names["table"], condition, source_id=source_id, together=together):

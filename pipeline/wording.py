@@ -21,6 +21,12 @@ def listed(names: Sequence[str]) -> str:
     return "; ".join(names[:NAMED_AT_MOST]) + more
 
 
+def first_files(faults: Sequence[str]) -> list[str]:
+    """The first few of many files' faults, and how many more files there are."""
+    more = len(faults) - NAMED_AT_MOST
+    return [*faults[:NAMED_AT_MOST], *([f"and {counted(more, 'more file')}"] if more > 0 else [])]
+
+
 def duration(seconds: float) -> str:
     """Such as `0.4 s`, `12 s`, `3 min 5 s` or `2 h 10 min`."""
     if seconds < 10:

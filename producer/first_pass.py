@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pipeline.descriptions.descriptor import description_digest
 from pipeline.errors import InputError
 from pipeline.ledger.load import KnownSource
-from pipeline.wording import NAMED_AT_MOST, counted
+from pipeline.wording import first_files
 from producer.files.content import LIKELY_ENCODINGS, OpenedFile, OpenedFiles, fingerprint
 from producer.files.encodings import Encodings
 from producer.header import log_ignored_columns
@@ -41,8 +41,7 @@ def scan_all(
         if other.sha256 != version.sha256:
             broken.append(differ(other.source, source))
     if broken:
-        more = len(broken) - NAMED_AT_MOST
-        *others, last = [*broken[:NAMED_AT_MOST], *([f"and {counted(more, 'more file')}"] if more > 0 else [])]
+        *others, last = first_files(broken)
         raise InputError(*others, f"{last}; nothing was queued")
     return list(by_name.values())
 

@@ -72,12 +72,27 @@ def source_header(source: Source, file: IO[bytes], dialect: Dialect) -> Header:
     """
     if dialect.header:
         header = read_header(source.path, file, dialect)
-        field_positions(source.dataset, header.names, f"{source.path} line {header.line_count}")
+        try:
+            field_positions(source.dataset, header.names, f"{source.path} line {header.line_count}")
+        except InputError as error:
+            raise InputError(f"{error}{_likely_cause(header, dialect)}") from error
     else:
         names = tuple(field.name for field in source.dataset.fields)
         header = _no_header(names, *_possible_headers(source.path, file, dialect))
         file.seek(len(header.content))
     return header
+
+
+def _likely_cause(header: Header, dialect: Dialect) -> str:
+    """Why a header may lack columns, with the remedy; empty if nothing in it says so."""
+    try:
+        header.content.decode()
+    except UnicodeDecodeError:
+        return "; it has bytes that are not UTF-8: name the encoding of the file, such as --encoding windows-1252"
+    others = [sign for sign in DELIMITERS if sign in header.names[0]] if len(header.names) == 1 else []
+    if dialect.delimiter and others:
+        return f"; the delimiter of the description is {dialect.delimiter!r}, and here it seems to be {others[0]!r}"
+    return ""
 
 
 def _possible_headers(path: Location, file: IO[bytes], dialect: Dialect) -> tuple[Preamble, list[Header]]:

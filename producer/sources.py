@@ -177,7 +177,7 @@ def _expanded(path: Location) -> Sequence[Location]:
 
 def _source(package: Package, folder: Path, path: Location, name: str | None) -> Source:
     if isinstance(path, Url):
-        return _remote_source(package, path, name)
+        return _remote_source(package, folder, path, name)
     if path != STANDARD_INPUT and not path.exists():
         raise InputError(f"{path}: no such file; name a CSV file that exists")
     if path.is_dir():
@@ -200,13 +200,15 @@ def _source(package: Package, folder: Path, path: Location, name: str | None) ->
     return Source(name, path, dataset)
 
 
-def _remote_source(package: Package, url: Url, name: str | None) -> Source:
+def _remote_source(package: Package, folder: Path, url: Url, name: str | None) -> Source:
     name = name or without_compression(url.name)
     if not name:
         raise InputError(f"{url}: a folder; name the CSV files in it")
     if dataset := dataset_of(package, name):
         return Source(name, url, dataset)
-    raise InputError(f"{url}: '{name}' matches no dataset; use --name with one of {expected_names(package)}")
+    is_own = find_package(folder) == OWN_PACKAGE
+    other = ", or name the folder of your datapackage.json with --data" if is_own else ""
+    raise InputError(f"{url}: '{name}' matches no dataset; use --name with one of {expected_names(package)}{other}")
 
 
 def _may_be_csv(name: str) -> bool:
@@ -227,7 +229,9 @@ def _free_name(package: Package, name: str, taken: set[str]) -> str | None:
             dataset = datasets[close[0]]
             rest = [*words[:position], *words[position + 1 :]]
             nearest = "-".join([close[0], *rest])
-            exact = [path for path in dataset.paths if "*" not in path]
+            exact = [
+                path for path in dataset.paths if "*" not in path and "[" not in path
+            ]  # no pattern, or meant as one
             numbered = (f"{nearest}-{number}.csv" for number in count(2)) if holds(dataset, f"{nearest}-2.csv") else ()
             first = [f"{nearest}.csv"] if holds(dataset, f"{nearest}.csv") else []
             free = next((each for each in chain(first, numbered, exact) if each.casefold() not in taken), None)

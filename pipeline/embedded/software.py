@@ -8,6 +8,8 @@ from pathlib import Path
 from pipeline.embedded.account import Account
 from pipeline.errors import PipelineError, SettingsError
 
+HEADERS = shutil.ignore_patterns("include")
+
 
 def wheel(package: str) -> Path:
     """The folder of an installed wheel; raises SettingsError with the remedy if it is not installed."""
@@ -44,12 +46,15 @@ def reachable(package: str, account: Account, copies: Path, names: str) -> Path:
 
 
 def _copy(original: Path, copy: Path) -> None:
-    """Copies a wheel's folder, and the libraries that wheels for Linux keep next to it, whole or not at all."""
+    """Copies a wheel's folder, and the libraries that wheels for Linux keep next to it, whole or not at all.
+
+    Without C headers, which no server reads: half of PostgreSQL's files.
+    """
     partial = copy.with_name(f"{copy.name}.partial")
     try:
         for folder in (original, original.with_name(f"{original.name}.libs")):
             if folder.exists():
-                shutil.copytree(folder, partial / folder.name, symlinks=True)
+                shutil.copytree(folder, partial / folder.name, symlinks=True, ignore=HEADERS)
         partial.rename(copy)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)

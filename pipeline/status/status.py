@@ -61,7 +61,7 @@ class StatusReader:
             at=ledger.at,
             state=state,
             rows_per_second=None if postgresql.error else ledger.rows_per_second,
-            seconds_left=max((load.seconds_left for load in loads if load.seconds_left is not None), default=None),
+            seconds_left=_seconds_left(loads) if state == "running" else None,
             loads=[load for load in loads if load.state != "superseded"],
             history=[load for load in loads if load.state == "superseded"],
             workers=_workers(view, ledger.current_chunks) if view else [],
@@ -90,6 +90,10 @@ class StatusReader:
             return queue, queue.view(), ServerStatus(queue.address, None, queue.server_version())
         except TransientError as error:
             return queue, None, ServerStatus(queue.address if queue else None, str(error))
+
+
+def _seconds_left(loads: Sequence[LoadStatus]) -> float | None:
+    return max((load.seconds_left for load in loads if load.seconds_left is not None), default=None)
 
 
 def _queue(view: QueueView, now: datetime, limit: int) -> QueueStatus:

@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 
 from tests.forked import run_forked, start_forked
+from tests.support import administration
 
 ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
 BOTH = {"postgres", "valkey-server"}
@@ -23,6 +24,33 @@ def run(data: Path, state: Path) -> str:
     assert process.returncode == 0, err
     assert (data / "summary_output.json").read_text() == SUMMARY
     return out
+
+
+def copy_state(state: Path, copy: Path) -> Path:
+    subprocess.run(["cp", "-a", state, copy], check=True)
+    return copy
+
+
+def are_up(state: Path) -> bool:
+    """Whether both servers of a state without ports answer."""
+    return (state / "valkey.port").exists()
+
+
+def database_url(state: Path) -> str:
+    """The URL of the PostgreSQL that runs in a state folder."""
+    password, port = ((state / f"postgresql.{kept}").read_text() for kept in ("password", "port"))
+    return f"postgresql://pipeline:{password}@127.0.0.1:{port}/postgres"
+
+
+def is_loading(state: Path) -> bool:
+    """Whether a run has committed chunks of people.csv, and some are left."""
+    if not are_up(state):
+        return False
+    with administration(database_url(state)) as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM load_progress WHERE current AND NOT complete AND committed_chunks > 3)"
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def servers_in(folder: Path) -> list[psutil.Process]:

@@ -9,7 +9,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pyte
@@ -62,6 +62,7 @@ def on_a_terminal(
     )
     os.close(slave)
     shown = Shown()
+    displayed = [""] * lines
     screen = pyte.HistoryScreen(columns, lines, history=10_000, ratio=0.1)
     stream = pyte.ByteStream(screen)
     end = time.monotonic() + TIMEOUT
@@ -72,7 +73,10 @@ def on_a_terminal(
             break
         stream.feed(piece)
         shown.written += piece.decode(errors="replace")
-        shown.screens.append([line.rstrip() for line in screen.display])
+        for line in screen.dirty:
+            displayed[line] = text_of(screen.buffer[line], columns).rstrip()
+        screen.dirty.clear()
+        shown.screens.append(displayed.copy())
         if typed := look(shown.screens[-1]):
             os.write(master, typed)
     try:
@@ -81,6 +85,10 @@ def on_a_terminal(
         os.killpg(process.pid, signal.SIGKILL)
         raise
     os.close(master)
-    shown.scrolled_off = ["".join(line[column].data for column in range(columns)) for line in screen.history.top]
+    shown.scrolled_off = [text_of(line, columns) for line in screen.history.top]
     shown.has_cursor = not screen.cursor.hidden
     return shown
+
+
+def text_of(line: Mapping[int, pyte.screens.Char], columns: int) -> str:
+    return "".join(line[column].data for column in range(columns))

@@ -142,8 +142,8 @@ def test_forget_removes_a_source(commands: Commands, pipeline: Pipeline) -> None
 
 
 def test_two_producers_at_once_load_each_row_once(commands: Commands, pipeline: Pipeline) -> None:
-    generate(pipeline.data, people=20_000)
-    files = {"DATA_DIR": str(pipeline.data), "CHUNK_ROWS": "500"}
+    generate(pipeline.data, people=4_000)
+    files = {"DATA_DIR": str(pipeline.data), "CHUNK_ROWS": "100"}
     workers = [commands.start("worker") for _ in range(2)]
     producers = [commands.start("producer", **files) for _ in range(2)]
     assert [producer.wait(60) for producer in producers] == [0, 0]
@@ -152,13 +152,13 @@ def test_two_producers_at_once_load_each_row_once(commands: Commands, pipeline: 
         worker.terminate()
     assert [worker.wait(10) for worker in workers] == [0, 0]
     pipeline.check_reconciliation()
-    assert pipeline.counts()["inserted"] == 20_000
+    assert pipeline.counts()["inserted"] == 4_000
     assert held(pipeline) == expected_people(pipeline.data)
 
 
 def test_a_producer_killed_half_way_goes_on_when_started_again(commands: Commands, pipeline: Pipeline) -> None:
-    generate(pipeline.data, people=20_000)
-    files = {"DATA_DIR": str(pipeline.data), "CHUNK_ROWS": "500", "QUEUE_LIMIT": "10"}
+    generate(pipeline.data, people=4_000)
+    files = {"DATA_DIR": str(pipeline.data), "CHUNK_ROWS": "100", "QUEUE_LIMIT": "10"}
     producer = commands.start("producer", **files)
     wait_until(lambda: pipeline.queue.length() >= 10)  # full: without a worker it stays half-way
     producer.send_signal(signal.SIGKILL)

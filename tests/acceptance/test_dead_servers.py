@@ -6,11 +6,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.acceptance.embedded_runs import run, servers_in, start
+from tests.acceptance.embedded_runs import is_loading, run, servers_in, start
 from tests.conftest import PEOPLE
 from tests.support import wait_until
 
-MANY_PEOPLE = PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 30_000
+MANY_PEOPLE = PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000
+SLOWLY = ("--chunk-rows", "1", "--queue-limit", "1")
 LATEST_END = 15.0  # seconds; up to 10 of them for the stages to stop
 
 
@@ -28,9 +29,8 @@ def test_a_run_whose_server_is_killed_ends_within_seconds_and_the_next_one_goes_
     folder: Path, data: Path, state: Path, program: str, log: str
 ) -> None:
     (data / "people.csv").write_text(MANY_PEOPLE)
-    process = start(data, state, "--chunk-rows", "5")
-    assert process.stderr
-    next(line for line in process.stderr if "rows/s" in line)  # it loads
+    process = start(data, state, *SLOWLY)
+    wait_until(lambda: is_loading(state))
     killed = time.monotonic()
     main_process(folder, program).kill()
     _, err = process.communicate(timeout=40)
@@ -48,11 +48,11 @@ def test_a_run_whose_server_is_killed_ends_within_seconds_and_the_next_one_goes_
 
 def test_a_run_notices_the_end_of_a_server_that_another_run_has_started(folder: Path, data: Path, state: Path) -> None:
     (data / "people.csv").write_text(MANY_PEOPLE)
-    first = start(data, state, "--chunk-rows", "5")
-    wait_until(lambda: (state / "valkey.port").exists())
-    second = start(data, state, "--chunk-rows", "5")
+    first = start(data, state, *SLOWLY)
+    wait_until(lambda: is_loading(state))
+    second = start(data, state, *SLOWLY)
     assert second.stderr
-    next(line for line in second.stderr if "rows/s" in line)
+    next(line for line in second.stderr if "database: embedded" in line)  # it uses the servers of the first
     first.kill()
     first.communicate()
     main_process(folder, "valkey-server").kill()

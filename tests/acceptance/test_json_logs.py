@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import PLACES, Commands, Pipeline
-from tests.support import generate, start_process, wait_until
+from tests.forked import start_forked
+from tests.support import generate, wait_until
 
 Entry = dict[str, Any]
 PEOPLE = (
@@ -116,8 +117,8 @@ def test_what_ends_at_the_start(
 
 def test_a_run_that_is_interrupted(pipeline: Pipeline, commands: Commands) -> None:
     generate(pipeline.data, people=2_000)
-    command = [sys.executable, "-m", "pipeline", "run", "--data", str(pipeline.data), "--chunk-rows", "10"]
-    run = start_process([*command, "--log-format=json"], commands.services.environment, own_group=True)
+    command = ["pipeline", "run", "--data", str(pipeline.data), "--chunk-rows", "10", "--log-format=json"]
+    run = start_forked(command, commands.services.environment, own_group=True)
     wait_until(lambda: pipeline.rows("SELECT count(*) > 3 FROM load_chunks WHERE committed_at IS NOT NULL")[0][0])
     run.send_signal(signal.SIGINT)
     _, err = run.communicate(timeout=30)

@@ -74,9 +74,9 @@ def test_a_second_run_says_that_nothing_is_to_do(commands: Commands, pipeline: P
 
 
 def test_results_go_where_standard_output_goes(commands: Commands, pipeline: Pipeline, tmp_path: Path) -> None:
-    generate(pipeline.data, people=20_000)
+    generate(pipeline.data, people=5_000)
     with (tmp_path / "out").open("w") as out:
-        command = run_command(pipeline, "--chunk-rows", "200")
+        command = run_command(pipeline, "--chunk-rows", "100")
         shown = on_a_terminal(command, commands.services.environment, stdout=out.fileno())
     assert (tmp_path / "out").read_text().endswith(f"\n{pipeline.data}/summary_output.json\n")
     assert any(BAR in line for screen in shown.screens for line in screen)
@@ -85,14 +85,14 @@ def test_results_go_where_standard_output_goes(commands: Commands, pipeline: Pip
 
 def is_sum(bars: list[str]) -> bool:
     """Whether the last bar is that of all files."""
-    return bool(bars) and bars[-1].startswith("301 f")
+    return bool(bars) and bars[-1].startswith("61 f")
 
 
 @pytest.mark.parametrize(("columns", "lines"), [(80, 14), (60, 5), (40, 24)])
 def test_many_files_stay_within_the_screen(commands: Commands, pipeline: Pipeline, columns: int, lines: int) -> None:
     """A bar that scrolls off can be drawn over no more. Nothing is loaded until all are there."""
     pipeline.write(places=PLACES)
-    for number in range(300):
+    for number in range(60):
         rows = f"Jean {number},Kerr,1901-02-03,Ayr\n" * 10
         (pipeline.data / f"people-of-a-long-name-{number:03}.csv").write_text(HEADER + rows)
     environment = commands.services.environment

@@ -69,9 +69,12 @@ def shell(script: str, **environment: str) -> "subprocess.CompletedProcess[str]"
     "command", [command for command in COMMANDS if command not in ELSEWHERE and command not in BY_HAND]
 )
 def test_a_command_of_the_readme_runs(command: str, services: Services, tmp_path: Path) -> None:
-    """With its output and the servers elsewhere, so that the checkout stays as it is."""
+    """With its output and the servers elsewhere, so that the checkout stays as it is.
+
+    With fewer people, since a row costs the same in any number of rows.
+    """
     ended = shell(
-        command.replace("--output generated", f"--output '{tmp_path}'"),
+        command.replace("--output generated", f"--output '{tmp_path}'").replace("--people 1000000", "--people 1000"),
         **services.environment,
         OUTPUT_DIR=str(tmp_path),
     )

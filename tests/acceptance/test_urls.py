@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import boto3
@@ -30,6 +31,7 @@ def web(tmp_path: Path) -> Iterator[WebServer]:
 @pytest.fixture
 def store(environment: dict[str, str]) -> Iterator[None]:
     """With places.csv, 2024/people-1.csv and 2024/people-2.csv in the bucket files."""
+    import_module("s3fs")  # once, and not in each command that is forked
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -14,7 +14,8 @@ import pytest
 
 from tests.conftest import PEOPLE, PLACES, Services
 from tests.deploy.manifests import Manifest, containers, environment, render, settings
-from tests.support import start_process, wait_until
+from tests.forked import start_forked
+from tests.support import wait_until
 
 STAGE_PASSWORD = "of/the stages@"
 MONITOR_PASSWORD = "of the page"
@@ -57,8 +58,9 @@ class Cluster:
         return containers(self.manifests)[name]
 
     def start(self, name: str) -> "subprocess.Popen[str]":
-        command = self.container(name)["command"]
-        process = start_process(command, self.environment(name))
+        python, option, *command = self.container(name)["command"]
+        assert (python, option) == ("python", "-m")
+        process = start_forked(command, self.environment(name))
         self.started.append(process)
         return process
 

@@ -3,7 +3,9 @@
 import json
 import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -194,8 +196,10 @@ def test_what_is_no_file_is_kept_even_under_the_name_of_a_report(
 
 
 def test_a_lost_stamp_makes_no_second_copy_of_the_same_reports(
-    pipeline: Pipeline, output: Path, no_reports: Path
+    pipeline: Pipeline, output: Path, no_reports: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    now = mock.Mock(now=lambda zone: datetime(2026, 1, 1, tzinfo=zone))  # the page says when it was written
+    monkeypatch.setattr("exporter.page.datetime", now)
     (no_reports / "codes.csv.sql").write_text("SELECT 1 AS code")
     write_reports(pipeline.database, output)
     (output / manifest.NAME).unlink()

@@ -115,7 +115,7 @@ def test_an_earlier_version_is_history(pipeline: Pipeline) -> None:
     assert len(shown.loads) == 2
 
 
-def test_a_failed_chunk_is_shown_with_its_error(pipeline: Pipeline) -> None:
+def test_a_failed_chunk_is_shown_with_its_error(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline.load(places=PLACES)
     pipeline.write(people=PEOPLE)
     pipeline.produce(chunk_rows=2)
@@ -128,7 +128,10 @@ def test_a_failed_chunk_is_shown_with_its_error(pipeline: Pipeline) -> None:
     assert shown.queue is not None
     assert (shown.state, shown.queue.failed) == ("failed", 1)
     assert [load.seconds_left for load in shown.loads] == [None, None]
-    assert shown.seconds_left is None
+    of_loads = [replace(load, seconds_left=5.0) for load in shown.loads]
+    monkeypatch.setattr("pipeline.status.status.load_statuses", lambda *_, **__: of_loads)
+    assert status(pipeline).seconds_left is None
+    monkeypatch.undo()
     [failed] = shown.failed_chunks
     assert (failed.source, failed.rows) == ("people.csv", 2)
     assert failed.error == "people.csv chunk 1: the job does not hold the text that the ledger knows"

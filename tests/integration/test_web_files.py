@@ -255,7 +255,9 @@ def test_a_file_is_called_as_the_last_part_of_its_path() -> None:
         assert source.name == name
     [source] = find_sources(folder, (Url("https://host/export?id=3"),), "people.csv")
     assert source.name == "people.csv"
-    with pytest.raises(InputError, match=r"^https://host/export\?...: 'export' matches no dataset; use --name"):
+    with pytest.raises(
+        InputError, match=r"^https://host/export\?...: 'export' matches no dataset; use --name .*--data$"
+    ):
         find_sources(folder, (Url("https://user:secret@host/export?id=3"),))
 
 

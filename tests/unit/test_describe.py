@@ -366,6 +366,16 @@ def test_a_description_that_is_replaced_is_kept_and_what_it_said_by_hand_is_name
     assert written_by_hand(tmp_path / "datapackage.json.2.bak") == []
 
 
+def test_files_of_later_months_have_a_hint(tmp_path: Path) -> None:
+    [sales, other] = described(tmp_path, **{"sales-2026-01": "a\n1\n", "sales-2026-02": "a\n1\n", "x": "a\n1\n"})
+    assert '  to load later files too, write "path": "sales-*.csv"' in list(sales.lines())
+    assert not any("later files" in line for line in other.lines())
+    found = described(tmp_path, **{"sales-2026-01": "a\n1\n", "sales-2026-02": "a\n1\n", "sales-2026-03": "a,b\n1,2\n"})
+    hint = 'one resource can have both, with the columns of both and "fieldsMatch": "partial"'
+    assert f"  called like sales-2026-03.csv, with other columns: {hint}" in list(found[0].lines())
+    assert f"  called like sales-2026-01.csv, with other columns: {hint}" in list(found[1].lines())
+
+
 def test_reports_of_the_pipeline_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     (tmp_path / ".reports.json").write_text('{"reports": {"loads.csv": {}}}')

@@ -225,6 +225,18 @@ def test_a_file_broken_as_a_whole_is_refused_with_its_line(tmp_path: Path, conte
     assert "people.csv" in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (HEADER, "the delimiter of the description is ';', and here it seems to be ','"),
+        ("größe;x\n".encode("latin-1"), "it has bytes that are not UTF-8: name the encoding of the file, such as"),
+    ],
+)
+def test_a_header_that_does_not_match_says_the_likely_cause(tmp_path: Path, content: str | bytes, cause: str) -> None:
+    with pytest.raises(InputError, match="is missing from the header.*; " + cause):
+        scan(source(tmp_path, content), None, Dialect(delimiter=";"))
+
+
 def test_a_header_without_a_column_says_which_columns_it_has(tmp_path: Path) -> None:
     people = source(tmp_path, "first,last,born\nJean,Kerr,1901-02-03\n")
     with pytest.raises(InputError) as refused:

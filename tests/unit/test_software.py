@@ -52,6 +52,13 @@ def test_the_copy_follows_an_upgrade_of_the_wheel(wheel: Path, tmp_path: Path, m
     assert paths(copies) == {"other-1.0/binary", "server-9.2/server/binary", "server-9.2/server.libs/library"}
 
 
+def test_headers_are_not_copied(wheel: Path, tmp_path: Path) -> None:
+    (wheel / "pginstall" / "include").mkdir(parents=True)
+    (wheel / "pginstall" / "include" / "c.h").touch()
+    copy = reachable("server", ROOT, tmp_path / "copies", "server*")
+    assert paths(copy) == {"binary"}
+
+
 @pytest.mark.usefixtures("wheel")
 def test_a_copy_that_is_there_is_kept(tmp_path: Path) -> None:
     copy = reachable("server", ROOT, tmp_path / "copies", "server*")

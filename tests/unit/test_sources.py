@@ -136,6 +136,8 @@ def test_a_hint_names_only_a_file_that_would_be_loaded(tmp_path: Path) -> None:
     assert left_over(tmp_path) == ["customers_old.csv"]
     (tmp_path / "datapackage.json").write_text(json.dumps({"resources": [resource | {"path": "clients.csv"}]}))
     assert left_over(tmp_path) == ["customers.csv (call it clients.csv)", "customers_old.csv"]
+    (tmp_path / "datapackage.json").write_text(json.dumps({"resources": [resource | {"path": "customers-[2-9].csv"}]}))
+    assert left_over(tmp_path) == ["customers.csv", "customers_old.csv"]
 
 
 @pytest.mark.parametrize(
