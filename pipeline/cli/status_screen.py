@@ -121,6 +121,8 @@ def _workers(status: Status) -> Table:
     table = _table("worker", "current chunk", "chunks", "rows")
     for worker in status.workers[:NAMED_AT_MOST]:
         in_hand = _text(worker.job or worker.state, "cyan" if worker.state == "busy" else "dim")
+        if worker.error:
+            in_hand.append("\n").append_text(_text(f"last error: {worker.error}", "red"))
         counts = ("–", "–") if status.postgresql.error else (f"{worker.chunks:,}", f"{worker.rows:,}")
         table.add_row(_text(worker.name), in_hand, *counts)
     return table

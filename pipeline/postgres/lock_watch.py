@@ -1,21 +1,24 @@
 """Who holds the lock that a session waits for, looked up while it waits: afterwards PostgreSQL no longer tells."""
 
+import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, TransientError
 from pipeline.watcher import Watcher
 
 LOOK_INTERVAL = 4.0  # seconds between looks; several within the lock_timeout of session.sql
+
+logger = logging.getLogger(__name__)
 
 
 class LockWatcher:
     """Looks over another connection, every few seconds of the block, which sessions hold up this one.
 
-    Its text is the last that was seen, with the remedy, as the end of an error message; empty without any.
+    It logs once that PostgreSQL does not answer, and then when the block ends. Its text is the last that was seen, with
+    the remedy, as the end of an error message; empty without any.
     """
 
     def __init__(self, holders: Callable[[], list[tuple[Any, ...]]]) -> None:
@@ -23,6 +26,7 @@ class LockWatcher:
         self._holders = holders
         self._since = time.monotonic()
         self._seen: list[tuple[Any, ...]] = []
+        self._is_logged = self._has_ended = False
 
     def __enter__(self) -> "LockWatcher":
         _watcher.add(self)
@@ -32,6 +36,9 @@ class LockWatcher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _watcher.remove(self)
+        self._has_ended = True
+        if self._is_logged:
+            logger.info("the transaction has ended after %.0f s", time.monotonic() - self._since)
 
     def __str__(self) -> str:
         if not self._seen:
@@ -42,9 +49,20 @@ class LockWatcher:
         return f": waiting for {self._seen[0][0]}, locked by {holders}{remedy}"
 
     def look(self) -> None:
-        if time.monotonic() - self._since >= LOOK_INTERVAL:
-            with suppress(PipelineError):
-                self._seen = self._holders() or self._seen
+        if time.monotonic() - self._since < LOOK_INTERVAL:
+            return
+        try:
+            self._seen = self._holders() or self._seen
+        except TransientError as error:
+            self._log_silence(error)
+        except PipelineError:
+            pass  # the error of the statement itself says more
+
+    def _log_silence(self, error: TransientError) -> None:
+        if not self._is_logged and not self._has_ended:
+            self._is_logged = True
+            seconds = time.monotonic() - self._since
+            logger.warning("a transaction has taken %.0f s so far, and PostgreSQL does not say why: %s", seconds, error)
 
 
 _watcher = Watcher(LockWatcher.look, LOOK_INTERVAL)

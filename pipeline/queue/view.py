@@ -28,6 +28,7 @@ class WorkerView:
     job: str | None  # what the job in hand says it is, such as "people.csv chunk 3 (rows 41 to 60)"
     started_at: datetime | None
     last_seen: datetime | None
+    error: str | None  # of the last chunk, if that is to be tried again
 
     @property
     def is_busy(self) -> bool:
@@ -65,7 +66,7 @@ def worker_views(queue: RqChunkQueue) -> tuple[WorkerView, ...]:
     keys = list(connection.smembers(WORKERS_BY_QUEUE_KEY % queue.name))
     jobs = _jobs_in_hand(queue)
     views = []
-    entries = _fields(connection, keys, ("hostname", "state", "birth", "last_heartbeat", "death"))
+    entries = _fields(connection, keys, ("hostname", "state", "birth", "last_heartbeat", "death", "error"))
     for key, fields in zip(keys, entries, strict=True):
         if "birth" not in fields or "death" in fields:
             continue
@@ -78,6 +79,7 @@ def worker_views(queue: RqChunkQueue) -> tuple[WorkerView, ...]:
                 job=jobs.get(name),
                 started_at=_time(fields.get("birth")),
                 last_seen=_time(fields.get("last_heartbeat")),
+                error=fields.get("error"),
             )
         )
     return tuple(sorted(views, key=lambda worker: worker.name))

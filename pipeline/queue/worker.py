@@ -6,7 +6,6 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable
 from types import FrameType
 from typing import Any, cast
 
@@ -23,6 +22,7 @@ from rq.worker import WorkerStatus
 from pipeline.errors import BlockedError, BrokenSqlError, RefusedJobError, RequeueError
 from pipeline.process_name import process_name
 from pipeline.queue.job import LONGEST_SHOWN, ChunkJob, LoadChunk
+from pipeline.queue.loop_errors import logging_errors, trying
 from pipeline.queue.rq_queue import RqChunkQueue
 from pipeline.waiting import Outage
 from pipeline.wording import counted
@@ -69,18 +69,19 @@ class ChunkWorker(SimpleWorker):
         self._queue = queue
         self._load_chunk = load_chunk
         self._outage = outage
+        self._is_error_shown = False
         self._dequeued: dict[bytes, float] = {}  # job id in the intermediate list -> when it was first seen there
         RqChunkQueue.is_stopped = False
 
     # What it does with a job ------------------------------------------------------------------------
 
     def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
-        taken = _logging_errors(super().dequeue_job_and_maintain_ttl, timeout, max_idle_time)
+        taken = logging_errors(super().dequeue_job_and_maintain_ttl, timeout, max_idle_time)
         self.has_emptied_queue = taken is None
         return taken
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        _logging_errors(self._execute_job, job, queue)
+        logging_errors(self._execute_job, job, queue)
 
     def _execute_job(self, job: Job, queue: Queue) -> None:
         cast(ChunkJob, job).load_chunk = self._load_chunk
@@ -94,6 +95,7 @@ class ChunkWorker(SimpleWorker):
             done.set()
             heartbeat.join()
         if is_loaded:
+            self._show_error(None)
             self._log_success(job)
         else:
             gc.collect()  # error and frames refer to each other and hold the rows; the worker's thresholds are high
@@ -158,6 +160,8 @@ class ChunkWorker(SimpleWorker):
                 "it is in the FailedJobRegistry; correct the cause, then requeue it:"
                 " on the monitor's page, with `rq requeue`, or by running the producer again"
             )
+        is_tried_again = not isinstance(error, FINAL) and job.retries_left
+        self._show_error(f"{job.description}: {error}" if is_tried_again else None)
         seconds = (now() - (job.started_at or now())).total_seconds()
         logger.error(
             "%s failed after %.1f s: %s; %s",
@@ -167,6 +171,14 @@ class ChunkWorker(SimpleWorker):
             next_step,
             extra={**_place(job), "seconds": seconds},
         )
+
+    def _show_error(self, text: str | None) -> None:
+        """Has the status show an error of a chunk that is tried again; None: no longer."""
+        if text:
+            self.connection.hset(self.key, "error", text[:LONGEST_SHOWN])
+        elif self._is_error_shown:
+            self.connection.hdel(self.key, "error")
+        self._is_error_shown = bool(text)
 
     def set_state(self, state: str, pipeline: "Pipeline | None" = None) -> None:
         """Says that it is suspended, and when it goes on; RQ looks for that between two jobs."""
@@ -219,15 +231,15 @@ class ChunkWorker(SimpleWorker):
         self.last_cleaned_at = now()  # type: ignore[assignment]
         self.connection.hset(self.key, mapping=self.serialize())
         self.heartbeat()
-        _trying(worker_registration.register, self)
+        trying(worker_registration.register, self)
         self._queue.log_dropped()
         if self._queue.acquire_maintenance_lock():
             for entry in self._queue.abandoned():
-                _trying(self._queue.reclaim, entry)
+                trying(self._queue.reclaim, entry)
             self._requeue_dequeued()
-            _trying(self._queue.failed_job_registry.cleanup)
-            _trying(self._queue.forget_oldest_failures)
-            _trying(worker_registration.clean_worker_registry, self._queue)
+            trying(self._queue.failed_job_registry.cleanup)
+            trying(self._queue.forget_oldest_failures)
+            trying(worker_registration.clean_worker_registry, self._queue)
             self._queue.release_maintenance_lock()
 
     def _requeue_dequeued(self) -> None:
@@ -236,7 +248,7 @@ class ChunkWorker(SimpleWorker):
         self._dequeued = {job_id: first_seen.get(job_id, moment) for job_id in self._queue.dequeued()}
         for job_id, since in self._dequeued.items():
             if moment - since >= DEQUEUED_TIMEOUT:
-                _trying(self._queue.requeue_dequeued, job_id)
+                trying(self._queue.requeue_dequeued, job_id)
 
     # How it stops -----------------------------------------------------------------------------------
 
@@ -272,23 +284,3 @@ def _place(job: Job) -> dict[str, object]:
     chunks = CHUNK_KEY.findall(job.id)
     chunk = {"load": int(chunks[0][0]), "chunk": int(chunks[0][1])} if len(chunks) == 1 else {}
     return {"job": job.id[:LONGEST_SHOWN], **chunk}
-
-
-def _logging_errors(function: Any, *arguments: Any) -> Any:
-    """Says what ends the worker's loop, in one line; RQ does so with a traceback."""
-    try:
-        return function(*arguments)
-    except StopRequested:
-        raise
-    except Exception as error:
-        logger.error("the worker has to start again: %s: %s", type(error).__name__, error)
-        raise
-
-
-def _trying(task: Callable[..., object], *arguments: object) -> None:
-    try:
-        task(*arguments)
-    except (redis.ConnectionError, redis.TimeoutError):
-        raise
-    except Exception as error:
-        logger.warning("maintenance: %s: %s: %s", getattr(task, "__name__", task), type(error).__name__, error)

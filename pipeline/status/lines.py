@@ -18,7 +18,8 @@ def lines(status: Status) -> Iterator[str]:
     for worker in status.workers:
         committed = f"{counted(worker.chunks, 'chunk')} and {counted(worker.rows, 'row')} of the current loads"
         known = "" if status.postgresql.error else f"; {committed}"
-        yield f"worker {worker.name}: {worker.job or worker.state}{known}"
+        error = f"; last error: {worker.error}" if worker.error else ""
+        yield f"worker {worker.name}: {worker.job or worker.state}{known}{error}"
     yield from (
         f"failed: {chunk.source} chunk {chunk.chunk} ({counted(chunk.rows, 'row')} from row {chunk.first_row}), tried"
         f" {counted(chunk.attempts, 'time')}: {chunk.error}"

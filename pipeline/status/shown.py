@@ -46,6 +46,7 @@ class WorkerStatus:
     rows: int
     started_at: datetime | None
     last_seen_at: datetime | None
+    error: str | None = None  # of the last chunk, if that is to be tried again
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,7 @@ def _workers(view: QueueView, current: Sequence[ChunksView]) -> list[WorkerStatu
                 sum(chunks.worker_rows[worker.name] for chunks in current),
                 worker.started_at,
                 worker.last_seen,
+                worker.error,
             )
         )
     return workers

@@ -7,12 +7,13 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from pipeline.errors import TransientError
+from pipeline.errors import CannotConnectError, TransientError
 from pipeline.postgres import lock_watch
 from pipeline.postgres.database import Database, cut_connections
 from pipeline.postgres.lock_watch import LockWatcher
 from pipeline.watcher import Watcher
 from tests.conftest import Pipeline
+from tests.support import wait_until
 
 ROLE = "nobody_special"
 
@@ -69,3 +70,16 @@ def test_a_call_that_is_cut_off_while_it_waits_names_the_lock_too(pipeline: Pipe
         ):
             tx.run("LOCK TABLE people")
         cutter.join()
+
+
+def test_a_server_that_does_not_answer_is_named_while_it_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    def holders() -> list[tuple[object, ...]]:
+        raise CannotConnectError("cannot connect: timeout expired", is_permanent=False, is_answered=False)
+
+    caplog.set_level("INFO", "pipeline.postgres.lock_watch")
+    with LockWatcher(holders):
+        wait_until(lambda: bool(caplog.messages))
+    assert caplog.messages == [
+        "a transaction has taken 0 s so far, and PostgreSQL does not say why: cannot connect: timeout expired",
+        "the transaction has ended after 0 s",
+    ]

@@ -112,3 +112,16 @@ def test_suspended_workers_are_named_with_the_remedy() -> None:
     said = "idle: nothing is loaded yet; the workers are suspended: `rq resume` lets them go on"
     assert next(lines(suspended)) == said
     assert said in render("live.html", status=suspended, headline=headline(suspended))
+
+
+def test_the_last_error_of_a_worker_is_shown() -> None:
+    failing = replace(IDLE, workers=[replace(WORKER, error="people.csv chunk 4: the disk is full")])
+    assert (
+        "worker host-7-70cdfe: people.csv chunk 5; 0 chunks and 0 rows of the current loads;"
+        " last error: people.csv chunk 4: the disk is full"
+    ) in list(lines(failing))
+    assert "last error: people.csv chunk 4: the disk is full" in render("live.html", status=failing, headline="")
+    console = Console(file=io.StringIO(), width=160, legacy_windows=False)
+    draw(failing, console)
+    assert isinstance(console.file, io.StringIO)
+    assert "last error: people.csv chunk 4: the disk is full" in console.file.getvalue()

@@ -20,6 +20,7 @@ from pipeline.queue.job import ChunkJob
 from pipeline.queue.worker import ChunkWorker
 from pipeline.waiting import Outage
 from producer.backpressure import Backpressure
+from tests.support import wait_until
 
 DATABASE, OTHER_DATABASE = "0a" * 4 + "-1b2c-4d5e-8f90-" + "0a" * 6, "ff" * 4 + "-1b2c-4d5e-8f90-" + "ff" * 6
 CHUNK = MissingChunk(3, "people.csv", 0, ChunkPlan(2, 11, 10, 12, 400, 20, "ab" * 32))
@@ -91,7 +92,7 @@ def test_queues_of_two_names_share_nothing(queue: ChunkQueue) -> None:
     other = ChunkQueue(queue.connection, "other", OTHER_DATABASE)
     queue.put((CHUNK, "Jean,Kerr\n"))
     with queue.producing():
-        assert queue.state().producing
+        wait_until(lambda: queue.state().producing)  # a thread says so
         assert not other.state().producing
     assert other.length() == 0
     assert other.state().under_way == frozenset()
@@ -132,7 +133,7 @@ def test_all_keys_begin_with_the_prefix_of_rq(queue: ChunkQueue) -> None:
     """One rule of an access control list covers them."""
     queue.put((CHUNK, "Jean,Kerr\n"))
     with queue.producing():
-        assert queue.state().producing
+        wait_until(lambda: queue.state().producing)  # a thread says so
         assert [key for key in queue.connection.scan_iter() if not key.startswith(b"rq:")] == []
 
 
@@ -280,3 +281,18 @@ def test_suspended_workers_say_so_and_are_shown_as_such(queue: ChunkQueue, caplo
         "the workers are suspended by `rq suspend`; `rq resume` lets them go on",
         "the workers go on",
     ]
+
+
+def test_a_worker_shows_its_last_error_until_its_next_success(queue: ChunkQueue) -> None:
+    shown: list[str | None] = []
+
+    def fail_twice(*_: object) -> None:
+        shown.append(queue.view().workers[0].error)
+        if len(shown) <= 2:
+            raise TransientError("the disk is full")
+
+    queue.put((CHUNK, "Jean,Kerr\n"))
+    queue.put((chunk(9), "Jean,Kerr\n"))
+    queue.work(fail_twice, burst=True)
+    first, second = "people.csv chunk 2 (rows 11 to 20)", "people.csv chunk 9 (rows 9 to 9)"
+    assert shown == [None, f"{first}: the disk is full", f"{second}: the disk is full", None]
