@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import re2
 
+from pipeline.csv_text.records import LONGEST_RECORD
+
 LONGEST_PATTERN = 1_000  # characters
 LARGEST_PROGRAM = 5_000  # instructions that RE2 makes of it
 MOST_STEPS = 100_000_000  # instructions times characters of a text: two seconds at worst
@@ -40,9 +42,14 @@ class Pattern:
             raise ValueError(f"pattern {pattern!r} repeats too much")
         self._longest_text = MOST_STEPS // self._pattern.programsize
         self._quick = _quick(pattern)
-        simple = SIMPLE.fullmatch(pattern)
-        # As ColumnType.verbatim.
-        self.verbatim = simple[1] if simple and VERBATIM.fullmatch(simple[1]) and not self.matches("") else None
+        self._text = pattern
+
+    @property
+    def verbatim(self) -> str | None:
+        """The same pattern without anchors, as ColumnType.verbatim has it; None if it is too large or not simple."""
+        plain = self._text.removeprefix("^").removesuffix("$")
+        is_small = self._quick and self._longest_text >= LONGEST_RECORD
+        return plain if is_small and VERBATIM.fullmatch(plain) and not self.matches("") else None
 
     def matches(self, text: str) -> bool:
         """Whether the whole text matches; a text that is too long for the pattern does not."""
