@@ -52,7 +52,6 @@ def items(pipeline: Pipeline, request: pytest.FixtureRequest) -> Pipeline:
 @pytest.fixture(scope="module")
 def cursor(servers: embedded.Servers) -> Iterator[Any]:
     with closing(psycopg2.connect(servers.database_url)) as connection, connection.cursor() as opened:
-        opened.execute("SET TimeZone = 'America/St_Johns'")  # the zone of the session must not matter
         yield opened
 
 
@@ -100,6 +99,7 @@ def set_apart() -> list[Field]:
 
 def values(cursor: Any, type_: str, lines: list[str] | CsvLines) -> list[tuple[str | None]]:
     content, options = copy_content(lines, ())
+    cursor.execute("SET LOCAL TimeZone = 'America/St_Johns'")  # the zone of the session must not matter
     cursor.execute(f"CREATE TEMPORARY TABLE t (number serial, zero integer, value {type_})")
     cursor.copy_expert(f"COPY t (zero, value) FROM STDIN{options}", io.BytesIO(content))
     cursor.execute("SELECT value::text FROM t ORDER BY number")
