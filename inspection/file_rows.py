@@ -35,8 +35,8 @@ class FileRows:
         positions = field_positions(dataset, columns, self.source.name)
         for chunk in self.plan.chunks:
             self.file.seek(chunk.byte_offset)
-            text = self.file.read(chunk.byte_count).decode("utf-8", "surrogateescape")
-            yield SourceRows(text, dialect, len(columns), names, positions, chunk.first_row, chunk.first_line)
+            content = self.file.read(chunk.byte_count)
+            yield SourceRows(content, dialect, len(columns), names, positions, chunk.first_row, chunk.first_line)
 
 
 @contextmanager

@@ -6,13 +6,14 @@ import time
 from dataclasses import asdict
 from itertools import count
 
+from pipeline.csv_text.rows import bytes_of_text
 from pipeline.datasets.loaders import DatasetLoaders
 from pipeline.datasets.rejecting import replace_rejected
 from pipeline.errors import RequeueError, TransientError, UnknownChunkError
 from pipeline.ledger import ledger
 from pipeline.ledger.chunk import Counts
 from pipeline.postgres.database import Database
-from pipeline.postgres.translating import ForeignKeyError
+from pipeline.postgres.translating import ForeignKeyError, RefusedRowError
 from pipeline.waiting import retry_transient
 from pipeline.wording import counted
 from worker.installation import Installation
@@ -30,6 +31,7 @@ class ChunkLoader:
         self._installation = Installation(database)
         self._loaders = DatasetLoaders()
         self._forgotten: int | None = None  # the load that was last found to be forgotten
+        self._refused: int | None = None  # the load of which PostgreSQL last refused a row
 
     def load_chunk(self, load: int, number: int, text: str, installation: str | None = None, requeued: int = 0) -> None:
         """Loads a chunk exactly once, however often, late or concurrently it is delivered.
@@ -54,8 +56,9 @@ class ChunkLoader:
                     return
                 loader = self._loaders.of(tx, claimed.description_sha256)
                 loader.check_may_load(tx, claimed)
-                rows = loader.rows(claimed, _content(text))
-                stored = loader.table.store(tx, claimed, loader.resolve(tx, claimed, rows), rows)
+                rows = loader.rows(claimed, bytes_of_text(text))
+                resolved = loader.resolve(tx, claimed, rows, verbatim=load != self._refused)
+                stored = loader.table.store(tx, claimed, resolved, rows)
                 replace_rejected(tx, claimed, stored.rejected)
                 deleted = stored.deleted + loader.table.finish(tx, claimed)
                 counts = Counts(stored.inserted, stored.updated, stored.unchanged, len(stored.rejected), deleted)
@@ -65,6 +68,12 @@ class ChunkLoader:
             if installation is None:  # any job can say so; the producer's name this database
                 raise
             self._log_forgotten(load)
+            return
+        except RefusedRowError:
+            if load == self._refused:
+                raise
+            self._refused = load  # from here on its rows are checked before PostgreSQL gets them
+            self._load(load, number, text, installation, retries)
             return
         except ForeignKeyError as error:
             self._loaders = DatasetLoaders()
@@ -82,11 +91,3 @@ class ChunkLoader:
         if load != self._forgotten:
             logger.info("load %d was forgotten; its chunks are dropped", load, extra={"load": load})
         self._forgotten = load
-
-
-def _content(text: str) -> bytes:
-    """The bytes of a chunk; none if the text has surrogates that stand for no byte, which the producer never sends."""
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return b""

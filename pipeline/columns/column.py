@@ -1,5 +1,6 @@
 """Converts and checks the texts of a column: many rows at once, or one row with every rule that it breaks."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from functools import partial
@@ -42,6 +43,17 @@ class Column:
         """What PostgreSQL can hold: a short name and an SQL condition on the column, each true of NULL."""
         held = [(rule.name, rule.check) for rule in self._rules if rule.check is not None]
         return [*self._type.base_checks(self._quoted), *held]
+
+    def verbatim(self, delimiter: str) -> str | None:
+        """A pattern of fields of a CSV file that COPY itself reads as `check` would copy them; None if there is none.
+
+        Such a text may still break a rule that is one of `checks`.
+        """
+        patterns = [self._type.verbatim(delimiter), *(rule.verbatim for rule in self._rules if rule.check is None)]
+        pattern = patterns[-1]  # a rule's says more than that of its type
+        if None in patterns or pattern is None or any(re.fullmatch(pattern, text) for text in self._missing):
+            return None
+        return f"(?:{pattern})?" if "" in self._missing and not self.is_required else f"(?:{pattern})"
 
     def check(self, text: str) -> tuple[str, list[Fault]]:
         """A text as COPY takes it, and every rule that it breaks."""

@@ -48,6 +48,7 @@ class Rule:
     holds: Callable[[str, Value], bool]  # of a cleaned text and its value
     holds_for_all: Callable[[Block], bool] | None = None  # quickly; False if it may not. None: there is no quick way
     check: str | None = None  # an SQL condition; None if PostgreSQL cannot hold the rule
+    verbatim: str | None = None  # of such a rule: a pattern of fields that keep it, as ColumnType.verbatim
 
 
 def rules(field: Field, column_type: ColumnType, column: str) -> list[Rule]:
@@ -134,6 +135,7 @@ def _pattern_rule(text: str, field: Field, column_type: ColumnType) -> Rule:
         shows_value=True,
         holds=lambda cleaned, _: pattern.matches(cleaned),
         holds_for_all=lambda block: pattern.matches_all(block.texts),
+        verbatim=pattern.verbatim if field.type == "string" and field.format == "default" else None,
     )
 
 

@@ -1,10 +1,11 @@
-"""Rows out of the text of a chunk. Pure: text in, rows out."""
+"""Rows out of the bytes of a chunk. Pure: bytes in, rows out."""
 
 import copy
 import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from pipeline.csv_text.dialect import Dialect
 from pipeline.csv_text.records import escapes_line_end, line_reader, records, row_test
@@ -50,13 +51,13 @@ class SourceRows:
     """The rows of a chunk, numbered; their fields are `columns`, each at its position among the `width` of the file.
 
     A column without a position is one that the file does not have: its texts are empty. `dialect` is a resolved one.
-    Bytes that are not UTF-8 stand in `text` as lone surrogates (PEP 383). Blank lines and comments do not count.
+    `content` holds the bytes of the chunk, as they were read. Blank lines and comments do not count.
     Iterating gives the rows one by one; `blocks`, many times as fast, hundreds at once where each line is a row.
     """
 
     def __init__(
         self,
-        text: str,
+        content: bytes,
         dialect: Dialect,
         width: int,
         columns: Sequence[str],
@@ -64,8 +65,7 @@ class SourceRows:
         first_row: int,
         first_line: int,
     ) -> None:
-        self._lines = list(io.StringIO(text, newline=""))  # splits as csv does, and keeps line ends
-        self._is_storable = is_storable(text)
+        self.content = content
         self._dialect = dialect
         self._width = width
         self._columns = columns
@@ -75,10 +75,18 @@ class SourceRows:
         self.first_row = first_row
         self._first_line = first_line
 
-    @property
-    def content(self) -> bytes:
-        """The bytes of the chunk, as they were read."""
-        return "".join(self._lines).encode("utf-8", "surrogateescape")
+    @cached_property
+    def _text(self) -> str:
+        """With bytes that are not UTF-8 as lone surrogates (PEP 383)."""
+        return self.content.decode("utf-8", "surrogateescape")
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return list(io.StringIO(self._text, newline=""))  # splits as csv does, and keeps line ends
+
+    @cached_property
+    def _is_storable(self) -> bool:
+        return is_storable(self._text)
 
     def __iter__(self) -> Iterator[SourceRow]:
         return self._read(self._lines, self.first_row, self._first_line)
@@ -181,6 +189,14 @@ class SourceRows:
         if escape is not None and escapes_line_end(line, escape):
             return Fault("row", "has an escape character at the end of its line")
         return Fault("row", "has text after a closing quote")
+
+
+def bytes_of_text(text: str) -> bytes:
+    """The bytes of a chunk; none if the text has surrogates that stand for no byte, which the producer never sends."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return b""
 
 
 def shortened(value: str) -> str:

@@ -43,14 +43,14 @@ class KeyedTable:
         still displace a row that this chunk would replace.
         """
         if self._are_copied(tx, claimed, resolved):
-            inserted = len(resolved.lines)
+            inserted = len(resolved.copied)
         else:
             self._copy(tx, resolved)
             inserted = int(tx.value(self._queries["insert"], load=claimed.load))
         updated = unchanged = 0
         rejected = resolved.rejected
-        if inserted < len(resolved.lines):
-            if tx.value(self._queries["meet"], load=claimed.load) != len(resolved.lines):
+        if inserted < len(resolved.copied):
+            if tx.value(self._queries["meet"], load=claimed.load) != len(resolved.copied):
                 raise TransientError(f"rows of the same keys as in {claimed.source} were removed at this moment")
             self._check_decided(tx, claimed)
             [(inserted, updated, unchanged)] = tx.rows(self._queries["replace"], load=claimed.load)
@@ -138,14 +138,14 @@ class KeyedTable:
             return False
         columns = ("source_id", "row_number", self._names["columns"], "load_id", "outcome")
         constants = (str(claimed.load), "i")
-        if tx.copied_if_keys_are_new(self._names["table"], columns, resolved.lines, constants):
+        if tx.copied_if_keys_are_new(self._names["table"], columns, resolved.copied, constants):
             return True
         self._repeating_load = claimed.load
         return False
 
     def _copy(self, tx: Transaction, resolved: Resolved) -> None:
         tx.run(self._queries["empty_incoming"])
-        tx.copy(self._names["incoming"], ("source_id", "row_number", self._names["columns"]), resolved.lines)
+        tx.copy(self._names["incoming"], ("source_id", "row_number", self._names["columns"]), resolved.copied)
 
     def _reject_displaced(self, tx: Transaction, source: str) -> None:
         """Rejects rows that were loaded before an earlier row of their key came, from this source."""

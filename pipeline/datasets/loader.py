@@ -14,6 +14,7 @@ from pipeline.datasets.references import known_keys
 from pipeline.datasets.resolving import RowResolver
 from pipeline.datasets.settled import SettledTable
 from pipeline.datasets.table_kinds import table_of
+from pipeline.datasets.verbatim import VerbatimRows, takes_verbatim
 from pipeline.descriptions.description import Dataset, others_referred_to
 from pipeline.descriptions.header import field_positions
 from pipeline.descriptions.own_sql import difference_of_sql, installed_sql
@@ -68,6 +69,7 @@ class DatasetLoader:
             is_preview=previewed is not None,
             references_may_come=references_may_come,
         )
+        self._verbatim = VerbatimRows(dataset, self._columns, self.names["table"]) if takes_verbatim(dataset) else None
         self.made_with_sql = own.sql_sha256  # its tables
         self.own_sql = installed_sql(dataset.name) if own.has_own_table else None
         self.table = table_of(dataset, digest, self.names, recorded, self.own_sql, self.rows, self.resolve)
@@ -79,7 +81,7 @@ class DatasetLoader:
                 f"{claimed.source} chunk {claimed.number}: the job does not hold the text that the ledger knows"
             )
         return SourceRows(
-            content.decode("utf-8", "surrogateescape"),
+            content,
             replace(self.dataset.dialect, delimiter=claimed.delimiter),
             len(claimed.columns),
             [field.name for field in self.dataset.fields],
@@ -106,9 +108,14 @@ class DatasetLoader:
         if isinstance(self.table, SettledTable):
             self.table.settle(tx)
 
-    def resolve(self, tx: Transaction, claimed: Claim, rows: SourceRows) -> Resolved:
-        """Checks the rows of a chunk by all rules that do not depend on other rows of its table."""
-        return self._resolver.resolve(tx, claimed, rows)
+    def resolve(self, tx: Transaction, claimed: Claim, rows: SourceRows, *, verbatim: bool = False) -> Resolved:
+        """Checks the rows of a chunk by all rules that do not depend on other rows of its table.
+
+        With `verbatim`, PostgreSQL checks what it can, which is many times as fast: storing the rows raises
+        RefusedRowError if it finds a bad one. Not for a preview, which has no table with these rules.
+        """
+        lines = self._verbatim.lines(tx, claimed, rows.content) if verbatim and self._verbatim else None
+        return Resolved(verbatim=lines) if lines else self._resolver.resolve(tx, claimed, rows)
 
     def has_removable_rows(self, tx: Transaction, source_id: int, load: int) -> bool:
         """Whether rows could be removed that the current load of a source does not list; kept for others until now."""

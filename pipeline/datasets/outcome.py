@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipeline.csv_text.rows import Fault, SourceRow
+from pipeline.postgres.copy_format import CsvLines
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,11 @@ class Resolved:
 
     lines: list[str] = field(default_factory=list)  # good rows as COPY takes them, without line ends
     rejected: list[Rejected] = field(default_factory=list)
+    verbatim: CsvLines | None = None  # the good rows instead, as they stand in the file
+
+    @property
+    def copied(self) -> list[str] | CsvLines:
+        return self.verbatim or self.lines
 
 
 @dataclass(frozen=True)

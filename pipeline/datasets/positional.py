@@ -32,7 +32,7 @@ class PositionalTable:
         """Copies the rows straight into the table where the chunk's range is still empty, else upserts them."""
         if not tx.value(self._queries["rows_exist"], **_span(claimed)):
             self._copy(tx, claimed, resolved)
-            return Stored(len(resolved.lines), updated=0, unchanged=0, deleted=0, rejected=resolved.rejected)
+            return Stored(len(resolved.copied), updated=0, unchanged=0, deleted=0, rejected=resolved.rejected)
         return self._merge(tx, claimed, resolved, self._merging(tx))
 
     def finish(self, tx: Transaction, claimed: Claim) -> int:  # noqa: ARG002
@@ -57,9 +57,9 @@ class PositionalTable:
 
     def _merge(self, tx: Transaction, claimed: Claim, resolved: Resolved, statement: str) -> Stored:
         tx.run(self._queries["empty_incoming"])
-        tx.copy(self._names["incoming"], self._columns, resolved.lines)
+        tx.copy(self._names["incoming"], self._columns, resolved.copied)
         [(inserted, updated, deleted)] = tx.rows(statement, **_span(claimed))
-        return Stored(inserted, updated, len(resolved.lines) - inserted - updated, deleted, resolved.rejected)
+        return Stored(inserted, updated, len(resolved.copied) - inserted - updated, deleted, resolved.rejected)
 
     def _merging(self, tx: Transaction) -> str:
         """The statement; of a row that another one replaces, it empties the columns that no file fills any more."""
@@ -71,7 +71,7 @@ class PositionalTable:
         """Into the table itself; the rows that it refers to are held, so its keys need no check for each row."""
         if self._foreign_keys:
             tx.run(self._queries["switch_triggers_off"], keys=self._foreign_keys, source_id=claimed.source_id)
-        tx.copy(self._names["table"], self._columns, resolved.lines)
+        tx.copy(self._names["table"], self._columns, resolved.copied)
         if self._foreign_keys:
             tx.run(self._queries["switch_triggers_on"])
 

@@ -1,11 +1,35 @@
 """PostgreSQL's text format, in which COPY takes and gives rows: https://www.postgresql.org/docs/current/sql-copy.html"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from pipeline.postgres.quoting import quote_literal
 
 COPY_NULL = r"\N"
 COPY_ESCAPE = re.compile(r"\\(.)")
 COPY_ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+
+
+@dataclass(frozen=True)
+class CsvLines:
+    """Rows as they stand in a CSV file, without line ends."""
+
+    lines: Sequence[bytes]
+    delimiter: str
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+def copy_content(lines: Iterable[str] | CsvLines, constants: Sequence[str]) -> tuple[bytes, str]:
+    """What COPY reads, with `constants` at the end of each row, and its options."""
+    if isinstance(lines, CsvLines):
+        line_end = "".join(f"{lines.delimiter}{constant}" for constant in constants) + "\n"
+        options = f" (FORMAT csv, DELIMITER {quote_literal(lines.delimiter)})"
+        return line_end.encode().join((*lines.lines, b"")), options
+    line_end = "".join(f"\t{constant}" for constant in constants) + "\n"
+    return line_end.join((*lines, "")).encode(), ""
 
 
 def copy_field(text: str) -> str:

@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import encrypt_password
 
-from pipeline.postgres.copy_format import CopiedRows
+from pipeline.postgres.copy_format import CopiedRows, CsvLines, copy_content
 from pipeline.postgres.translating import errors_of_own_sql, query_errors, raising_what_psycopg2_prints
 
 COPY_BLOCK = 1 << 16  # bytes sent at a time
@@ -116,22 +116,24 @@ class Transaction:
         self.run("SET LOCAL idle_in_transaction_session_timeout = '1h'")  # it waits for what they do
         return str(self.value("SELECT pg_export_snapshot()"))
 
-    def copy(self, table: str, columns: Sequence[str], lines: Iterable[str], constants: Sequence[str] = ()) -> None:
-        """Copies lines in PostgreSQL's text format (tab-separated, escaped, without line ends) into a table.
+    def copy(
+        self, table: str, columns: Sequence[str], lines: Iterable[str] | CsvLines, constants: Sequence[str] = ()
+    ) -> None:
+        """Copies lines without line ends into a table: of CSV, or of PostgreSQL's text format (tab-separated, escaped).
 
         The last columns hold `constants`, the same in each row.
         """
-        line_end = "".join(f"\t{constant}" for constant in constants) + "\n"
-        text = io.BytesIO(line_end.join((*lines, "")).encode())
+        content, options = copy_content(lines, constants)
+        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN{options}"
         with raising_what_psycopg2_prints():
-            self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text, COPY_BLOCK)
+            self._cursor.copy_expert(statement, io.BytesIO(content), COPY_BLOCK)
 
     def logs_values(self) -> bool:
         """Whether the server's log shows the values of a row that breaks a constraint."""
         return bool(self.value("SELECT current_setting('log_error_verbosity') <> 'terse'"))
 
     def copied_if_keys_are_new(
-        self, table: str, columns: Sequence[str], lines: Iterable[str], constants: Sequence[str] = ()
+        self, table: str, columns: Sequence[str], lines: Iterable[str] | CsvLines, constants: Sequence[str] = ()
     ) -> bool:
         """As `copy`; False, with nothing copied, if a line has the unique values of a row, or of another line."""
         self.run("SAVEPOINT before_copy")

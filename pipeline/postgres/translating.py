@@ -15,6 +15,7 @@ from pipeline.postgres.lock_watch import LockWatcher
 # memory, connections), 55 object not in the state needed (lock), 57 intervention (shutdown), 58 system.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 TRANSIENT_CLASSES = frozenset({"08", "25", "40", "53", "55", "57", "58"})
+DATA_CLASSES = ("22", "23")  # data and integrity errors, which quote values in their text
 LOCK_NOT_AVAILABLE = "55P03"
 READ_ONLY = "25006"  # of a statement that writes on a replica, as after a failover; or in a read-only transaction
 INSUFFICIENT_PRIVILEGE = "42501"
@@ -34,6 +35,10 @@ QUOTED = re.compile('"[^"]*"')  # names in such a text
 
 class ForeignKeyError(PipelineError):
     """A row refers to something that is not there (any more)."""
+
+
+class RefusedRowError(PipelineError):
+    """A value is none of its column's type, or breaks a rule of the table."""
 
 
 def cannot_connect(error: psycopg2.Error, address: str) -> CannotConnectError:
@@ -58,7 +63,7 @@ def translated(error: psycopg2.Error, locks: LockWatcher | None = None) -> Pipel
         about += f" on {error.diag.constraint_name}"
     if state == LOCK_NOT_AVAILABLE and locks:
         about += str(locks)
-    elif state[:2] not in ("22", "23"):  # data and integrity errors quote values in their text
+    elif state[:2] not in DATA_CLASSES:
         about += f": {error.diag.message_primary}"
     if state == INSUFFICIENT_PRIVILEGE:
         about += "; `pipeline schema`, run as the owner of the tables, gives the stages their rights"
@@ -68,7 +73,7 @@ def translated(error: psycopg2.Error, locks: LockWatcher | None = None) -> Pipel
         return TransientError(about)
     if state == "23503":
         return ForeignKeyError(about)
-    return PipelineError(about)
+    return RefusedRowError(about) if state[:2] in DATA_CLASSES else PipelineError(about)
 
 
 @contextmanager

@@ -42,9 +42,8 @@ def rows_of(content: bytes, chunk_rows: int, dataset: Dataset = PEOPLE) -> list[
         positions = field_positions(dataset, plan.columns, plan.source)
         for chunk in plan.chunks:
             part = content[chunk.byte_offset : chunk.byte_offset + chunk.byte_count]
-            text = part.decode("utf-8", "surrogateescape")
             position = (chunk.first_row, chunk.first_line)
-            read = SourceRows(text, resolved, len(plan.columns), columns, positions, *position)
+            read = SourceRows(part, resolved, len(plan.columns), columns, positions, *position)
             found = list(read)
             check_columns(read, found)
             check_blocks(read, found)

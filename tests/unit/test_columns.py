@@ -217,3 +217,20 @@ def test_identifiers_and_literals_of_a_check_are_quoted() -> None:
         ("max_length", 'char_length("a""b") <= 3'),
         ("enum", "\"a\"\"b\" IN (E'it''s \\\\ {column}')"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "verbatim"),
+    [
+        ("^[A-Z]{2}-[0-9]{6}$", "[A-Z]{2}-[0-9]{6}"),
+        (r"\d{3}\.x?", r"\d{3}\.x?"),
+        ("[0-Z]", None),  # a delimiter is among them
+        ("a.b", None),
+        ("a, b", None),
+        ("a*", None),  # of an empty field COPY makes NULL
+        ("[a-z]{500}", None),  # a text may be too long for it
+        ("a|b", None),
+    ],
+)
+def test_a_simple_pattern_is_one_of_fields_as_they_stand_in_a_file(pattern: str, verbatim: str | None) -> None:
+    assert column(field("string", pattern=pattern, required=True)).verbatim(",") == (verbatim and f"(?:{verbatim})")

@@ -9,9 +9,9 @@ HEADER = ("a", "b")
 
 
 def read(content: str | bytes, columns: tuple[str, ...] = HEADER, delimiter: str = ",") -> list[SourceRow]:
-    text = content if isinstance(content, str) else content.decode("utf-8", "surrogateescape")
+    encoded = content.encode() if isinstance(content, str) else content
     positions = [HEADER.index(column) for column in columns]
-    return list(SourceRows(text, Dialect(delimiter=delimiter), 2, columns, positions, first_row=11, first_line=21))
+    return list(SourceRows(encoded, Dialect(delimiter=delimiter), 2, columns, positions, first_row=11, first_line=21))
 
 
 def test_rows_know_their_number_line_and_text() -> None:
@@ -32,8 +32,8 @@ def test_columns_come_in_the_order_asked_for() -> None:
 
 
 def test_a_column_that_the_file_does_not_have_is_empty() -> None:
-    text, dialect = "1,2\n3,4\n", Dialect(delimiter=",")
-    rows = SourceRows(text, dialect, 2, ("b", "c"), (1, None), first_row=11, first_line=21)
+    content, dialect = b"1,2\n3,4\n", Dialect(delimiter=",")
+    rows = SourceRows(content, dialect, 2, ("b", "c"), (1, None), first_row=11, first_line=21)
     assert [row.fields for row in rows] == [("2", ""), ("4", "")]
     assert rows.columns() == [("2", "4"), ("", "")]
 

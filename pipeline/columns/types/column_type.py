@@ -58,6 +58,13 @@ class ColumnType:
         """
         return None
 
+    def verbatim(self, delimiter: str) -> str | None:  # noqa: ARG002
+        """A pattern, for re and RE2, of fields of a CSV file that COPY itself reads as `value` would copy them.
+
+        It matches no empty field, and no part of a field, if `delimiter` is one of DELIMITERS. None: there is none.
+        """
+        return None
+
     def keys(self, copied: Sequence[str]) -> Sequence[Any]:
         """The keys of what `quick` returned."""
         raise NotImplementedError

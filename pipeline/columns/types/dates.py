@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
+from typing import ClassVar
 
 from pipeline.columns.types.column_type import BadTextError, ColumnType, Value, clean, shaped
 from pipeline.columns.types.patterned_dates import DatePattern
@@ -13,6 +14,13 @@ DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 YEAR = re.compile("(?!0000)[0-9]{4}")
 YEAR_MONTH = re.compile("(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])")
 _CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+# The same without looking ahead, and with the days that each month has.
+_VERBATIM_YEAR = "(?:[0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"
+_LEAP_YEAR = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
+_VERBATIM_DATE = (
+    f"(?:{_VERBATIM_YEAR}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)"
+    f"|(?:0[13578]|1[02])-31)|{_LEAP_YEAR}-02-29)"
+)
 _ZONE = "Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00"  # as XML Schema has it
 TIME = re.compile(rf"({_CLOCK})(?:\.([0-9]+))?")
 DATETIME = re.compile(rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{_CLOCK})(?:\.([0-9]+))?({_ZONE})?")
@@ -37,6 +45,7 @@ class _Moment(ColumnType):
     """What date, time and datetime share: a default format, or a pattern of strptime."""
 
     is_ordered = True
+    verbatim_form: ClassVar[str]
 
     def __init__(self, field: Field) -> None:
         pattern = field.format.removeprefix("fmt:")  # as version 0 of the standard wrote it
@@ -66,6 +75,9 @@ class _Moment(ColumnType):
         except ValueError:
             return None
 
+    def verbatim(self, delimiter: str) -> str | None:  # noqa: ARG002
+        return None if self._pattern else self.verbatim_form
+
     def _quick(self, texts: Sequence[str], joined: str) -> Sequence[str] | None:
         """As `quick`, of texts in the default format; raises ValueError if a text may not be in it."""
         raise NotImplementedError
@@ -73,6 +85,7 @@ class _Moment(ColumnType):
 
 class Date(_Moment):
     postgresql = "date"
+    verbatim_form = _VERBATIM_DATE
 
     def _default(self, text: str) -> Value:
         try:
@@ -101,6 +114,7 @@ class Date(_Moment):
 
 class Time(_Moment):
     postgresql = "time"
+    verbatim_form = _CLOCK
 
     def _default(self, text: str) -> Value:
         found = TIME.fullmatch(text)
@@ -124,6 +138,8 @@ class Time(_Moment):
 
 class DateTime(_Moment):
     """With a time zone, which is UTC where the text has none; without one if it has a pattern without %z."""
+
+    verbatim_form = rf"{_VERBATIM_DATE}T{_CLOCK}(?:\.[0-9]{{1,6}})?Z"
 
     def __init__(self, field: Field) -> None:
         super().__init__(field)
@@ -177,6 +193,9 @@ class Year(ColumnType):
 
     def quick(self, texts: Sequence[str], joined: str) -> Sequence[str] | None:
         return texts if shaped(joined.translate(ZEROS), "0000", len(texts)) and "0000" not in texts else None
+
+    def verbatim(self, delimiter: str) -> str | None:  # noqa: ARG002
+        return _VERBATIM_YEAR
 
     def keys(self, copied: Sequence[str]) -> Sequence[int]:
         return list(map(int, copied))

@@ -42,6 +42,7 @@ class _Numeric(ColumnType):
     expected: ClassVar[str]
     quick_form: ClassVar[str]  # numbers that are copied as they stand
     quick_grouped: ClassVar[str]  # numbers that are copied without GROUP, and a point for POINT
+    verbatim_form: ClassVar[str]
 
     def __init__(self, field: Field) -> None:
         super().__init__(field)
@@ -85,6 +86,9 @@ class _Numeric(ColumnType):
             return texts
         return joined.replace(self._group_char or "\0", "").replace(self._decimal_char, ".").split("\n")
 
+    def verbatim(self, delimiter: str) -> str | None:  # noqa: ARG002
+        return None if self._group_char or self._decimal_char != "." else self.verbatim_form
+
 
 class Number(_Numeric):
     postgresql = "numeric"
@@ -92,6 +96,7 @@ class Number(_Numeric):
     # A thousand digits are within every limit.
     quick_form = "-?[0-9]{1,1000}+(?:POINT[0-9]{1,1000}+)?+"
     quick_grouped = "-?[0-9]{1,3}(?:GROUP[0-9]{3}){1,300}+(?:POINT[0-9]{1,1000}+)?+"
+    verbatim_form = r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?"
 
     def value(self, text: str) -> Value:
         special = SPECIAL.get(text.lower())
@@ -122,6 +127,7 @@ class Integer(_Numeric):
     expected = "is not a whole number"
     quick_form = "(?:-?[1-9][0-9]{0,17}+|0)"
     quick_grouped = "-?[1-9][0-9]{0,2}(?:GROUP[0-9]{3}){1,5}+"
+    verbatim_form = "-?[1-9][0-9]{0,17}|0"
 
     def _value(self, plain: str) -> Value:
         digits = plain.lstrip("+-")

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import re2
 
+from pipeline.csv_text.records import LONGEST_RECORD
+
 LONGEST_PATTERN = 1_000  # characters
 LARGEST_PROGRAM = 5_000  # instructions that RE2 makes of it
 MOST_STEPS = 100_000_000  # instructions times characters of a text: two seconds at worst
@@ -14,6 +16,9 @@ MOST_STEPS = 100_000_000  # instructions times characters of a text: two seconds
 _ATOM = r"(?:[A-Za-z0-9 _:;,@#%&=~!<>/'\".-]|\\[d.,:;/+*?()\[\]{}|^$-]|\[(?:[A-Za-z0-9 _.,:;@/+*-]|\\[d.])+\])"
 _REPEAT = r"(?:\{[0-9]{1,3}(?:,[0-9]{1,3})?\}|[?+*])"
 SIMPLE = re.compile(rf"\^?((?:{_ATOM}{_REPEAT}?)*)\$?")
+# One that no delimiter, quote or space matches, so that all its texts can stand in a CSV file as they are.
+_VERBATIM_CLASS = r"\[(?:[A-Z]-[A-Z]|[a-z]-[a-z]|[0-9]-[0-9]|[A-Za-z0-9_](?!-))+\]"
+VERBATIM = re.compile(rf"(?:(?:[A-Za-z0-9_-]|\\[d.]|{_VERBATIM_CLASS}){_REPEAT}?)+")
 VARIABLE_REPEAT = re.compile(r"(?<!\\)(?:[?+*]|\{[0-9]+,[0-9]+\})")
 MOST_REPEATS = 3
 LONGEST_SIMPLE_TEXT = 50  # characters
@@ -37,6 +42,14 @@ class Pattern:
             raise ValueError(f"pattern {pattern!r} repeats too much")
         self._longest_text = MOST_STEPS // self._pattern.programsize
         self._quick = _quick(pattern)
+        self._text = pattern
+
+    @property
+    def verbatim(self) -> str | None:
+        """The same pattern without anchors, as ColumnType.verbatim has it; None if it is too large or not simple."""
+        plain = self._text.removeprefix("^").removesuffix("$")
+        is_small = self._quick and self._longest_text >= LONGEST_RECORD
+        return plain if is_small and VERBATIM.fullmatch(plain) and not self.matches("") else None
 
     def matches(self, text: str) -> bool:
         """Whether the whole text matches; a text that is too long for the pattern does not."""

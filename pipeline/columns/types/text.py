@@ -26,6 +26,18 @@ URI = re.compile(
     rf"(?:{_CHARACTER}|[@/])*+(?:\?(?:{_CHARACTER}|[@/?])*+)?(?:\#(?:{_CHARACTER}|[@/?])*+)?"
 )
 
+# Of an http(s) address, without characters that may be a delimiter.
+VERBATIM_URI = (
+    r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/(?:[A-Za-z0-9._~!$&'()*+=:@/-]|%[0-9A-Fa-f]{2})*)?"
+    r"(?:\?(?:[A-Za-z0-9._~!$&'()*+=:@/-]|%[0-9A-Fa-f]{2})*)?"
+)
+# Letters and signs, no spaces, of which any text is in Unicode NFC: Latin, Cyrillic, kana, Chinese, Hangul.
+BEYOND_ASCII = (
+    "\u00a1-\u02ff\u0400-\u0482\u048a-\u052f\u2010-\u2027\u20ac\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3"
+)
+# How PostgreSQL reads these texts, in any case: https://www.postgresql.org/docs/current/datatype-boolean.html
+BOOLEANS = {"true": "t", "t": "t", "yes": "t", "1": "t", "false": "f", "f": "f", "no": "f", "0": "f"}
+
 
 class Any(ColumnType):
     """Any text, of which no more is known."""
@@ -40,6 +52,12 @@ class Any(ColumnType):
         if "\\" in joined or "\t" in joined or "\r" in joined or joined.count("\n") >= len(texts):
             return list(map(copy_field, texts))
         return texts
+
+    def verbatim(self, delimiter: str) -> str | None:
+        """Trimmed, in NFC, quoted or not."""
+        visible = "".join(re.escape(chr(code)) for code in range(0x21, 0x7F) if chr(code) not in ('"', delimiter))
+        plain, quoted = f"[{visible}{BEYOND_ASCII}]", f'(?:[{visible}{delimiter.strip()}{BEYOND_ASCII}]|"")'
+        return f'(?:{plain}(?:[ {plain[1:]}*{plain})?|"{quoted}(?:(?: |{quoted})*{quoted})?")'
 
     def literal(self, value: Value) -> str:
         return quote_literal(value.key)
@@ -65,6 +83,9 @@ class Email(String):
     def quick(self, texts: Sequence[str], joined: str) -> Sequence[str] | None:  # noqa: ARG002
         return texts if all(map(EMAIL.fullmatch, texts)) else None
 
+    def verbatim(self, delimiter: str) -> str | None:
+        return None if delimiter == "|" else EMAIL.pattern
+
 
 class Uri(String):
     may_be_padded = False
@@ -77,6 +98,9 @@ class Uri(String):
 
     def quick(self, texts: Sequence[str], joined: str) -> Sequence[str] | None:  # noqa: ARG002
         return texts if all(map(URI.fullmatch, texts)) else None
+
+    def verbatim(self, delimiter: str) -> str | None:  # noqa: ARG002
+        return VERBATIM_URI
 
 
 class Uuid(ColumnType):
@@ -97,6 +121,9 @@ class Uuid(ColumnType):
         if not joined.isascii() or not shaped(lower.translate(HEX_AS_ZERO), UUID_SHAPE, len(texts)):
             return None
         return texts if lower == joined else lower.split("\n")
+
+    def verbatim(self, delimiter: str) -> str | None:  # noqa: ARG002
+        return UUID.pattern
 
     def keys(self, copied: Sequence[str]) -> Sequence[str]:
         return copied
@@ -147,3 +174,7 @@ class Boolean(ColumnType):
     def quick(self, texts: Sequence[str], joined: str) -> Sequence[str] | None:  # noqa: ARG002
         copied = list(map(self._copied.get, texts))
         return None if None in copied else copied  # type: ignore[return-value]
+
+    def verbatim(self, delimiter: str) -> str | None:  # noqa: ARG002
+        read_alike = [text for text, copied in self._copied.items() if BOOLEANS.get(text.lower()) == copied]
+        return "|".join(read_alike) or None
