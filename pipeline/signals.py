@@ -52,6 +52,8 @@ def listen(cut: Callable[[], None], exit_codes: dict[int, int] | None, report: R
     signal.signal(signal.SIGTERM, _stop)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is in the background of a shell
         signal.signal(signal.SIGINT, _stop)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # else nohup keeps the command going
+        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))  # its terminal was closed
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)

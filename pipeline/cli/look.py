@@ -55,6 +55,7 @@ Examples:
 @settings.queue_name
 @settings.queue_limit
 @settings.state
+@click.option("--start-timeout", hidden=True, expose_value=False)  # earlier versions waited so long for a server
 @settings.logging_options
 def status(
     is_watched: bool,

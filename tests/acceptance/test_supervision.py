@@ -71,7 +71,7 @@ def test_a_run_whose_producer_is_told_to_stop_has_its_exit_code(run: "subprocess
     assert run.returncode == 143, err
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
 def test_a_run_that_is_told_to_stop_gives_its_advice_once(run: "subprocess.Popen[str]", number: int, code: int) -> None:
     run.send_signal(number)
     _, err = run.communicate(timeout=30)
