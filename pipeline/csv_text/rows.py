@@ -76,17 +76,14 @@ class SourceRows:
         self._first_line = first_line
 
     @cached_property
-    def _text(self) -> str:
-        """With bytes that are not UTF-8 as lone surrogates (PEP 383)."""
-        return self.content.decode("utf-8", "surrogateescape")
+    def _decoded(self) -> tuple[list[str], bool]:
+        """The lines, and whether PostgreSQL can store them. Bytes that are not UTF-8 are lone surrogates (PEP 383)."""
+        text = self.content.decode("utf-8", "surrogateescape")
+        return list(io.StringIO(text, newline="")), is_storable(text)  # splits as csv does, and keeps line ends
 
-    @cached_property
+    @property
     def _lines(self) -> list[str]:
-        return list(io.StringIO(self._text, newline=""))  # splits as csv does, and keeps line ends
-
-    @cached_property
-    def _is_storable(self) -> bool:
-        return is_storable(self._text)
+        return self._decoded[0]
 
     def __iter__(self) -> Iterator[SourceRow]:
         return self._read(self._lines, self.first_row, self._first_line)
@@ -107,7 +104,7 @@ class SourceRows:
         Where the form of a row is wrong, its fields are empty; `row` says what is wrong with it.
         """
         rows = self._rows_as_lines()
-        if not rows or not self._is_storable:
+        if not rows or not self._decoded[1]:
             return None
         if self._width == 1 or set(map(len, rows)) != {self._width}:  # a blank line has one field, or none
             if not all(map(self._is_row, self._lines)):
@@ -125,7 +122,8 @@ class SourceRows:
     def _part(self, start: int, end: int | None = None) -> "SourceRows":
         """Some of the lines, if the nth line before them is the nth row."""
         part = copy.copy(self)
-        part._lines = self._lines[start:end]
+        lines, is_storable_text = self._decoded
+        part._decoded = lines[start:end], is_storable_text
         part.first_row += start
         part._first_line += start
         return part
@@ -160,7 +158,7 @@ class SourceRows:
             fields: tuple[str, ...] = ()
             if len(all_fields) == self._width:
                 fields = tuple("" if position is None else all_fields[position] for position in self._positions)
-                if not self._is_storable:
+                if not self._decoded[1]:
                     pairs = zip(self._columns, fields, strict=True)
                     faults += [fault for pair in pairs if (fault := storing_fault(*pair))]
             yield SourceRow(row_number, line, fields, shown(raw.rstrip("\r\n")), tuple(faults))

@@ -1,7 +1,10 @@
 """Rows out of the text of a chunk."""
 
+from unittest import mock
+
 import pytest
 
+from pipeline.csv_text import rows as rows_module
 from pipeline.csv_text.dialect import Dialect
 from pipeline.csv_text.rows import Fault, SourceRow, SourceRows
 
@@ -105,3 +108,12 @@ def test_a_malformed_row_may_begin_where_the_last_one_was_seen_to_be_malformed()
         (23, "3,4", False),
         (24, '"y', True),
     ]
+
+
+def test_the_text_of_a_chunk_is_looked_through_once_for_all_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    look_through = mock.Mock(return_value=True)
+    monkeypatch.setattr(rows_module, "is_storable", look_through)
+    content = b"1,2\n" * (3 * rows_module.BLOCK_LINES)
+    rows = SourceRows(content, Dialect(delimiter=","), 2, HEADER, (0, 1), first_row=1, first_line=2)
+    assert len([columns for _, columns in rows.blocks() if columns]) == 3
+    look_through.assert_called_once_with(content.decode())
