@@ -145,7 +145,7 @@ class _Planner:
         self._grant(tables)
 
     def _forget_lost(self, dataset: Dataset, tables: Sequence[Table]) -> None:
-        """Has the files of a dataset loaded again whose table somebody dropped."""
+        """Has the files of a dataset loaded again after its table was dropped."""
         sources = [] if self._known.is_new else self._present.sources(dataset.name)
         if not sources:
             return

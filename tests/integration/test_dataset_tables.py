@@ -200,7 +200,7 @@ def test_any_change_is_applied_once_the_sources_are_forgotten(pipeline: Pipeline
     assert differences(catalog(pipeline.database, "public", "goods", "sales"), fresh) == set()
 
 
-def test_a_column_that_somebody_dropped_is_named_with_the_remedy(pipeline: Pipeline) -> None:
+def test_a_dropped_column_is_named_with_the_remedy(pipeline: Pipeline) -> None:
     make(pipeline, GOODS, SALES)
     run(pipeline, "ALTER TABLE goods DROP COLUMN price")
     assert not make(pipeline, SALES)

@@ -1,4 +1,4 @@
-"""A table that somebody dropped: its files are loaded again."""
+"""The files of a dropped table are loaded again."""
 
 import pytest
 

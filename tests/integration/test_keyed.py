@@ -72,14 +72,20 @@ def load_chunks(pipeline: Pipeline, order: tuple[int, ...] | None) -> None:
     at_once(work, 4)
 
 
-def test_a_repeated_key_stands_in_no_log_however_much_the_server_logs(items: Pipeline) -> None:
-    [(database, cluster)] = items.rows("SELECT current_database(), current_setting('data_directory')")
-    with items.database.transaction() as tx:
+def log_in_full(pipeline: Pipeline) -> Path:
+    """Has the server log the rows that it refuses to the worker, as it does by default; returns its log."""
+    [(database, cluster)] = pipeline.rows("SELECT current_database(), current_setting('data_directory')")
+    with pipeline.database.transaction() as tx:
         tx.run(f"ALTER DATABASE {database} SET log_error_verbosity = 'default'")
-    items.loader = ChunkLoader(Database(items.services.database_url, "tests"))
+    pipeline.loader = ChunkLoader(Database(pipeline.services.database_url, "tests"))
+    return Path(cluster).with_suffix(".log")
+
+
+def test_a_repeated_key_stands_in_no_log_however_much_the_server_logs(items: Pipeline) -> None:
+    log = log_in_full(items)
     items.load(items=f"{HEADER}7314159,a,1\n7314159,b,2\n")
     assert items.counts("items.csv")["rejected"] == 1
-    assert "7314159" not in Path(cluster).with_suffix(".log").read_text(errors="replace")
+    assert "7314159" not in log.read_text(errors="replace")
 
 
 def table(pipeline: Pipeline) -> list[tuple[Any, ...]]:

@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -23,12 +22,11 @@ from pipeline.descriptions.description import Constraints, Field
 from pipeline.descriptions.package import find_package, read_package
 from pipeline.embedded import servers as embedded
 from pipeline.postgres.copy_format import CsvLines, copy_content
-from pipeline.postgres.database import Database
 from pipeline.tables.plan import Wanted
 from pipeline.tables.registry import make_tables
 from tests.column_cases import CASES, drawn, named
 from tests.conftest import Pipeline
-from worker.load import ChunkLoader
+from tests.integration.test_keyed import log_in_full
 
 KINDS = {"by position": {}, "by key": {"primaryKey": ["id"]}}
 FIELDS: list[dict[str, Any]] = [
@@ -163,10 +161,7 @@ def test_a_check_that_the_table_has_lost_is_made_by_the_worker(items: Pipeline) 
 
 
 def test_a_row_that_breaks_a_check_stands_in_no_log_however_much_the_server_logs(items: Pipeline) -> None:
-    [(database, cluster)] = items.rows("SELECT current_database(), current_setting('data_directory')")
-    with items.database.transaction() as tx:
-        tx.run(f"ALTER DATABASE {database} SET log_error_verbosity = 'default'")
-    items.loader = ChunkLoader(Database(items.services.database_url, "tests"))
+    log = log_in_full(items)
     items.load(items=f"{GOOD}5,72077 is too long,\n")
     assert [each[3] for each in items.rejected()] == ["label is longer than 5 characters"]
-    assert "72077" not in Path(cluster).with_suffix(".log").read_text(errors="replace")
+    assert "72077" not in log.read_text(errors="replace")
