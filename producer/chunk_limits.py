@@ -3,7 +3,7 @@
 from typing import IO, NamedTuple
 
 CHUNK_ROWS = 20_000  # default, for large files
-CHUNK_BYTES = 1 << 20  # a chunk ends with the row that reaches this, also before CHUNK_ROWS
+CHUNK_BYTES = 2 << 20  # a chunk ends with the row that reaches this, also before CHUNK_ROWS
 SMALL_FILE_CHUNKS = 8  # a small file makes about this many chunks, so that workers have something to share
 SMALLEST_CHUNK = 500  # rows; fewer are not worth a chunk of their own
 

@@ -8,8 +8,9 @@ header. If it is not, its first line alone is a record, and the next line begins
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import IO, NamedTuple
 
 from pipeline.csv_text.dialect import Dialect
@@ -74,20 +75,41 @@ def row_test(dialect: Dialect) -> Callable[[str], bool]:
     return lambda record: bool(record.strip(blank)) and not record.startswith(comment)
 
 
+def row_lines_test(dialect: Dialect) -> Callable[[Sequence[bytes], bytes], bool]:
+    """Tells of some lines, the first of a record, and the bytes of all, whether each is a row; says no if unsure."""
+    if dialect.comment_char is not None:
+        return lambda lines, content: False  # noqa: ARG005
+    quote, are_closed = (dialect.quote_char or "").encode(), closed_lines(dialect).fullmatch
+
+    def are_rows(lines: Sequence[bytes], content: bytes) -> bool:
+        return (
+            max(map(len, lines)) <= LONGEST_RECORD
+            and not any(map(bytes.isspace, lines))
+            and (not quote or quote not in content or are_closed(content) is not None)
+        )
+
+    return are_rows
+
+
 def physical_lines(file: IO[bytes]) -> Iterator[bytes]:
     """Lines from where the file stands, with their line ends, a block of them in memory.
 
     A line longer than LONGEST_RECORD comes in part, and is the last.
     """
+    return chain.from_iterable(line_blocks(file))
+
+
+def line_blocks(file: IO[bytes]) -> Iterator[list[bytes]]:
+    """The lines of `physical_lines`, as many as are read at a time."""
     rest = b""
     while block := file.read(BLOCK):
         lines = (rest + block).splitlines(keepends=True)
         rest = b"" if lines[-1].endswith(b"\n") else lines.pop()  # perhaps CR of CRLF, perhaps half a line
-        yield from lines
+        yield lines
         if len(rest) > LONGEST_RECORD:
             break
     if rest:
-        yield rest
+        yield [rest]
 
 
 def line_reader(dialect: Dialect) -> LineReader:
@@ -147,6 +169,26 @@ def _without_escaped_line_ends(line_fields: LineReader, escape_char: str) -> Lin
     return checked
 
 
+def closed_lines(dialect: Dialect) -> re.Pattern[bytes]:
+    """Matches lines in which each quote opens a field at its beginning, closes one on the same line, or is doubled."""
+    if dialect.quote_char is None or dialect.escape_char is not None:
+        return re.compile(b"(?!)")
+    quote, delimiter = (re.escape(str(sign).encode()) for sign in (dialect.quote_char, dialect.delimiter))
+    quoted = b"[^%b\\r\\n]*+" % quote
+    field = b"(?<![^%b\\r\\n])%b%b(?:%b%b%b)*+%b(?=[%b\\r\\n]|\\Z)" % (
+        delimiter,
+        quote,
+        quoted,
+        quote,
+        quote,
+        quoted,
+        quote,
+        delimiter,
+    )
+    others = b"[^%b]*+" % quote
+    return re.compile(b"%b(?:%b%b)*+" % (others, field, others))
+
+
 class _Reader:
     """Reads the lines of a dialect as bytes."""
 
@@ -156,7 +198,7 @@ class _Reader:
         self.quote = ord(dialect.quote_char or '"')
         self.line_fields = line_reader(dialect)
         # Of many lines that no quote is open at their end, in a fifth of the time; never of one where a quote is open.
-        self.is_closed = _closed_line(dialect).fullmatch
+        self.is_closed = closed_lines(dialect).fullmatch
         self._comment = dialect.comment_char.encode() if dialect.comment_char else None
 
     def open_fields(self, line: bytes) -> list[str] | None:
@@ -167,25 +209,6 @@ class _Reader:
     def is_comment(self, line: bytes) -> bool:
         """Only of a line that begins a record."""
         return self._comment is not None and line.startswith(self._comment)
-
-
-def _closed_line(dialect: Dialect) -> re.Pattern[bytes]:
-    """Matches lines in which each quote opens a field at its beginning, closes one at its end, or is doubled within."""
-    if dialect.quote_char is None or dialect.escape_char is not None:
-        return re.compile(b"(?!)")
-    quote, delimiter = (re.escape(str(sign).encode()) for sign in (dialect.quote_char, dialect.delimiter))
-    text = b"[^%b]*+" % quote
-    field = b"(?<![^%b])%b%b(?:%b%b%b)*+%b(?=[%b\\r\\n]|\\Z)" % (
-        delimiter,
-        quote,
-        text,
-        quote,
-        quote,
-        text,
-        quote,
-        delimiter,
-    )
-    return re.compile(b"%b(?:%b%b)*+" % (text, field, text))
 
 
 class _ReadAhead(NamedTuple):

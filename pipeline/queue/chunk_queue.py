@@ -13,7 +13,7 @@ from rq.exceptions import DuplicateJobError, StopRequested
 from pipeline import signals
 from pipeline.ledger.chunk import MissingChunk
 from pipeline.queue.chunk_jobs import ChunkJobs
-from pipeline.queue.job import CHUNK_TIMEOUT, RETRIES, LoadChunk, call
+from pipeline.queue.job import CHUNK_TIMEOUT, RETRIES, TASK, LoadChunk, call
 from pipeline.queue.producing import producing_flag
 from pipeline.queue.server import connected, translating, warn_about_eviction
 from pipeline.queue.worker import ChunkWorker
@@ -87,16 +87,15 @@ class ChunkQueue(ChunkJobs):
     def _enqueue(self, members: Sequence[tuple[MissingChunk, str]]) -> bool:
         """Returns whether the job was not there yet."""
         first, more = members[0][0], f" and {len(members) - 1} more" if len(members) > 1 else ""
-        task, arguments = call((chunk.load, chunk.plan.number, text) for chunk, text in members)
         job = self._chunks.create_job(
-            task,
-            kwargs=arguments,
+            TASK,
             job_id=self._job_id(chunk for chunk, _ in members),
             description=f"{first}{more}",
             timeout=CHUNK_TIMEOUT,
             result_ttl=0,
             retry=Retry(max=RETRIES),
         )
+        job.data = call((chunk.load, chunk.plan.number, text) for chunk, text in members)
         try:
             self._chunks.enqueue_job(job, unique=True)
         except DuplicateJobError:

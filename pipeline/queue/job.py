@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import orjson
 import redis
 from redis.client import Pipeline
 from rq.exceptions import NoSuchJobError, StopRequested
@@ -29,7 +30,7 @@ RETRIES = 5  # of a chunk, by RQ, before it is put into the FailedJobRegistry
 CHUNK_TIMEOUT = 300  # seconds that one attempt at a chunk may take
 FAILURE_TTL = 7 * 24 * 3600  # seconds that a failed job is kept
 LONGEST_SHOWN = 200  # characters of a job's id, which names each of its chunks
-LONGEST_DATA = 16 << 20  # bytes; the text of a chunk is at most 2 MiB, and JSON can make six bytes of one
+LONGEST_DATA = 20 << 20  # bytes; the text of a chunk is at most 3 MiB, and JSON can make six bytes of one
 
 # The fields of a job's hash that are taken over, and those that each job has but that are set here for all.
 # Any other that is not empty (callbacks, webhooks, meta, dependencies, ...) is nothing that the producer writes.
@@ -163,15 +164,26 @@ class Executions(ExecutionRegistry):
         pipeline.delete(self.key)
 
 
-def call(chunks: Iterable[ChunkText]) -> tuple[str, dict[str, object]]:
-    """The task that loads these chunks, and its arguments."""
+def call(chunks: Iterable[ChunkText]) -> bytes:
+    """The data of the job that loads these chunks."""
     first, *others = chunks
     if not others:
         load, number, text = first
-        return TASK, {"load": load, "number": number, "text": text}
-    members = [first, *others]
-    positions = " ".join(f"{load}:{number}:{len(text)}" for load, number, text in members)
-    return GROUP_TASK, {"chunks": positions, "text": "".join(text for _, _, text in members)}
+        beginning = f'["{TASK}", null, [], {{"load": {load}, "number": {number}, "text": '
+    else:
+        members = [first, *others]
+        positions = " ".join(f"{load}:{number}:{len(text)}" for load, number, text in members)
+        text = "".join(text for _, _, text in members)
+        beginning = f'["{GROUP_TASK}", null, [], {{"chunks": "{positions}", "text": '
+    return b"".join((beginning.encode(), _json_string(text), CALL_END))
+
+
+def _json_string(text: str) -> bytes:
+    """As json.dumps, which takes ten times as long and makes six bytes of a letter that is not ASCII."""
+    try:
+        return orjson.dumps(text)
+    except orjson.JSONEncodeError:  # lone surrogates, which stand for bytes that are not UTF-8
+        return json.dumps(text).encode()
 
 
 def _chunks(data: bytes) -> list[ChunkText]:

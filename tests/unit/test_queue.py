@@ -1,6 +1,7 @@
 """The queue's own rules, on a simulated Redis."""
 
 import gc
+import json
 import logging
 import runpy
 from typing import Any
@@ -72,6 +73,23 @@ def test_the_rows_stand_in_redis_as_they_are(queue: ChunkQueue) -> None:
     queue.put((CHUNK, "Jean,Kerr\n"))
     connection: Any = queue.connection
     assert b"Jean,Kerr" in connection.hget(f"rq:job:{DATABASE}-{CHUNK.key}", "data")
+
+
+@pytest.mark.parametrize("text", ['a,"b",\\\r\n', "\0\x1f\x7f\u2028", "é☃𝄞", "not UTF-8: \udcff\udce9 é\n", ""])
+def test_any_text_comes_off_the_queue_as_it_was_put(queue: ChunkQueue, text: str) -> None:
+    queue.put((CHUNK, text))
+    queue.put((chunk(9), text), (chunk(10), "Jean"))
+    assert [job.arguments() for job in jobs(queue)] == [[(3, 2, text)], [(3, 9, text), (3, 10, "Jean")]]
+    assert json.loads(jobs(queue)[0].data) == ["load_chunk", None, [], {"load": 3, "number": 2, "text": text}]
+
+
+def test_a_job_of_an_earlier_version_is_read(queue: ChunkQueue) -> None:
+    """They made six bytes of a letter that is not ASCII."""
+    queue.put((CHUNK, "é,\udcff\n"))
+    [job] = jobs(queue)
+    job.data = json.dumps(json.loads(job.data)).encode()
+    assert job.data.isascii()
+    assert job.arguments() == [(3, 2, "é,\udcff\n")]
 
 
 def test_a_chunk_is_on_the_queue_at_most_once(queue: ChunkQueue) -> None:
