@@ -1,6 +1,5 @@
 """`worker`, or `python -m worker`: from chunks on the queue to rows in PostgreSQL."""
 
-import gc
 import logging
 from typing import NoReturn
 
@@ -10,6 +9,7 @@ from pipeline import remedies, signals
 from pipeline.cli import command, settings
 from pipeline.postgres.database import Database
 from worker.load import ChunkLoader
+from worker.memory import keep_memory
 from worker.order import InOrder
 
 EXAMPLES = """\b
@@ -18,10 +18,6 @@ Examples:
   python -m worker --burst
   LOG_FORMAT=json python -m worker
 """
-
-# Objects between collections. A chunk makes hundreds of thousands, none of them in cycles; at Python's 700, collecting
-# cost a third of the worker's CPU.
-GC_THRESHOLD = 500_000
 
 logger = logging.getLogger("worker")
 
@@ -42,7 +38,7 @@ def main(burst: bool, database_url: str, redis_url: str, queue_name: str) -> Non
     """
     database = Database(database_url, "worker")
     queue = command.queue_of(database, redis_url, queue_name)
-    gc.set_threshold(GC_THRESHOLD)
+    keep_memory()
     logger.log(logging.DEBUG if remedies.is_of_run() else logging.INFO, "worker ready")
     loader = ChunkLoader(database, signals.requested)
     queue.work(InOrder(loader.load_chunk, queue, signals.requested).load_chunk, burst=burst)
