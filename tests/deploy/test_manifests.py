@@ -1,11 +1,12 @@
 """deploy/kubernetes: valid for the last three versions of Kubernetes and for KEDA, hardened, and consistent."""
 
 import re
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import cloudcoil.models.keda.v1alpha1 as keda
 import jsonschema
 import kubernetes_validate
 import pytest
@@ -33,9 +34,11 @@ DOCUMENTED = (PROJECT / "README.md").read_text() + (PROJECT / "docs" / "monitor.
 OF_RQ_INFO = {"RQ_CONFIG", "RQ_QUEUE_CLASS"}
 
 
+@cache
 def keda_schema(kind: str) -> dict[str, Any]:
     """The schema of a kind as in its CRD, whole; fields that it does not name are refused."""
-    schema: dict[str, Any] = vars(keda)[kind].model_json_schema(by_alias=True)
+    models = import_module("cloudcoil.models.keda.v1alpha1")  # here, since each process of pytest imports this module
+    schema: dict[str, Any] = vars(models)[kind].model_json_schema(by_alias=True)
     refuse_unknown_fields(schema)
     return schema
 
