@@ -1,5 +1,7 @@
 """Lines that the first pass takes for closed at a glance: no quote is open at their end."""
 
+from itertools import product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,18 +10,20 @@ from pipeline.csv_text.dialect import Dialect
 from pipeline.csv_text.records import _closed_line, line_reader
 from tests.support import examples
 
-DIALECTS = st.builds(
-    Dialect,
-    delimiter=st.sampled_from(",; "),
-    quote_char=st.sampled_from("\"'^") | st.none(),
-    escape_char=st.sampled_from("\\") | st.none(),
-    double_quote=st.booleans(),
-    skip_initial_space=st.booleans(),
-)
+DIALECTS = [  # a list: to draw from it takes half the time of drawing each part
+    Dialect(delimiter, quote_char, escape_char, double_quote, skip_initial_space)
+    for delimiter, quote_char, escape_char, double_quote, skip_initial_space in product(
+        ",; ", ('"', "'", "^", None), ("\\", None), (True, False), (True, False)
+    )
+]
 
 
 @examples(2_000)
-@given(dialect=DIALECTS, text=st.text(alphabet='",a \\', max_size=12), end=st.sampled_from(["\n", "\r\n", "\r", ""]))
+@given(
+    dialect=st.sampled_from(DIALECTS),
+    text=st.text(alphabet='",a \\', max_size=12),
+    end=st.sampled_from(["\n", "\r\n", "\r", ""]),
+)
 def test_no_quote_is_open_at_the_end_of_a_closed_line(dialect: Dialect, text: str, end: str) -> None:
     line = text.replace(",", str(dialect.delimiter)).replace('"', dialect.quote_char or '"') + end
     if _closed_line(dialect).fullmatch(line.encode()):

@@ -13,12 +13,11 @@ from typing import Any
 import frictionless
 import isodate
 import pytest
-from hypothesis import strategies as st
 
 from pipeline.columns.column import column
 from pipeline.columns.types.column_type import clean
 from pipeline.descriptions.description import Constraints, Field
-from tests.column_cases import CASES, drawn, field, named
+from tests.column_cases import CASES, Patterns, drawn, field, named
 
 COMPARED = [case for case in CASES if not case[0].constraints.not_in_future]
 BAD, NULL = "bad", "NULL"
@@ -341,7 +340,7 @@ def test_a_difference_is_as_its_reason_says(difference: Difference) -> None:
 @pytest.mark.parametrize(
     ("described", "texts"), COMPARED, ids=lambda case: named(case) if isinstance(case, Field) else ""
 )
-def test_verdict_and_value_are_those_of_frictionless(described: Field, texts: st.SearchStrategy[str]) -> None:
+def test_verdict_and_value_are_those_of_frictionless(described: Field, texts: Patterns) -> None:
     for text in map(clean, drawn(texts)):  # frictionless neither trims nor composes
         if not any(difference.covers(described, text) for difference in DIFFERENCES):
             assert first_opinion(described, text) == second_opinion(described, text), text
