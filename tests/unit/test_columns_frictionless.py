@@ -165,6 +165,11 @@ DIFFERENCES = [
         covers=of("number", form="e[+-]?[0-9]{5}"),
     ),
     Difference(
+        "a common year has no day 366; Python takes the first day of the next year",
+        *(field("date", format="%Y-%j"), "2022-366", BAD, date(2023, 1, 1)),
+        covers=of("date", form="^[0-9]{4}-366$"),
+    ),
+    Difference(
         "groups have three digits: 1,5 may be a decimal comma",
         *(field("number", group_char=","), "1,5", BAD, "15"),
         covers=lambda described, _: described.group_char == ",",
