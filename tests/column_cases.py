@@ -187,10 +187,16 @@ CASES = [  # every field, in a column of its own, with the patterns of its texts
 ]
 
 
+class Strings(Rstr):
+    def _handle_repeat(self, least: int, most: int, part: str) -> str:
+        """At most 40 times more than it must be: repetitions within repetitions would have thousands of characters."""
+        return super()._handle_repeat(least, min(most, least + 40), part)
+
+
 @cache
 def drawn(patterns: Patterns) -> list[str]:
     """Different texts that match the patterns, half of them padded too; without EXAMPLES always the same."""
-    strings = Rstr(Random(None if FACTOR else 0))
+    strings = Strings(Random(None if FACTOR else 0))
     texts = {"": None}
     for pattern in islice(cycle(patterns), 3 * COUNT):  # there may be fewer than COUNT
         if len(texts) < COUNT:
