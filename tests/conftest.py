@@ -45,12 +45,14 @@ PEOPLE = (
     "Jean,Kerr,1901-02-03,Ayr\n"
 )
 OWN_TABLES = wanted_tables(PROJECT / "data")
+gc.disable()  # while modules are imported and tests are collected, which leave next to no garbage
 ANY_VERSION = Limits(max_rejects=RowLimit.parse("100%"), allow_empty=True)
 
 
 def pytest_collection_finish() -> None:
     """Leaves what was imported out of each garbage collection: a worker does one after each failed job."""
     gc.freeze()
+    gc.enable()
 
 
 @dataclass(frozen=True)
