@@ -27,7 +27,7 @@ from tests.deploy.manifests import (
 )
 
 VERSIONS = list(dict.fromkeys(kubernetes_validate.utils.all_versions()))[-3:]
-KEDA_LIMITS = yaml.safe_load((Path(__file__).parent / "keda.yaml").read_text())
+KEDA_LIMITS = yaml.load((Path(__file__).parent / "keda.yaml").read_text(), yaml.CSafeLoader)
 STOP_TIME = 10  # seconds within which a stage ends that is told to stop, see docs/guarantees.md
 STAGES = {"schema", "producer", "exporter", "worker", "monitor"}
 DOCUMENTED = (PROJECT / "README.md").read_text() + (PROJECT / "docs" / "monitor.md").read_text()
