@@ -84,7 +84,7 @@ def _among(*texts: str) -> Patterns:
     return tuple(map(re.escape, texts))
 
 
-# Controls, letters, spaces and digits of several scripts, characters that NFC changes or joins, and last ones.
+# Controls, letters, spaces and digits of several scripts, characters that NFC changes or joins, and noncharacters.
 CHARACTERS = (
     r"[\x00-\u017f\u0300-\u030f\u0660-\u0669\u0958\u1100\u1161\u13a0\u1e9e\u2000-\u202f\u2060-\u2069\u212a\u212b"
     r"\u3000-\u3005\u4e00\uac00-\uac08\ue000\ufb01\ufeff\uff10-\uff19\ufffe\uffff\U0001f600-\U0001f608\U0010ffff]"
