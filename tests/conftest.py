@@ -4,12 +4,12 @@ import csv
 import gc
 import os
 import subprocess
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +31,7 @@ from producer.produce import Produced, produce
 from producer.sources import find_sources
 from tests.databases import Databases
 from tests.forked import run_forked, start_forked
+from tests.shared import FOLDER, made_once, pytest_configure, pytest_configure_node  # noqa: F401 (two are hooks)
 from tests.support import administer, with_path
 from worker.load import ChunkLoader
 from worker.order import InOrder
@@ -44,12 +45,14 @@ PEOPLE = (
     "Jean,Kerr,1901-02-03,Ayr\n"
 )
 OWN_TABLES = wanted_tables(PROJECT / "data")
+gc.disable()  # while modules are imported and tests are collected, which leave next to no garbage
 ANY_VERSION = Limits(max_rejects=RowLimit.parse("100%"), allow_empty=True)
 
 
 def pytest_collection_finish() -> None:
     """Leaves what was imported out of each garbage collection: a worker does one after each failed job."""
     gc.freeze()
+    gc.enable()
 
 
 @dataclass(frozen=True)
@@ -70,17 +73,28 @@ QUICK = ("fsync", "full_page_writes", "synchronous_commit", "autovacuum")
 
 
 @pytest.fixture(scope="session")
-def servers() -> Iterator[embedded.Servers]:
-    """Real PostgreSQL and Valkey. Not below pytest's own folder: root's stand-in could not enter that."""
-    with tempfile.TemporaryDirectory(prefix="pipeline tests ") as folder:
+def servers(pytestconfig: pytest.Config) -> Iterator[embedded.Servers]:
+    """Real PostgreSQL and Valkey of this process of pytest."""
+    with TemporaryDirectory(dir=pytestconfig.stash[FOLDER]) as folder:
         Path(folder).chmod(0o755)
-        with embedded.running(Path(folder) / "state") as started:
-            settings = [f"ALTER SYSTEM SET {name} = off" for name in QUICK]
-            password = urlsplit(started.database_url).password  # hashed 4,096 times for each connection, else once
-            hashed_once = ("SET scram_iterations = 1", f"ALTER ROLE pipeline PASSWORD '{password}'")
-            administer(started.database_url, *settings, "SELECT pg_reload_conf()", *hashed_once)
-            make_templates(started.database_url)
+        state = Path(folder) / "state"
+        subprocess.run(["cp", "-a", made_once(pytestconfig, "state", make_state), state], check=True)
+        with embedded.running(state) as started:
             yield started
+
+
+def make_state(state: Path) -> None:
+    """The state of servers with templates; it has no ports and, for root, a link to the servers' programs."""
+    with embedded.running(state) as started:
+        settings = [f"ALTER SYSTEM SET {name} = off" for name in QUICK]
+        password = urlsplit(started.database_url).password  # hashed 4,096 times for each connection, else once
+        hashed_once = ("SET scram_iterations = 1", f"ALTER ROLE pipeline PASSWORD '{password}'")
+        administer(started.database_url, *settings, "SELECT pg_reload_conf()", *hashed_once)
+        make_templates(started.database_url)
+    for port in state.glob("*.port"):
+        port.unlink()
+    if (programs := state / "software").exists():
+        programs.symlink_to(programs.rename(state.parent / "software"))
 
 
 def make_templates(url: str) -> None:

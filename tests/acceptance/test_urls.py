@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
-import boto3
 import pytest
 import trustme
-from moto.server import ThreadedMotoServer
 
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, named
+from tests.s3_server import KEYS, s3_client, serving_s3
 from tests.web_server import Answer, WebServer, serving
 
 
@@ -32,23 +31,17 @@ def web(tmp_path: Path) -> Iterator[WebServer]:
 def store(environment: dict[str, str]) -> Iterator[None]:
     """With places.csv, 2024/people-1.csv and 2024/people-2.csv in the bucket files."""
     import_module("s3fs")  # once, and not in each command that is forked
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
-    environment.update(keys, AWS_ENDPOINT_URL=f"http://{host}:{port}")
-    client = boto3.client(
-        "s3", endpoint_url=f"http://{host}:{port}", aws_access_key_id="key", aws_secret_access_key="secret"
-    )
-    client.create_bucket(Bucket="files")
-    for key, content in {
-        "places.csv": PLACES.encode(),
-        "2024/people-1.csv": PEOPLE.encode(),
-        "2024/people-2.csv": gzip.compress(PEOPLE.encode()),
-    }.items():
-        client.put_object(Bucket="files", Key=key, Body=content)
-    yield
-    server.stop()
+    with serving_s3() as url:
+        environment.update(KEYS, AWS_ENDPOINT_URL=url)
+        client = s3_client(url)
+        client.create_bucket(Bucket="files")
+        for key, content in {
+            "places.csv": PLACES.encode(),
+            "2024/people-1.csv": PEOPLE.encode(),
+            "2024/people-2.csv": gzip.compress(PEOPLE.encode()),
+        }.items():
+            client.put_object(Bucket="files", Key=key, Body=content)
+        yield
 
 
 @pytest.mark.usefixtures("store")

@@ -35,7 +35,7 @@ def render(overlay: str) -> list[Manifest]:
         ended = subprocess.run([kubectl, "kustomize", copy / overlay], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == ""
-    return list(yaml.safe_load_all(ended.stdout))
+    return list(yaml.load_all(ended.stdout, yaml.CSafeLoader))  # ten times as fast as SafeLoader
 
 
 def find(manifests: list[Manifest], kind: str, name: str) -> Manifest:

@@ -1,15 +1,16 @@
 """deploy/kubernetes: valid for the last three versions of Kubernetes and for KEDA, hardened, and consistent."""
 
 import re
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import cloudcoil.models.keda.v1alpha1 as keda
-import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
+from jsonschema import Draft202012Validator, ValidationError
 
 from pipeline import PROJECT, __version__
 from tests.deploy.manifests import (
@@ -26,7 +27,7 @@ from tests.deploy.manifests import (
 )
 
 VERSIONS = list(dict.fromkeys(kubernetes_validate.utils.all_versions()))[-3:]
-KEDA_LIMITS = yaml.safe_load((Path(__file__).parent / "keda.yaml").read_text())
+KEDA_LIMITS = yaml.load((Path(__file__).parent / "keda.yaml").read_text(), yaml.CSafeLoader)
 STOP_TIME = 10  # seconds within which a stage ends that is told to stop, see docs/guarantees.md
 STAGES = {"schema", "producer", "exporter", "worker", "monitor"}
 DOCUMENTED = (PROJECT / "README.md").read_text() + (PROJECT / "docs" / "monitor.md").read_text()
@@ -35,9 +36,19 @@ OF_RQ_INFO = {"RQ_CONFIG", "RQ_QUEUE_CLASS"}
 
 def keda_schema(kind: str) -> dict[str, Any]:
     """The schema of a kind as in its CRD, whole; fields that it does not name are refused."""
-    schema: dict[str, Any] = vars(keda)[kind].model_json_schema(by_alias=True)
+    models = import_module("cloudcoil.models.keda.v1alpha1")  # here, since each process of pytest imports this module
+    schema: dict[str, Any] = vars(models)[kind].model_json_schema(by_alias=True)
     refuse_unknown_fields(schema)
     return schema
+
+
+@cache
+def keda_validators(kind: str) -> tuple[Any, Any]:
+    """Of an object and of its spec. They are kept, since to check their schemas takes 0.1 s of CPU."""
+    whole, limits = keda_schema(kind), KEDA_LIMITS[kind]
+    for schema in (whole, limits):
+        Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(whole), Draft202012Validator(limits)
 
 
 def refuse_unknown_fields(node: Any) -> None:
@@ -51,8 +62,9 @@ def refuse_unknown_fields(node: Any) -> None:
 def validate(manifest: Manifest, version: str) -> None:
     """Raises an error if the object has an unknown kind or field, or a value of another type."""
     if manifest["apiVersion"] == "keda.sh/v1alpha1":
-        jsonschema.validate(manifest, keda_schema(manifest["kind"]))
-        jsonschema.validate(manifest["spec"], KEDA_LIMITS[manifest["kind"]])
+        whole, limits = keda_validators(manifest["kind"])
+        whole.validate(manifest)
+        limits.validate(manifest["spec"])
     else:
         kubernetes_validate.validate(manifest, version, strict=True)
 
@@ -82,9 +94,9 @@ def test_an_unknown_kind_field_or_type_is_an_error() -> None:
         (changed(worker, spec={**worker["spec"], "replicas": "2"}), kubernetes_validate.ValidationError),
         (changed(scaled, kind="ScaledObjekt"), KeyError),
         (changed(scaled, apiVersion="keda.sh/v1"), kubernetes_validate.SchemaNotFoundError),
-        (changed(scaled, spec={**scaled["spec"], "coolDownPeriod": 2}), jsonschema.ValidationError),
-        (changed(scaled, spec={**scaled["spec"], "minReplicaCount": -1}), jsonschema.ValidationError),
-        (changed(scaled, metadata={"name": "worker"}, specs={}), jsonschema.ValidationError),
+        (changed(scaled, spec={**scaled["spec"], "coolDownPeriod": 2}), ValidationError),
+        (changed(scaled, spec={**scaled["spec"], "minReplicaCount": -1}), ValidationError),
+        (changed(scaled, metadata={"name": "worker"}, specs={}), ValidationError),
     ):
         with pytest.raises(error):
             validate(wrong, VERSIONS[-1])

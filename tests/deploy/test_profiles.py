@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 
 import pytest
@@ -25,7 +26,7 @@ def test_the_profile_adds_prometheus_grafana_and_rq_dashboard(compose: str) -> N
 
 
 def is_there(compose: str) -> bool:
-    try:
-        return subprocess.run([*shlex.split(compose), "version"], capture_output=True).returncode == 0
-    except OSError:
+    command, *plugin = shlex.split(compose)
+    if shutil.which(command) is None:
         return False
+    return not plugin or subprocess.run([command, *plugin, "version"], capture_output=True).returncode == 0

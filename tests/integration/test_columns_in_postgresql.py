@@ -13,12 +13,11 @@ from typing import Any
 import psycopg2
 import psycopg2.extras
 import pytest
-from hypothesis import strategies as st
 
 from pipeline.columns.column import NULL, Column, column
 from pipeline.descriptions.description import Constraints, Field
 from pipeline.embedded import servers as embedded
-from tests.column_cases import CASES, drawn, field, named
+from tests.column_cases import CASES, Patterns, drawn, field, named
 
 EXTREMES = {  # at the edge of what PostgreSQL stores
     field("number"): [
@@ -104,9 +103,7 @@ def compared(value: Any) -> Any:
 
 
 @pytest.mark.parametrize(("described", "texts"), CASES, ids=lambda case: named(case) if isinstance(case, Field) else "")
-def test_good_values_are_stored_as_they_are_meant(
-    in_transaction: Any, described: Field, texts: st.SearchStrategy[str]
-) -> None:
+def test_good_values_are_stored_as_they_are_meant(in_transaction: Any, described: Field, texts: Patterns) -> None:
     asked = column(described)
     kept = good(asked, drawn(texts))
     assert any(asked.check(text)[0] != NULL for text in kept), "no good value was drawn"
@@ -137,9 +134,7 @@ def _check_stored(cursor: Any, asked: Column, texts: list[str]) -> None:
     [case for case in CASES if column(case[0]).checks()],
     ids=lambda case: named(case) if isinstance(case, Field) else "",
 )
-def test_each_check_accepts_what_its_rule_accepts(
-    in_transaction: Any, described: Field, texts: st.SearchStrategy[str]
-) -> None:
+def test_each_check_accepts_what_its_rule_accepts(in_transaction: Any, described: Field, texts: Patterns) -> None:
     free = column(replace(described, constraints=Constraints()))
     kept = [text for text in good(free, drawn(texts)) if free.check(text)[0] != NULL]
     checks = column(described).checks()

@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from pipeline import PROJECT, waiting
 from pipeline.errors import DrainTimeoutError, InputError
@@ -24,6 +22,7 @@ from producer.files.encodings import Encoding
 from producer.files.store_file import StoreFile
 from producer.sources import Source, find_sources
 from tests.cutting_proxy import Proxy, proxy_to
+from tests.s3_server import KEYS, s3_client, serving_s3
 from tests.unit.reading import PEOPLE
 
 CONTENT = random.Random(7).randbytes(1 << 20).hex().encode()  # as much as takes several requests
@@ -31,26 +30,18 @@ CONTENT = random.Random(7).randbytes(1 << 20).hex().encode()  # as much as takes
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with serving_s3() as url:
+        yield url
 
 
 @pytest.fixture
 def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A client; the bucket is called files."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": server,
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
+    for name, value in {**KEYS, "AWS_ENDPOINT_URL": server}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(waiting, "PAUSES", (0.01,))
     monkeypatch.setattr(store_file, "BLOCK", 1 << 18)
-    client = boto3.client("s3")
+    client = s3_client(server)
     client.create_bucket(Bucket="files")
     yield client
     for version in client.list_object_versions(Bucket="files").get("Versions", ()):

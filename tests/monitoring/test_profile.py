@@ -7,7 +7,7 @@ import yaml
 
 from pipeline import PROJECT
 
-SERVICES = yaml.safe_load((PROJECT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+SERVICES = yaml.load((PROJECT / "docker-compose.yml").read_text(encoding="utf-8"), yaml.CSafeLoader)["services"]
 MONITORING = {"grafana", "prometheus", "rq-dashboard"}
 
 

@@ -5,13 +5,12 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import strategies as st
 
 from pipeline.columns.column import NULL, TRIAL, Column, column
 from pipeline.csv_text.rows import Fault
 from pipeline.descriptions.description import Field
 from pipeline.postgres.quoting import is_storable
-from tests.column_cases import CASES, drawn, field, named
+from tests.column_cases import CASES, Patterns, drawn, field, named
 
 BLOCKS = 8  # of up to 30 texts each
 
@@ -29,7 +28,7 @@ def copied(described: Field, text: str) -> str:
 
 
 @pytest.mark.parametrize(("described", "texts"), CASES, ids=lambda case: named(case) if isinstance(case, Field) else "")
-def test_a_block_is_converted_as_its_texts_are_checked(described: Field, texts: st.SearchStrategy[str]) -> None:
+def test_a_block_is_converted_as_its_texts_are_checked(described: Field, texts: Patterns) -> None:
     rng = random.Random(described.column)
     storable = list(filter(is_storable, drawn(texts)))
     checked = {text: column(described).check(text) for text in storable}

@@ -172,7 +172,7 @@ def test_text_of_files_is_shown_as_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", [HOSTILE, LONG, "\u202e" * 500], ids=["markup", "long", "escaped"])
 def test_the_page_stays_small_with_long_and_hostile_texts(tmp_path: Path, text: str) -> None:
     failed = tuple(f"{number}{text}" for number in range(1_000))
-    html = html_of(tmp_path, hostile_contents(text, 2_000), hostile_reports(text[:1_000], 10), failed)
+    html = html_of(tmp_path, hostile_contents(text, 2_000), hostile_reports(text[:1_000], 6), failed)
     assert len(html.encode()) <= 300_000
     parsed(html)
 

@@ -207,10 +207,10 @@ def test_blocks_of_the_file_may_end_anywhere(tmp_path: Path, monkeypatch: pytest
         ("\ngiven_name,family_name\n", "line 2: column 'date_of_birth' is missing from the header"),
         (HEADER.replace("\n", ",given_name\n"), "line 1: column 'given_name' stands twice in the header"),
         (HEADER + rows(2) + 'Jean,"Kerr\n' + rows(3), "line 4: a quote opens here and does not close until the end"),
-        (HEADER + rows(2) + 'Jean,"' + rows(2**17), "line 4: a quote opens here and does not close within 1048576"),
+        (HEADER + rows(2) + 'Jean,"' + rows(2) * 2**16, "line 4: a quote opens here and does not close within 1048576"),
         (HEADER + rows(2) + f"Jean,{'x' * 2**21}\n", "line 4: the row is longer than 1048576 bytes"),
         (
-            HEADER.replace("name,f", 'name,"f') + rows(2**17),
+            HEADER.replace("name,f", 'name,"f') + rows(2) * 2**16,
             "line 1: a quote opens here and does not close within 1048576",
         ),
         (HEADER.replace("\n", ',"note\n') + 'long"x\n', "line 1: a quote opens here and does not close properly"),
