@@ -47,11 +47,11 @@ def has_ended(process: psutil.Process) -> bool:
 @pytest.fixture
 def start(commands: Commands, pipeline: Pipeline) -> Iterator[StartRun]:
     """Starts a run that takes a while, in a process group of its own, as a shell does."""
-    generate(pipeline.data, people=5_000)
     command = ["pipeline", "run", "--data", str(pipeline.data), "--queue-limit", "1"]
     started = []
 
-    def start(chunk_rows: int = 10) -> "subprocess.Popen[str]":
+    def start(chunk_rows: int = 10, people: int = 5_000) -> "subprocess.Popen[str]":
+        generate(pipeline.data, people)
         options = ["--chunk-rows", str(chunk_rows)]
         started.append(start_forked([*command, *options], commands.services.environment, own_group=True))
         return started[-1]

@@ -118,7 +118,7 @@ def run_altered(script: str, commands: Commands, pipeline: Pipeline) -> "subproc
     """`pipeline run`, begun by a script in a file, as multiprocessing wants it."""
     file = pipeline.data / "altered.py"
     file.write_text(script)
-    command = [sys.executable, str(file), "run", "--data", str(pipeline.data)]
+    command = [sys.executable, str(file), "run", "--data", str(pipeline.data), "--workers", "1"]
     environment = commands.services.environment
     return subprocess.run(
         command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60, preexec_fn=hear_sigint
