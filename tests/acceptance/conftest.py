@@ -7,17 +7,25 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
+from pipeline.embedded.servers import running
 from pipeline.embedded.state_folder import claim
 from tests.acceptance.embedded_runs import copy_state, servers_in
 from tests.acceptance.embedded_runs import run as load
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
 from tests.forked import start_forked
-from tests.support import generate, wait_until
+from tests.support import administer, generate, wait_until
 
+# Two thirds of a cluster's files, which runs do not need, and tests would copy.
+WITHOUT_TEMPLATES = [
+    statement
+    for name in ("template0", "template1")
+    for statement in (f"ALTER DATABASE {name} IS_TEMPLATE false", f"DROP DATABASE {name}")
+]
 LOADING = ["pipeline producer", "pipeline worker", "pipeline worker"]
 StartRun = Callable[..., "subprocess.Popen[str]"]
 
@@ -102,7 +110,12 @@ def loaded_state() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="loaded ") as path:
         Path(path).chmod(0o755)
         state = Path(path) / "state"
-        load(write_files(Path(path) / "data"), state)
+        with running(state) as servers:
+            password = urlsplit(servers.database_url).password
+            # Hashed once, and not 4,096 times, for each connection.
+            hashed_once = ("SET scram_iterations = 1", f"ALTER ROLE pipeline PASSWORD '{password}'")
+            administer(servers.database_url, *hashed_once, *WITHOUT_TEMPLATES)
+            load(write_files(Path(path) / "data"), state)
         if (software := state / "software").exists():  # of root, who copies the servers' programs; 100 MB
             software.symlink_to(software.rename(Path(path) / "software"))
         for port in state.glob("*.port"):  # a copy has them when its servers answer

@@ -16,7 +16,7 @@ from tests.support import start_process, wait_until
 # An ordinary user is root in the namespace in which it mounts, and must be itself again to run PostgreSQL.
 OWN_USER = "" if os.geteuid() == 0 else f"unshare --user --map-user={os.geteuid()} "
 RUN = f'{OWN_USER}"{sys.executable}" -m pipeline run --data "$2" --state "$1/state" --chunk-rows 1'
-MANY_PEOPLE = PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000
+MANY_PEOPLE = PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 1_000
 
 
 def on_small_disk(folder: Path, data: Path, script: str, size: str) -> "subprocess.CompletedProcess[str]":
