@@ -76,8 +76,8 @@ def run(start: StartRun, pipeline: Pipeline) -> "subprocess.Popen[str]":
     """A run in which the producer waits for room on the queue, and workers load."""
     run = start()
     committed = "SELECT count(*) > 3 FROM load_chunks WHERE committed_at IS NOT NULL"
-    wait_until(lambda: [title(stage) for stage in stages_of(run)] == LOADING)
     wait_until(lambda: pipeline.rows(committed) == [(True,)])
+    wait_until(lambda: [title(stage) for stage in stages_of(run)] == LOADING)
     return run
 
 
