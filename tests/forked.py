@@ -111,11 +111,20 @@ def _leave_tests(environment: Mapping[str, str]) -> None:
     util.spawnv_passfds = _start_fork_server  # type: ignore[assignment]
 
 
+def _with_room(function: Callable[[], object]) -> None:
+    function()
+
+
+# Python maps memory for frames 16 KiB at a time, and unmaps it with the last of them. A loop whose calls cross such a
+# limit does both at each call, and a fork begins deep in the stack of the tests. A large frame maps 1 MiB at once.
+_with_room.__code__ = _with_room.__code__.replace(co_stacksize=100_000)
+
+
 def _exit_after(function: Callable[[], object]) -> NoReturn:
     """Runs a function and ends the process as Python does, but does not do what the tests leave for their end."""
     code = 1
     try:
-        function()
+        _with_room(function)
         code = 0
     except SystemExit as end:
         if isinstance(end.code, str):

@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
-import boto3
 import pytest
 import trustme
-from moto.server import ThreadedMotoServer
 
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, named
 from tests.web_server import Answer, WebServer, serving
@@ -32,7 +30,8 @@ def web(tmp_path: Path) -> Iterator[WebServer]:
 def store(environment: dict[str, str]) -> Iterator[None]:
     """With places.csv, 2024/people-1.csv and 2024/people-2.csv in the bucket files."""
     import_module("s3fs")  # once, and not in each command that is forked
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    boto3, moto = import_module("boto3"), import_module("moto.server")  # 26 MB, which each earlier fork would carry
+    server = moto.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
