@@ -68,9 +68,8 @@ def test_a_run_shows_a_line_for_each_file_and_then_each_result_once(commands: Co
 
 
 def test_a_second_run_says_that_nothing_is_to_do(commands: Commands, pipeline: Pipeline) -> None:
-    pipeline.write(places=PLACES)
-    for _ in range(2):
-        shown = on_a_terminal(run_command(pipeline), commands.services.environment)
+    pipeline.load(places=PLACES)
+    shown = on_a_terminal(run_command(pipeline), commands.services.environment)
     assert "places.csv: 3 rows, unchanged, nothing to do; its counts are those of an earlier run" in shown.lines
     assert not any(BAR in line for screen in shown.screens for line in screen)
 

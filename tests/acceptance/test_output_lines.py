@@ -17,7 +17,10 @@ MOST_LINES = 20  # of a load of any number of rows by so many workers
 
 
 def test_a_run_says_each_thing_once(commands: Commands, pipeline: Pipeline) -> None:
-    """The producer what is queued, the exporter what became of it; one row is not `1 rows`."""
+    """The producer what is queued, the exporter what became of it; one row is not `1 rows`.
+
+    Standard output says the results, which only logs in JSON repeat.
+    """
     pipeline.write(places=PLACES, people=ONE_PERSON)
     ended = commands.run("pipeline", "run", "--data", str(pipeline.data))
     assert ended.returncode == 0, ended.stderr
@@ -27,6 +30,8 @@ def test_a_run_says_each_thing_once(commands: Commands, pipeline: Pipeline) -> N
         "people.csv: 1 row = 1 inserted + 0 updated + 0 unchanged + 0 rejected; 0 deleted",
         "places.csv: 3 rows = 3 inserted + 0 updated + 0 unchanged + 0 rejected; 0 deleted",
     ]
+    assert "run ended" not in ended.stderr
+    assert "inserted" not in ended.stderr
     forgotten = commands.run("pipeline", "forget", "people.csv")
     assert forgotten.stdout == "people.csv: forgotten, 1 row of people removed\n"
 

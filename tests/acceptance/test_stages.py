@@ -1,6 +1,5 @@
-"""The stages of a run as processes: what they are called, how they log, and that none outlives its run."""
+"""The stages of a run as processes: how they are started and told to stop, and that none outlives its run."""
 
-import json
 import os
 import signal
 import subprocess
@@ -94,16 +93,6 @@ def test_all_stages_are_told_to_stop_at_once(run: "subprocess.Popen[str]", pipel
         start = time.monotonic()
         run.communicate(timeout=30)
         assert time.monotonic() - start < 7
-
-
-def test_stages_log_as_the_run_was_told_to(commands: Commands, pipeline: Pipeline) -> None:
-    generate(pipeline.data, people=100)
-    ended = commands.run("pipeline", "run", "--data", str(pipeline.data), "--log-format", "json", "--debug")
-    assert ended.returncode == 0, ended.stderr
-    entries = [json.loads(line) for line in ended.stderr.splitlines()]
-    assert {"worker", "producer"} <= {
-        entry["logger"].partition(".")[0] for entry in entries if entry["level"] == "debug"
-    }
 
 
 def test_a_temporary_folder_that_cannot_hold_a_socket_is_named(commands: Commands, pipeline: Pipeline) -> None:
