@@ -249,7 +249,7 @@ def test_people_without_places_say_that_no_place_is_loaded(commands: Commands, p
         assert said.count("place_of_birth is not in places") == 1
         assert hint in said.splitlines()
     pipeline.load(places=PLACES)
-    assert hint not in commands.run("pipeline", "run", **files(pipeline)).stdout
+    assert hint not in commands.run("exporter", **files(pipeline)).stdout
 
 
 def test_rows_of_a_file_that_the_description_names_no_more_count_as_loaded(
