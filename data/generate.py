@@ -11,8 +11,9 @@ import csv
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 FIRST_BIRTHDAY = date(1837, 1, 1)
@@ -146,8 +147,7 @@ def people(count: int, seed: int) -> Iterator[Person]:
     cities_of = {country: [city for city, _, of in places() if of == country] for country in PLACES}
     name_weights = [weight for weight, _, _ in NAMES]
     names = [(given.split(", "), next(csv.reader([family], skipinitialspace=True))) for _, given, family in NAMES]
-    days = (LAST_BIRTHDAY - FIRST_BIRTHDAY).days + 1
-    birthdays = [(FIRST_BIRTHDAY + timedelta(day)).isoformat() for day in range(days)]
+    birthdays = _birthdays()
     again: Person | None = None
     for start in range(0, count, BATCH):
         size = min(BATCH, count - start)
@@ -166,6 +166,12 @@ def people(count: int, seed: int) -> Iterator[Person]:
             elif number % RECORDED_TWICE == 0:
                 again = person
             yield person
+
+
+@cache
+def _birthdays() -> list[str]:
+    days = (LAST_BIRTHDAY - FIRST_BIRTHDAY).days + 1
+    return [(FIRST_BIRTHDAY + timedelta(day)).isoformat() for day in range(days)]
 
 
 def write(folder: Path, count: int, seed: int) -> None:
@@ -187,7 +193,7 @@ def write(folder: Path, count: int, seed: int) -> None:
     (folder / "sample_output.json").write_text(summary, encoding="utf-8")
 
 
-def _write_csv(path: Path, header: tuple[str, ...], rows: "list[tuple[str, ...]] | Iterator[tuple[str, ...]]") -> None:
+def _write_csv(path: Path, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)

@@ -26,6 +26,7 @@ from setproctitle import getproctitle
 
 from pipeline import PROJECT, signals
 from pipeline.pages import render
+from producer.sources import find_sources
 
 MODULES = ("exporter.__main__", "monitor.__main__", "pipeline.__main__", "producer.__main__", "worker.__main__")
 # What the commands read later on, each in a process of its own.
@@ -58,9 +59,10 @@ def start_forked(
 
 @cache
 def _read_modules() -> None:
-    """Also compiles the templates of the pages, which takes 0.1 s of CPU."""
+    """Also compiles the templates of the pages, which takes 0.1 s of CPU, and reads the project's own description."""
     for module in (*MODULES, *LATER_MODULES):
         import_module(module)
+    find_sources(PROJECT / "data", ())
     pages = render._environment()
     for template in pages.list_templates():
         pages.get_template(template)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg2
 from hypothesis import settings
 
+from data.generate import write
 from pipeline import PROJECT
 
 FACTOR = os.environ.get("EXAMPLES")
@@ -94,9 +95,7 @@ def run_measured(command: list[str], environment: Mapping[str, str]) -> list[str
 
 def generate(folder: Path, people: int, seed: int = 1) -> Path:
     """A folder with places, `people` generated people and the expected summary."""
-    command = [sys.executable, str(PROJECT / "data" / "generate.py")]
-    options = ["--people", str(people), "--seed", str(seed), "--output", str(folder)]
-    subprocess.run([*command, *options], check=True, capture_output=True)
+    write(folder, people, seed)
     (folder / "example.csv").unlink()
     return folder
 

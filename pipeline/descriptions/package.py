@@ -1,5 +1,6 @@
 """A Data Package (https://datapackage.org): the descriptions of all datasets of a data folder."""
 
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 from pathlib import Path
@@ -38,8 +39,18 @@ def read_package(path: Path) -> Package:
 
     Raises InputError, which names file, JSON pointer and remedy of each fault, for what is wrong or not supported.
     Properties that the standard does not know are ignored, unless their names look like misspellings or begin with
-    `pipeline:`. What parts have to do with each other is checked when each of them is right.
+    `pipeline:`. What parts have to do with each other is checked when each of them is right. The project's own file is
+    read once in a process.
     """
+    return _own_package() if path == OWN_PACKAGE else _read(path)
+
+
+@cache
+def _own_package() -> Package:
+    return _read(OWN_PACKAGE)
+
+
+def _read(path: Path) -> Package:
     root, faults = read_document(path), Faults()
     with faults:
         root.check_names(NAMES)

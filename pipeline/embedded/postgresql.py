@@ -64,7 +64,8 @@ class Postgresql:
         return self._server.process()
 
     def stop(self) -> None:
-        end_processes(self._partial, {"initdb", "postgres"}, signal.SIGKILL)  # left by a killed run; nothing to save
+        if self._partial.exists():  # left by a killed run; nothing to save
+            end_processes(self._partial, {"initdb", "postgres"}, signal.SIGKILL)
         self._server.stop()
 
     def _url(self, port: int) -> str:

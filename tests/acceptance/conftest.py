@@ -7,17 +7,25 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
+from pipeline.embedded.servers import running
 from pipeline.embedded.state_folder import claim
 from tests.acceptance.embedded_runs import copy_state, servers_in
 from tests.acceptance.embedded_runs import run as load
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
 from tests.forked import start_forked
-from tests.support import generate, wait_until
+from tests.support import administer, generate, wait_until
 
+# Two thirds of a cluster's files, which runs do not need, and tests would copy.
+WITHOUT_TEMPLATES = [
+    statement
+    for name in ("template0", "template1")
+    for statement in (f"ALTER DATABASE {name} IS_TEMPLATE false", f"DROP DATABASE {name}")
+]
 LOADING = ["pipeline producer", "pipeline worker", "pipeline worker"]
 StartRun = Callable[..., "subprocess.Popen[str]"]
 
@@ -47,11 +55,11 @@ def has_ended(process: psutil.Process) -> bool:
 @pytest.fixture
 def start(commands: Commands, pipeline: Pipeline) -> Iterator[StartRun]:
     """Starts a run that takes a while, in a process group of its own, as a shell does."""
-    generate(pipeline.data, people=5_000)
     command = ["pipeline", "run", "--data", str(pipeline.data), "--queue-limit", "1"]
     started = []
 
-    def start(chunk_rows: int = 10) -> "subprocess.Popen[str]":
+    def start(chunk_rows: int = 10, people: int = 5_000) -> "subprocess.Popen[str]":
+        generate(pipeline.data, people)
         options = ["--chunk-rows", str(chunk_rows)]
         started.append(start_forked([*command, *options], commands.services.environment, own_group=True))
         return started[-1]
@@ -68,8 +76,8 @@ def run(start: StartRun, pipeline: Pipeline) -> "subprocess.Popen[str]":
     """A run in which the producer waits for room on the queue, and workers load."""
     run = start()
     committed = "SELECT count(*) > 3 FROM load_chunks WHERE committed_at IS NOT NULL"
-    wait_until(lambda: [title(stage) for stage in stages_of(run)] == LOADING)
     wait_until(lambda: pipeline.rows(committed) == [(True,)])
+    wait_until(lambda: [title(stage) for stage in stages_of(run)] == LOADING)
     return run
 
 
@@ -102,7 +110,12 @@ def loaded_state() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="loaded ") as path:
         Path(path).chmod(0o755)
         state = Path(path) / "state"
-        load(write_files(Path(path) / "data"), state)
+        with running(state) as servers:
+            password = urlsplit(servers.database_url).password
+            # Hashed once, and not 4,096 times, for each connection.
+            hashed_once = ("SET scram_iterations = 1", f"ALTER ROLE pipeline PASSWORD '{password}'")
+            administer(servers.database_url, *hashed_once, *WITHOUT_TEMPLATES)
+            load(write_files(Path(path) / "data"), state)
         if (software := state / "software").exists():  # of root, who copies the servers' programs; 100 MB
             software.symlink_to(software.rename(Path(path) / "software"))
         for port in state.glob("*.port"):  # a copy has them when its servers answer

@@ -270,8 +270,9 @@ def test_a_run_whose_producer_fails_has_its_exit_code_and_leaves_reports_and_no_
 def test_the_example_file_is_loaded_too(commands: Commands, pipeline: Pipeline) -> None:
     (pipeline.data / "example.csv").write_text("name\nAda\nБорис\n")
     pipeline.write(places=PLACES)
-    ended = commands.run("pipeline", "run", DATA_DIR=str(pipeline.data))
+    ended = commands.run("producer", DATA_DIR=str(pipeline.data))
     assert ended.returncode == 0, ended.stderr
+    pipeline.work()
     assert "example.csv: 2 of 2 rows queued in 1 chunk" in ended.stdout.splitlines()
     assert pipeline.rows("SELECT row_number, name FROM examples ORDER BY 1") == [(1, "Ada"), (2, "Борис")]
 

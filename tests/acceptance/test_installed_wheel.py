@@ -51,19 +51,11 @@ def commands(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = tmp_path_factory.mktemp("installed") / "venv"
     run(*UV, "venv", "--python", sys.executable, environment, cwd=environment.parent, **SETTINGS)
     python = environment / "bin" / "python"
-    if FROM_INDEX:  # by pip, which reads the user's pip.conf
-        pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--python", python, "install")
-        # Python compiles the modules that it reads; to compile all takes longer.
-        run(
-            *pip,
-            "--no-compile",
-            "--constraint",
-            PROJECT / "requirements-dev.txt",
-            f"{wheel}[embedded]",
-            cwd=environment,
-        )
+    install = (*UV, "--system-certs", "pip", "install", "--python", python)
+    if FROM_INDEX:
+        constraints = ("--constraint", PROJECT / "requirements-dev.txt")
+        run(*install, *constraints, f"{wheel}[embedded]", cwd=environment, **SETTINGS)
     else:
-        install = (*UV, "pip", "install", "--python", python)
         run(*install, "--no-index", "--no-deps", wheel, cwd=environment, **SETTINGS)
         packages = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=environment).strip()
         # Without the editable install: Python reads no .pth file of a folder that a .pth file names.

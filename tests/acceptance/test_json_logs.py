@@ -51,15 +51,9 @@ def test_a_run_and_its_processes_log_load_chunk_rows_and_seconds(commands: Comma
     assert run["exit_code"] == 0
     assert 0 < run["seconds"] < 60
     assert any(entry["logger"].startswith("rq.") for entry in log), "RQ's own lines too"
+    debugged = {entry["logger"].partition(".")[0] for entry in log if entry["level"] == "debug"}
+    assert {"worker", "producer"} <= debugged, "the stages log as the run was told to"
     assert "Siân" not in ended.stderr
-
-
-def test_results_are_for_machines_alone(commands: Commands, pipeline: Pipeline) -> None:
-    """In text, standard output has said them."""
-    pipeline.write(places=PLACES, people=PEOPLE)
-    ended = commands.run("pipeline", "run", "--data", str(pipeline.data))
-    assert "run ended" not in ended.stderr
-    assert "inserted" not in ended.stderr
 
 
 def test_a_chunk_that_fails_names_its_load_and_its_number(commands: Commands, pipeline: Pipeline) -> None:

@@ -21,8 +21,8 @@ def files(pipeline: Pipeline) -> dict[str, str]:
 
 
 def test_a_run_with_a_header_only_file_leaves_tables_and_reports(commands: Commands, pipeline: Pipeline) -> None:
-    pipeline.write(places=PLACES, people=PEOPLE)
-    assert commands.run("pipeline", "run", **files(pipeline)).returncode == 0
+    pipeline.load(places=PLACES, people=PEOPLE)
+    assert commands.run("exporter", **files(pipeline)).returncode == 0
     before = (pipeline.people(), (pipeline.data / "summary_output.json").read_bytes())
     pipeline.write(people=HEADER)
     refused = commands.run("pipeline", "run", **files(pipeline))
@@ -121,10 +121,10 @@ def test_without_the_extra_the_embedded_servers_are_refused_with_the_remedy(
 
 def test_a_run_says_which_database_it_loads_into(commands: Commands, pipeline: Pipeline, state: Path) -> None:
     pipeline.write(places=PLACES, people=PEOPLE)
-    ended = commands.run("pipeline", "run", **files(pipeline))
+    ended = commands.run("pipeline", "run", "--dry-run", **files(pipeline))
     host_and_name = pipeline.services.database_url.partition("@")[2]
     assert f"database: {host_and_name}\n" in ended.stderr
-    embedded = start(pipeline.data, state)
+    embedded = start(pipeline.data, state, "--dry-run")
     _, err = embedded.communicate(timeout=60)
     assert f"database: embedded, in {state}\n" in err
 
@@ -195,8 +195,8 @@ def test_nothing_is_forgotten_if_another_file_is_broken_or_refused(
 
 
 def test_files_that_no_dataset_takes_are_warned_about_but_for_reports(commands: Commands, pipeline: Pipeline) -> None:
-    pipeline.write(places=PLACES, people=PEOPLE, people_2=PEOPLE)
-    assert commands.run("pipeline", "run", **files(pipeline)).returncode == 0
+    pipeline.load(places=PLACES, people=PEOPLE, people_2=PEOPLE)
+    assert commands.run("exporter", **files(pipeline)).returncode == 0
     warned = commands.run("producer", **files(pipeline))
     assert (
         "not loaded, since no dataset has such a name: people_2.csv (call it people-2.csv); files that are loaded are"
@@ -249,7 +249,7 @@ def test_people_without_places_say_that_no_place_is_loaded(commands: Commands, p
         assert said.count("place_of_birth is not in places") == 1
         assert hint in said.splitlines()
     pipeline.load(places=PLACES)
-    assert hint not in commands.run("pipeline", "run", **files(pipeline)).stdout
+    assert hint not in commands.run("exporter", **files(pipeline)).stdout
 
 
 def test_rows_of_a_file_that_the_description_names_no_more_count_as_loaded(
@@ -277,10 +277,13 @@ def test_rows_that_stay_for_rows_that_name_them_are_told(commands: Commands, pip
         "goods.csv: rows that it no longer lists are still there, since rows of sales named them;"
         " once none does, the next run removes them"
     )
+    assert commands.run("pipeline", "schema", "--data", str(pipeline.data)).returncode == 0
     said = []
     for goods_rows, sales_rows in (("a\nb\n", "a\nb\n"), ("a\n", "a\nb\n"), ("a\n", "a\n"), ("a\n", "a\n")):
         pipeline.write(goods="code\n" + goods_rows, sales="code\n" + sales_rows)
-        said.append(hint in commands.run("pipeline", "run", **files(pipeline)).stdout.splitlines())
+        assert commands.run("producer", **files(pipeline)).returncode == 0
+        pipeline.work()
+        said.append(hint in commands.run("exporter", **files(pipeline)).stdout.splitlines())
     assert said == [False, True, True, False]
     assert pipeline.rows("SELECT code FROM goods") == [("a",)]
 
@@ -302,9 +305,9 @@ def test_tables_that_cannot_follow_a_description_are_refused_with_the_command_th
     schema = {"fields": [{"name": "price", "type": "integer"}]}
     description = {"resources": [{"name": "goods", "path": "goods.csv", "schema": schema}]}
     (pipeline.data / "datapackage.json").write_text(json.dumps(description))
-    pipeline.write(goods="price\n5\n")
     run = ("pipeline", "run", "--data", str(pipeline.data))
-    assert commands.run(*run).returncode == 0
+    assert commands.run("pipeline", "schema", *run[2:]).returncode == 0
+    pipeline.load(goods="price\n5\n")
     schema["fields"][0]["type"] = "boolean"
     (pipeline.data / "datapackage.json").write_text(json.dumps(description))
     for command, again in ((run, "run it again"), (("pipeline", "schema", *run[2:]), "run `pipeline schema` again")):

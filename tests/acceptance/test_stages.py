@@ -1,12 +1,13 @@
-"""The stages of a run as processes: what they are called, how they log, and that none outlives its run."""
+"""The stages of a run as processes: how they are started and told to stop, and that none outlives its run."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing
+from multiprocessing import forkserver
 
 import psutil
 import pytest
@@ -15,7 +16,8 @@ from pipeline import PROJECT
 from pipeline.postgres.database import Database
 from tests.acceptance.conftest import has_ended, stages_of
 from tests.conftest import Commands, Pipeline
-from tests.support import generate, hear_sigint, start_process, wait_until
+from tests.forked import start_forked
+from tests.support import generate, start_process, wait_until
 
 
 def test_no_stage_outlives_a_run_that_is_killed(run: "subprocess.Popen[str]", pipeline: Pipeline) -> None:
@@ -93,16 +95,6 @@ def test_all_stages_are_told_to_stop_at_once(run: "subprocess.Popen[str]", pipel
         assert time.monotonic() - start < 7
 
 
-def test_stages_log_as_the_run_was_told_to(commands: Commands, pipeline: Pipeline) -> None:
-    generate(pipeline.data, people=100)
-    ended = commands.run("pipeline", "run", "--data", str(pipeline.data), "--log-format", "json", "--debug")
-    assert ended.returncode == 0, ended.stderr
-    entries = [json.loads(line) for line in ended.stderr.splitlines()]
-    assert {"worker", "producer"} <= {
-        entry["logger"].partition(".")[0] for entry in entries if entry["level"] == "debug"
-    }
-
-
 def test_a_temporary_folder_that_cannot_hold_a_socket_is_named(commands: Commands, pipeline: Pipeline) -> None:
     folder = pipeline.data / ("long" * 25)  # a socket's path has room for a hundred characters
     folder.mkdir()
@@ -114,42 +106,30 @@ def test_a_temporary_folder_that_cannot_hold_a_socket_is_named(commands: Command
     )
 
 
-def run_altered(script: str, commands: Commands, pipeline: Pipeline) -> "subprocess.CompletedProcess[str]":
-    """`pipeline run`, begun by a script in a file, as multiprocessing wants it."""
-    file = pipeline.data / "altered.py"
-    file.write_text(script)
-    command = [sys.executable, str(file), "run", "--data", str(pipeline.data)]
-    environment = commands.services.environment
-    return subprocess.run(
-        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60, preexec_fn=hear_sigint
-    )
-
-
 def test_a_run_that_is_stopped_while_it_says_what_a_stage_is_to_do_shows_no_traceback(
     commands: Commands, pipeline: Pipeline
 ) -> None:
     generate(pipeline.data, people=100)
-    script = (
-        "import os, signal\n"
-        "from multiprocessing import forkserver\n"
-        "from pipeline.__main__ import main\n"
-        "connect = forkserver.connect_to_new_process\n"
-        "def interrupted(fds):\n"
-        "    pipes = connect(fds)\n"
-        "    os.kill(os.getpid(), signal.SIGINT)\n"
-        "    return pipes\n"
-        "if __name__ == '__main__':\n"
-        "    forkserver.connect_to_new_process = interrupted\n"
-        "    main()\n"
-    )
-    ended = run_altered(script, commands, pipeline)
-    first, *others = ended.stderr.splitlines()
+    connect = forkserver.connect_to_new_process
+
+    def interrupted(fds: Sequence[int]) -> tuple[int, int]:
+        pipes: tuple[int, int] = connect(fds)
+        os.kill(os.getpid(), signal.SIGINT)
+        return pipes
+
+    def alter() -> None:
+        forkserver.connect_to_new_process = interrupted
+
+    command = ["pipeline", "run", "--data", str(pipeline.data)]
+    run = start_forked(command, commands.services.environment, preexec_fn=alter)
+    _, err = run.communicate(timeout=60)
+    first, *others = err.splitlines()
     assert "database: " in first
-    assert (ended.returncode, others) == (130, ["", "error: interrupted; run it again to go on"])
+    assert (run.returncode, others) == (130, ["", "error: interrupted; run it again to go on"])
 
 
 def test_stages_can_be_spawned_where_they_cannot_be_forked(commands: Commands, pipeline: Pipeline) -> None:
-    """As on macOS."""
+    """As on macOS. The script is in a file, as multiprocessing wants it."""
     generate(pipeline.data, people=100)
     script = (
         "import multiprocessing\n"
@@ -160,7 +140,11 @@ def test_stages_can_be_spawned_where_they_cannot_be_forked(commands: Commands, p
         "    stages.forkserver = None\n"
         "    main()\n"
     )
-    ended = run_altered(script, commands, pipeline)
+    file = pipeline.data / "altered.py"
+    file.write_text(script)
+    command = [sys.executable, str(file), "run", "--data", str(pipeline.data), "--workers", "1"]
+    environment = commands.services.environment
+    ended = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0, ended.stderr
     assert "people.csv: 100 of 100 rows queued" in ended.stdout
     expected = (pipeline.data / "sample_output.json").read_bytes()

@@ -19,11 +19,11 @@ def workers_of(run: "subprocess.Popen[str]") -> list[psutil.Process]:
 
 def test_a_run_whose_workers_are_all_killed_starts_others_and_completes(start: StartRun, pipeline: Pipeline) -> None:
     """One of them by SIGTERM, by which a worker ends with exit code 0."""
-    run = start(chunk_rows=20)
-    wait_until(lambda: [title(stage) for stage in stages_of(run)] == LOADING)
+    run = start(chunk_rows=20, people=1_500)
     wait_until(
         lambda: pipeline.rows("SELECT count(*) > 3 FROM load_chunks WHERE committed_at IS NOT NULL") == [(True,)]
     )
+    wait_until(lambda: [title(stage) for stage in stages_of(run)] == LOADING)
     killed, told = workers_of(run)
     killed.kill()
     told.terminate()

@@ -51,6 +51,10 @@ def test_the_own_package_describes_places_people_and_examples_in_load_order() ->
     assert all(field.title and field.description for each in package.datasets for field in each.fields)
 
 
+def test_the_own_package_is_read_once() -> None:
+    assert read_package(OWN_PACKAGE) is read_package(OWN_PACKAGE)
+
+
 def test_the_package_of_the_data_folder_comes_before_the_own_one(tmp_path: Path) -> None:
     assert find_package(tmp_path) == OWN_PACKAGE
     assert find_package(tmp_path / "gone") == OWN_PACKAGE
