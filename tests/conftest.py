@@ -58,6 +58,11 @@ class Services:
 
     database_url: str
     redis_url: str
+    databases: Databases | None = None  # None: a database that the test made itself
+
+    def session(self) -> Database:
+        """Of the database, for the length of the test; the next one gets it again."""
+        return self.databases.session() if self.databases else Database(self.database_url, "tests")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -67,12 +72,23 @@ class Services:
 
 # The servers of the tests are killed at most, never cut off from power; what they keep is not worth a wait.
 QUICK = ("fsync", "full_page_writes", "synchronous_commit", "autovacuum")
+IN_MEMORY = "/dev/shm"  # of Linux; a container's is small, and holds no program that can be run
+MEMORY = 2**30  # bytes that the servers' files may need
+
+
+def memory() -> str | None:
+    """A folder in memory: files of tables come and go all the time, which a disk's file system makes dear."""
+    if not os.path.isdir(IN_MEMORY):
+        return None
+    system = os.statvfs(IN_MEMORY)
+    is_fit = not system.f_flag & os.ST_NOEXEC and system.f_bavail * system.f_frsize > MEMORY
+    return IN_MEMORY if is_fit else None
 
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[embedded.Servers]:
     """Real PostgreSQL and Valkey. Not below pytest's own folder: root's stand-in could not enter that."""
-    with tempfile.TemporaryDirectory(prefix="pipeline tests ") as folder:
+    with tempfile.TemporaryDirectory(prefix="pipeline tests ", dir=memory()) as folder:
         Path(folder).chmod(0o755)
         with embedded.running(Path(folder) / "state") as started:
             settings = [f"ALTER SYSTEM SET {name} = off" for name in QUICK]
@@ -94,8 +110,9 @@ def make_templates(url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def databases(servers: embedded.Servers) -> Databases:
-    return Databases(servers.database_url, ("with_schema", "with_tables"))
+def databases(servers: embedded.Servers) -> Iterator[Databases]:
+    with closing(Databases(servers.database_url, ("with_schema", "with_tables"))) as databases:
+        yield databases
 
 
 @pytest.fixture
@@ -106,7 +123,7 @@ def services(servers: embedded.Servers, databases: Databases, request: pytest.Fi
     """
     redis.Redis.from_url(servers.redis_url).flushdb()
     with databases.copy_of(getattr(request.module, "TEMPLATE", "with_tables")) as url:
-        yield Services(url, servers.redis_url)
+        yield Services(url, servers.redis_url, databases)
 
 
 @pytest.fixture
@@ -135,10 +152,10 @@ class Pipeline:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        self.database = Database(self.services.database_url, "tests")
+        self.database = self.services.session()
         with self.database.transaction() as tx:
             self.queue = ChunkQueue.at(self.services.redis_url, "chunks", ledger.installation(tx))
-        self.worker_database = Database(self.services.database_url, "tests")
+        self.worker_database = self.services.session()
         self.loader = ChunkLoader(self.worker_database)
 
     def close(self) -> None:
@@ -215,13 +232,11 @@ class Pipeline:
 
 
 @pytest.fixture
-def pipeline(services: Services, tmp_path: Path) -> Iterator[Pipeline]:
+def pipeline(services: Services, tmp_path: Path) -> Pipeline:
     """A pipeline over an empty folder, an empty database and an empty queue."""
     data = tmp_path / "data"
     data.mkdir()
-    pipeline = Pipeline(services, data)
-    yield pipeline
-    pipeline.close()
+    return Pipeline(services, data)
 
 
 @dataclass(frozen=True)
