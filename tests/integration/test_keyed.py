@@ -145,7 +145,7 @@ def test_a_key_belongs_to_the_file_sealed_first(items: Pipeline, order: tuple[in
     items.load(**{"items-1": HEADER + "2,b,2\n"})
     assert [(*row[:2], row[3]) for row in table(items)] == [(2, "b", "items-1.csv"), (3, "c", "items-2.csv")]
     items.produce()
-    items.work()
+    items.take_and_load()
     items.check_reconciliation()
     assert [row[:4] for row in table(items)] == [
         (1, "x", "1", "items-2.csv"),
@@ -367,7 +367,7 @@ def test_a_preview_foresees_which_keys_go_that_rows_name(
     for chunk in waiting:
         with suppress(OutOfOrderError):
             pipeline.loader.load_chunk(*chunk)
-    pipeline.work()
+    pipeline.take_and_load()
     pipeline.check_reconciliation()
     assert told == {name: tuple(pipeline.counts(name).values()) for name in told}
     names_kept_ones = "3" in members
@@ -436,7 +436,7 @@ def test_keys_of_files_that_are_forgotten_as_missing_are_given_to_waiting_rows_i
     items.load(**{"items-1": HEADER + "1,a,1\n", "items-2": HEADER + "1,b,2\n"})
     (items.data / "items-1.csv").unlink()
     assert commands.run("producer", "--data", str(items.data), "--forget-missing").returncode == 0
-    items.work()
+    items.take_and_load()
     assert [(row[1], row[3]) for row in table(items)] == [("b", "items-2.csv")]
     assert items.rejected() == []
 
