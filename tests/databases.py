@@ -110,10 +110,10 @@ class Copy:
 
     def take_back(self) -> None:
         """Has the sessions of a test as they were when they began; those that were lost begin again when needed."""
+        for database in self.lent:
+            _reset(database)
         self.idle += self.lent
         self.lent.clear()
-        for database in self.idle:
-            _reset(database)
 
     def pids(self) -> list[int]:
         """The server processes of its sessions."""

@@ -61,7 +61,7 @@ def load_chunks(pipeline: Pipeline, order: tuple[int, ...] | None) -> None:
         for position in order:
             pipeline.loader.load_chunk(*waiting[position])
         return
-    loaders = [ChunkLoader(Database(pipeline.services.database_url, "tests")) for _ in range(4)]
+    loaders = [ChunkLoader(pipeline.services.session()) for _ in range(4)]
 
     def work() -> None:
         loader = loaders.pop()
@@ -74,10 +74,9 @@ def load_chunks(pipeline: Pipeline, order: tuple[int, ...] | None) -> None:
 
 def log_in_full(pipeline: Pipeline) -> Path:
     """Has the server log the rows that it refuses to the worker, as it does by default; returns its log."""
-    [(database, cluster)] = pipeline.rows("SELECT current_database(), current_setting('data_directory')")
-    with pipeline.database.transaction() as tx:
-        tx.run(f"ALTER DATABASE {database} SET log_error_verbosity = 'default'")
-    pipeline.loader = ChunkLoader(Database(pipeline.services.database_url, "tests"))
+    [(cluster,)] = pipeline.rows("SELECT current_setting('data_directory')")
+    in_full = "?options=-clog_error_verbosity%3Ddefault"
+    pipeline.loader = ChunkLoader(Database(pipeline.services.database_url + in_full, "tests"))
     return Path(cluster).with_suffix(".log")
 
 
