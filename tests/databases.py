@@ -143,16 +143,17 @@ class Databases:
         yield with_path(self._url, f"/{copy.name}")
         self._given = None
         copy.take_back()
-        with self._administration.cursor() as cursor:
-            renamed = _next_name()  # what still runs of the test finds no database under the name that it knows
-            cursor.execute(RENAME, (renamed, copy.name))
-            copy.name = renamed
-            cursor.execute(END_OTHER_SESSIONS, (copy.name, copy.pids()))
-            cursor.execute(OF_DATABASE, (copy.name,))
-            if cursor.fetchone() == UNCHANGED and self._is_emptied(copy, self._templates[template]):
-                self._spare[template] = copy
-            else:
-                copy.close()
+        try:
+            is_spare = self._is_spare(copy, self._templates.get(template))
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):  # the test has restarted the server
+            self._administration = _connected(self._url)
+            self._spare.clear()
+            is_spare = False
+        if is_spare:
+            self._spare[template] = copy
+        else:
+            copy.close()
+            with self._administration.cursor() as cursor:
                 cursor.execute(f"DROP DATABASE {copy.name} WITH (FORCE)")
 
     def session(self) -> Database:
@@ -169,6 +170,17 @@ class Databases:
         with self._administration.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return Copy(name, _connected(with_path(self._url, f"/{name}")))
+
+    def _is_spare(self, copy: Copy, template: Template | None) -> bool:
+        """Ends what still runs of the test; whether the copy is as the template again, if that is one of these."""
+        with self._administration.cursor() as cursor:
+            renamed = _next_name()  # what still runs of the test finds no database under the name that it knows
+            cursor.execute(RENAME, (renamed, copy.name))
+            copy.name = renamed
+            cursor.execute(END_OTHER_SESSIONS, (copy.name, copy.pids()))
+            cursor.execute(OF_DATABASE, (copy.name,))
+            is_unchanged: bool = cursor.fetchone() == UNCHANGED
+        return template is not None and is_unchanged and self._is_emptied(copy, template)
 
     def _is_emptied(self, copy: Copy, template: Template) -> bool:
         """Removes the tables and rows that a test added; False if it changed anything else."""

@@ -30,6 +30,11 @@ LEFT = {
 }
 END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'pipeline %'"
 
+END_ALL_OTHER_SESSIONS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+
 
 @pytest.mark.parametrize(("statement", "is_reused"), LEFT.values(), ids=LEFT)
 def test_a_database_is_used_again_only_where_what_a_test_added_can_be_removed(
@@ -84,6 +89,18 @@ def test_a_session_that_a_test_has_ended_begins_again(databases: Databases) -> N
                 assert tx.value("SELECT 1") == 1
             with administration(url) as cursor:
                 cursor.execute(END_SESSIONS)
+
+
+def test_a_database_whose_server_a_test_has_restarted_is_not_used_again(databases: Databases) -> None:
+    seen = []
+    for _ in range(2):
+        with databases.copy_of("with_tables") as url, administration(url) as cursor:
+            cursor.execute(NAME)
+            seen += cursor.fetchall()
+            databases.session().connect()
+            cursor.execute(END_ALL_OTHER_SESSIONS)
+    (_, oid), (_, next_oid) = seen
+    assert oid != next_oid
 
 
 def test_no_process_of_a_test_finds_the_database_of_the_next(databases: Databases) -> None:
