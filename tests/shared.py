@@ -1,6 +1,7 @@
 """What the processes of one test session share: folders that the first one makes, and the others wait for."""
 
 import fcntl
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,17 @@ from typing import Any
 import pytest
 
 FOLDER = pytest.StashKey[Path]()
+IN_MEMORY = "/dev/shm"  # of Linux; a container's is small, and holds no program that can be run
+MEMORY = 2**30  # bytes that files of servers may need
+
+
+def memory() -> str | None:
+    """A folder in memory: files of tables come and go all the time, which a disk's file system makes dear."""
+    if not os.path.isdir(IN_MEMORY):
+        return None
+    system = os.statvfs(IN_MEMORY)
+    is_fit = not system.f_flag & os.ST_NOEXEC and system.f_bavail * system.f_frsize > MEMORY
+    return IN_MEMORY if is_fit else None
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -16,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker := getattr(config, "workerinput", None):
         config.stash[FOLDER] = Path(worker["shared"])
         return
-    folder = tempfile.TemporaryDirectory(prefix="pipeline tests ")
+    folder = tempfile.TemporaryDirectory(prefix="pipeline tests ", dir=memory())
     config.add_cleanup(folder.cleanup)
     config.stash[FOLDER] = Path(folder.name)
     config.stash[FOLDER].chmod(0o755)

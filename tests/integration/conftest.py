@@ -13,7 +13,8 @@ from exporter.export import Exported, export
 from exporter.report import find_reports
 from pipeline.postgres.database import Database
 from tests.conftest import Services
-from tests.support import run_measured, start_process
+from tests.forked import start_forked
+from tests.support import run_measured
 
 
 @pytest.fixture
@@ -77,12 +78,6 @@ def peak_memory(services: Services, reports: Path, output: Path, name: str, *que
     return [int(peak) * unit for peak in run_measured(command, os.environ)[: len(queries)]]
 
 
-def start_exporter(services: Services, queries: Path, output: Path, *options: str) -> "subprocess.Popen[str]":
-    """The exporter's command as a process, with the reports of a folder."""
-    script = (
-        "import sys; from pathlib import Path; from exporter import report; from exporter.__main__ import main;"
-        " from pipeline.cli import command; report.REPORTS = Path(sys.argv.pop(1));"
-        " command.run(main, 'exporter', hard_deadline=True)"
-    )
-    arguments = [sys.executable, "-c", script, str(queries), "--output", str(output), *options]
-    return start_process(arguments, services.environment)
+def start_exporter(services: Services, output: Path, *options: str) -> "subprocess.Popen[str]":
+    """The exporter's command as a process, with the reports of the folder that the test has put in their place."""
+    return start_forked(("exporter", "--output", str(output), *options), services.environment)

@@ -44,7 +44,7 @@ def names(pipeline: Pipeline) -> str:
 
 
 def finish(pipeline: Pipeline) -> str:
-    pipeline.work()
+    pipeline.take_and_load()
     pipeline.check_reconciliation()
     return names(pipeline)
 
@@ -148,7 +148,7 @@ def test_chunks_with_rejected_rows_are_loaded_again(pipeline: Pipeline) -> None:
     places = PLACES + "Atlantis,The Deep,Nowhere\n"
     text = people("ab") + UNKNOWN + people("defgX").removeprefix(HEADER)
     assert produced(pipeline, places=places, people=text) == [2, 4]
-    pipeline.work()
+    pipeline.take_and_load()
     pipeline.check_reconciliation()
     assert "".join(name[0] for _, name in named(pipeline)) == "abPdefgX"
     assert pipeline.rejected() == []
@@ -161,7 +161,7 @@ def test_a_reopened_chunk_that_was_not_loaded_since_is_loaded_by_the_new_version
     text = people("ab") + UNKNOWN + people("deX").removeprefix(HEADER)
     assert produced(pipeline, people=text) == [2, 3]
     pipeline.produce()
-    pipeline.work()
+    pipeline.take_and_load()
     pipeline.check_reconciliation()
     assert [number for number, _ in named(pipeline)] == [1, 2, 3, 4, 5, 6]
 
@@ -212,5 +212,5 @@ def test_places_are_all_loaded_again(pipeline: Pipeline) -> None:
     pipeline.write(places=PLACES + "Barry,Glamorgan,Wales\n")
     [done] = produce(places, pipeline.database, pipeline.queue, chunk_rows=1, queue_limit=9)
     assert done.queued_chunks == 4
-    pipeline.work()
+    pipeline.take_and_load()
     assert pipeline.rows(counties)[0] == ("Ayr", "Ayrshire")

@@ -61,7 +61,7 @@ def load_chunks(pipeline: Pipeline, order: tuple[int, ...] | None) -> None:
         for position in order:
             pipeline.loader.load_chunk(*waiting[position])
         return
-    loaders = [ChunkLoader(Database(pipeline.services.database_url, "tests")) for _ in range(4)]
+    loaders = [ChunkLoader(pipeline.services.session()) for _ in range(4)]
 
     def work() -> None:
         loader = loaders.pop()
@@ -74,10 +74,9 @@ def load_chunks(pipeline: Pipeline, order: tuple[int, ...] | None) -> None:
 
 def log_in_full(pipeline: Pipeline) -> Path:
     """Has the server log the rows that it refuses to the worker, as it does by default; returns its log."""
-    [(database, cluster)] = pipeline.rows("SELECT current_database(), current_setting('data_directory')")
-    with pipeline.database.transaction() as tx:
-        tx.run(f"ALTER DATABASE {database} SET log_error_verbosity = 'default'")
-    pipeline.loader = ChunkLoader(Database(pipeline.services.database_url, "tests"))
+    [(cluster,)] = pipeline.rows("SELECT current_setting('data_directory')")
+    in_full = "?options=-clog_error_verbosity%3Ddefault"
+    pipeline.loader = ChunkLoader(Database(pipeline.services.database_url + in_full, "tests"))
     return Path(cluster).with_suffix(".log")
 
 
@@ -145,7 +144,7 @@ def test_a_key_belongs_to_the_file_sealed_first(items: Pipeline, order: tuple[in
     items.load(**{"items-1": HEADER + "2,b,2\n"})
     assert [(*row[:2], row[3]) for row in table(items)] == [(2, "b", "items-1.csv"), (3, "c", "items-2.csv")]
     items.produce()
-    items.work()
+    items.take_and_load()
     items.check_reconciliation()
     assert [row[:4] for row in table(items)] == [
         (1, "x", "1", "items-2.csv"),
@@ -367,7 +366,7 @@ def test_a_preview_foresees_which_keys_go_that_rows_name(
     for chunk in waiting:
         with suppress(OutOfOrderError):
             pipeline.loader.load_chunk(*chunk)
-    pipeline.work()
+    pipeline.take_and_load()
     pipeline.check_reconciliation()
     assert told == {name: tuple(pipeline.counts(name).values()) for name in told}
     names_kept_ones = "3" in members
@@ -436,7 +435,7 @@ def test_keys_of_files_that_are_forgotten_as_missing_are_given_to_waiting_rows_i
     items.load(**{"items-1": HEADER + "1,a,1\n", "items-2": HEADER + "1,b,2\n"})
     (items.data / "items-1.csv").unlink()
     assert commands.run("producer", "--data", str(items.data), "--forget-missing").returncode == 0
-    items.work()
+    items.take_and_load()
     assert [(row[1], row[3]) for row in table(items)] == [("b", "items-2.csv")]
     assert items.rejected() == []
 

@@ -72,7 +72,7 @@ def test_what_is_unchanged_is_not_scanned(pipeline: Pipeline, scanned: list[str]
             queue_limit=9,
             encodings=Encodings.parse([encoding]),
         )
-        pipeline.work()
+        pipeline.take_and_load()
         return done.row_count, done.queued_chunks
 
     write_as(path, PEOPLE, encoding)
@@ -93,7 +93,7 @@ def test_an_interrupted_load_goes_on_without_another_scan(pipeline: Pipeline, sc
     scanned.clear()
     assert [(done.row_count, done.queued_chunks) for done in pipeline.produce()] == [(3, 3), (4, 4)]
     assert scanned == []
-    pipeline.work()
+    pipeline.take_and_load()
     pipeline.check_reconciliation()
     assert [number for number, _ in named(pipeline)] == [1, 2, 3, 4]
 
@@ -104,7 +104,7 @@ def test_rejected_rows_come_back_without_another_scan(pipeline: Pipeline, scanne
     scanned.clear()
     assert [done.queued_rows for done in pipeline.produce(1)] == [4, 1]
     assert scanned == ["places.csv"]
-    pipeline.work()
+    pipeline.take_and_load()
     assert named(pipeline) == [(1, "Jean"), (2, "Plato")]
 
 
@@ -114,7 +114,7 @@ def test_beside_a_broken_file_a_known_one_stays_as_it_is(pipeline: Pipeline) -> 
     pipeline.write(places=PLACES + "Atlantis,The Deep,Nowhere\n")
     places = find_sources(pipeline.data, (pipeline.data / "places.csv",))
     produce(places, pipeline.database, pipeline.queue, chunk_rows=1, queue_limit=9)
-    pipeline.work()
+    pipeline.take_and_load()
     (pipeline.data / "people").mkdir()
     pipeline.write(**{"people/broken": HEADER + '"never closed'})
     before = pipeline.rows("SELECT * FROM load_chunks ORDER BY load_id, number")
@@ -138,7 +138,7 @@ def test_a_source_that_is_forgotten_meanwhile_is_loaded_again(
     meanwhile(forget)
     [done] = produce(people, pipeline.database, pipeline.queue, chunk_rows=2, queue_limit=9)
     assert (done.row_count, done.queued_chunks) == (4, 2)
-    pipeline.work()
+    pipeline.take_and_load()
     pipeline.check_reconciliation()
     assert len(pipeline.people()) == 4
 
@@ -156,6 +156,6 @@ def test_a_content_that_is_superseded_meanwhile_is_loaded_again(
     [done] = produce(people, pipeline.database, pipeline.queue, chunk_rows=1, queue_limit=9)
     assert (done.row_count, done.queued_chunks) == (2, 2)
     assert named(pipeline) == [(1, "Siân")]
-    pipeline.work()
+    pipeline.take_and_load()
     pipeline.check_reconciliation()
     assert named(pipeline) == [(1, "Jean"), (2, "Tadhg")]

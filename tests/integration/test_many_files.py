@@ -17,14 +17,17 @@ from producer.sources import find_sources
 from tests.conftest import PEOPLE, PLACES, Pipeline
 
 HEADER, JEAN, TADHG, *_ = PEOPLE.splitlines(keepends=True)
-FILES = 250
+FILES = 25
+GROUP = 10  # chunks in a job, and loads that are sealed at once; a tenth of what a producer takes, as are the files
 SIZES = (0, 1, 2, 499, 500, 1000, 1500)  # rows of a file; below 500 its chunk shares a job with others
 MIXES = 12
 
 
 @pytest.fixture
-def many(pipeline: Pipeline) -> Pipeline:
+def many(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     """Places, and as many files of people as make several groups; every other one has a bad row."""
+    monkeypatch.setattr("producer.jobs.GROUP_CHUNKS", GROUP)
+    monkeypatch.setattr("producer.seal_all.SEALED_AT_ONCE", GROUP)
     (pipeline.data / "people").mkdir()
     pipeline.write(places=PLACES)
     for number in range(FILES):
@@ -57,7 +60,7 @@ def test_small_files_are_loaded_in_a_few_jobs(many: Pipeline) -> None:
 def test_only_one_file_is_open_at_a_time(many: Pipeline) -> None:
     """Each open file was kept until the end, and a thousand are as many as a process may have."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (psutil.Process().num_fds() + 50, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (psutil.Process().num_fds() + 20, hard))
     try:
         many.produce()
     finally:
@@ -98,10 +101,10 @@ def test_a_chunk_that_can_never_be_loaded_keeps_no_other_of_its_group_from_being
 
 def test_a_new_version_of_one_file_leaves_the_rest_of_its_group_alone(many: Pipeline) -> None:
     many.load()
-    many.write(**{"people/100": HEADER + JEAN.replace("Jean", "Joan") + TADHG})
-    assert [result.source for result in many.produce() if result.queued_chunks] == ["people/100.csv"]
+    many.write(**{"people/010": HEADER + JEAN.replace("Jean", "Joan") + TADHG})
+    assert [result.source for result in many.produce() if result.queued_chunks] == ["people/010.csv"]
     many.work()
-    changed = [row if row[:2] != ("people/100.csv", 1) else (*row[:2], "Joan") for row in expected()]
+    changed = [row if row[:2] != ("people/010.csv", 1) else (*row[:2], "Joan") for row in expected()]
     assert loaded(many) == changed
 
 
@@ -114,7 +117,7 @@ def test_loads_are_sealed_many_at_a_time(many: Pipeline, monkeypatch: pytest.Mon
 
     monkeypatch.setattr("producer.seal_all.seal", counting)
     many.produce()
-    assert sealed == [100, 100, 51]
+    assert sealed == [10, 10, 6]
 
 
 def queued(pipeline: Pipeline) -> Counter[tuple[int, int]]:

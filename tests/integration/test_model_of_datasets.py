@@ -18,7 +18,6 @@ from pipeline.columns.column import column
 from pipeline.descriptions.package import find_package, read_package
 from pipeline.errors import InUseError, OutOfOrderError, SettingsError, UnknownChunkError
 from pipeline.forgetting import forget
-from pipeline.postgres.database import Database
 from pipeline.tables.plan import Wanted
 from pipeline.tables.registry import make_tables
 from producer.dry_run import preview
@@ -532,7 +531,7 @@ class Example:
         waiting += rng.sample(waiting, len(waiting) // 3)
         rng.shuffle(waiting)
         self._pipeline.queue.connection.flushdb()
-        loaders = [ChunkLoader(Database(self._pipeline.services.database_url, "tests")) for _ in range(4)]
+        loaders = [ChunkLoader(self._pipeline.services.session()) for _ in range(4)]
 
         def work() -> None:
             loader = loaders.pop()

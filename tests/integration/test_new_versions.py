@@ -64,7 +64,7 @@ def test_cities_that_the_same_run_brings_count_as_known(pipeline: Pipeline) -> N
     pipeline.write(places=PLACES + "Atlantis,Deep,Ocean\n", people=HEADER + atlantis)
     assert forecast(pipeline) == {"inserted": 0, "updated": 4, "unchanged": 0, "rejected": 0, "deleted": 0}
     pipeline.produce()
-    pipeline.work()
+    pipeline.take_and_load()
     assert pipeline.counts() == {"inserted": 0, "updated": 4, "unchanged": 0, "rejected": 0, "deleted": 0}
 
 
@@ -159,7 +159,7 @@ def test_a_dry_run_says_what_a_run_then_does(pipeline: Pipeline, people: str, ex
     assert pipeline.people() == before
     pipeline.limits = ANY_VERSION
     pipeline.produce(chunk_rows=2)
-    pipeline.work()
+    pipeline.take_and_load()
     if people != PEOPLE:  # else no new load was made
         assert pipeline.counts() == expected
 
@@ -170,7 +170,7 @@ def test_a_dry_run_on_an_empty_database_says_what_a_first_run_then_does(pipeline
     places, people = forecast(pipeline, "places.csv"), forecast(pipeline)
     assert pipeline.rows("SELECT * FROM sources") == []
     pipeline.produce(chunk_rows=2)
-    pipeline.work()
+    pipeline.take_and_load()
     assert (pipeline.counts("places.csv"), pipeline.counts()) == (places, people)
     assert (places["inserted"], places["unchanged"], places["rejected"]) == (3, 1, 1)
     assert (people["inserted"], people["rejected"]) == (4, 1)

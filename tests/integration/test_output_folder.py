@@ -27,7 +27,7 @@ def writing(pipeline: Pipeline, queries: Path, output: Path) -> Iterator["subpro
     (queries / "first.csv.sql").write_text("SELECT 1 AS one")
     (queries / "slow.csv.sql").write_text("SELECT pg_sleep(600)")
     before = set(output.iterdir())
-    exporter = start_exporter(pipeline.services, queries, output)
+    exporter = start_exporter(pipeline.services, output)
     try:
         for name in ("first.csv", "slow.csv"):
             wait_until(partial(lambda name: {path.parent for path in output.glob(f".reports-*/{name}")} - before, name))

@@ -174,6 +174,6 @@ def test_a_source_forgotten_while_a_new_version_is_sealed_is_loaded_again(pipeli
             producing = threads.submit(pipeline.produce)
             wait_until(lambda: tx.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
         producing.result()
-    pipeline.work()
+    pipeline.take_and_load()
     assert pipeline.counts() == {"inserted": 4, "updated": 0, "unchanged": 0, "rejected": 0, "deleted": 0}
     assert named(pipeline) == [(1, "Joan"), (2, "Tadhg"), (3, "Siân"), (4, "Joan")]

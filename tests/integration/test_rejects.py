@@ -55,7 +55,7 @@ def write(pipeline: Pipeline, content: bytes, name: str = "people.csv") -> None:
 
 def load(pipeline: Pipeline, chunk_rows: int | None = None) -> None:
     pipeline.produce(chunk_rows)
-    pipeline.work()
+    pipeline.take_and_load()
 
 
 def shown(raw: bytes) -> str:
@@ -158,7 +158,7 @@ def test_files_in_other_encodings_are_read_as_told(pipeline: Pipeline, encoding:
         queue_limit=9,
         encodings=Encodings.parse([encoding]),
     )
-    pipeline.work()
+    pipeline.take_and_load()
     assert [row[2:4] for row in pipeline.people()] == [("Renée", "Müller")]
 
 

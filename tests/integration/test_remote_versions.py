@@ -43,7 +43,7 @@ def load(pipeline: Pipeline, url: str, *encodings: str) -> Produced:
         queue_limit=9,
         encodings=Encodings.parse(encodings),
     )
-    pipeline.work()
+    pipeline.take_and_load()
     return done
 
 
@@ -97,7 +97,7 @@ def test_rejected_rows_of_an_unchanged_file_come_back(pipeline: Pipeline, web: W
     assert pipeline.people() == []
     pipeline.write(places=PLACES)
     pipeline.produce()
-    pipeline.work()
+    pipeline.take_and_load()
     assert load(pipeline, f"{web.url}/people.csv").queued_rows == 4
     assert len(pipeline.people()) == 4
 

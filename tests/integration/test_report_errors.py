@@ -128,7 +128,7 @@ def test_the_exporter_lists_all_failures_and_exits_1(pipeline: Pipeline, output:
     (no_reports / "a.json.sql").write_text("SELECT surname FROM people")
     (no_reports / "b.csv.sql").write_text("SELECT count(*) AS people FROM people")
     (no_reports / "c.csv.sql").write_text('SELECT 1 AS "two\nlines" FROM "no\ntable"')
-    exporter = start_exporter(pipeline.services, no_reports, output)
+    exporter = start_exporter(pipeline.services, output)
     out, err = exporter.communicate(timeout=60)
     assert exporter.returncode == 1
     assert out.splitlines()[0] == f"wrote 1 report into {output}; {output}/report.html shows them on one page"

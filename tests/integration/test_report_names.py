@@ -108,32 +108,26 @@ def test_the_exporter_refuses_names_and_settings_before_it_waits(
     """Nothing is loaded, so that it would wait until DRAIN_TIMEOUT."""
     query = own / "people.csv.sql"
     query.write_text("SELECT 1")
-    assert refusal(pipeline, no_reports, output, "--reports", str(own)).startswith(
+    assert refusal(pipeline, output, "--reports", str(own)).startswith(
         "error: report people.csv.sql: 'people.csv' would be read"
     )
     query = query.rename(no_reports / "codes.csv.sql")
-    assert refusal(pipeline, no_reports, output, "--max-rejects", "5x").startswith(
-        "error: MAX_REJECTS: '5x' is neither"
-    )
+    assert refusal(pipeline, output, "--max-rejects", "5x").startswith("error: MAX_REJECTS: '5x' is neither")
     data = ("--data", str(output.parent))
     query.rename(no_reports / "codes.json.sql")
     people = output.rename(output.with_name("people"))
     (no_reports / "codes.csv.sql").write_text("SELECT 1")
-    assert refusal(pipeline, no_reports, people, *data).startswith(
-        "error: report codes.csv.sql: 'people/codes.csv' would"
-    )
+    assert refusal(pipeline, people, *data).startswith("error: report codes.csv.sql: 'people/codes.csv' would")
     with pipeline.database.transaction() as tx:
         tx.run("INSERT INTO sources (name, dataset) VALUES ('codes.csv', 'places')")
     data = ("--data", str(people))
-    assert refusal(pipeline, no_reports, people, *data).startswith(
-        "error: report codes.csv.sql: 'codes.csv' is a source"
-    )
+    assert refusal(pipeline, people, *data).startswith("error: report codes.csv.sql: 'codes.csv' is a source")
     assert list(people.iterdir()) == []
 
 
-def refusal(pipeline: Pipeline, queries: Path, output: Path, *options: str) -> str:
+def refusal(pipeline: Pipeline, output: Path, *options: str) -> str:
     """What the exporter says when it exits with 2."""
-    exporter = start_exporter(pipeline.services, queries, output, *options)
+    exporter = start_exporter(pipeline.services, output, *options)
     out, err = exporter.communicate(timeout=30)
     assert (exporter.returncode, out) == (2, ""), err
     return err

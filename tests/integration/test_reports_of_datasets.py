@@ -64,7 +64,7 @@ def test_reports_about_people_are_for_folders_that_have_people(pipeline: Pipelin
     make_tables(pipeline)
     pipeline.write(orders="number\n1\n")
     pipeline.produce()
-    pipeline.work()
+    pipeline.take_and_load()
     assert written(pipeline, output) == OF_EVERY_DATASET
 
 

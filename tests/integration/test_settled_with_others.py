@@ -165,7 +165,7 @@ def test_a_row_that_waits_names_a_row_that_came_without_its_own_file(
     assert [row[3] for row in pipeline.rejected()] == ["colour 'blue' is not in colours"]
     pipeline.write(**{"colours-2": "colour\nblue\n"})
     produce_alone(pipeline, "colours-2.csv")
-    pipeline.work()
+    pipeline.take_and_load()
     pipeline.loader.load_chunk(*last)
     assert [row[:2] for row in table(pipeline)] == [(1, "a"), (2, "b"), (3, "c")]
     assert pipeline.rejected() == []
@@ -228,7 +228,7 @@ def test_rows_that_wait_are_not_lost_when_the_description_loses_its_unique_value
     pipeline.queue.connection.flushdb()
     described(pipeline, without)
     produce_alone(pipeline, "things-1.csv")
-    pipeline.work()
+    pipeline.take_and_load()
     with pipeline.database.transaction() as tx:
         assert [str(chunk) for chunk in ledger.missing_chunks(tx)] == ["things-2.csv chunk 1 (rows 1 to 2)"]
     pipeline.load(2)

@@ -1,6 +1,7 @@
 """Reports are written anew unless nothing has changed that they are made of, and then no query of theirs is run."""
 
 import os
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -11,12 +12,22 @@ import pytest
 from exporter import manifest, report
 from exporter.export import export
 from exporter.report import find_reports
+from pipeline import PROJECT
 from pipeline.forgetting import forget_rows
 from tests.conftest import PEOPLE, PLACES, Pipeline
 from tests.integration.conftest import write_reports
 
 UNKNOWN = "given_name,family_name,date_of_birth,place_of_birth\nSiân,Parry,1923-04-05,Bala\n"
 BALA = "Bala,Gwynedd,Wales\n"
+SOME_REPORTS = ("loads.csv.sql", "people_by_county.csv.sql", "summary_output.json.sql")
+
+
+@pytest.fixture(autouse=True)
+def reports(no_reports: Path) -> Path:
+    """A folder with some of the shipped reports, that a test may change."""
+    for name in SOME_REPORTS:
+        shutil.copy(PROJECT / "exporter" / "reports" / name, no_reports)
+    return no_reports
 
 
 @pytest.fixture

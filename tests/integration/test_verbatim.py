@@ -155,7 +155,7 @@ def test_a_check_that_the_table_has_lost_is_made_by_the_worker(items: Pipeline) 
         tx.run("ALTER TABLE items DROP CONSTRAINT items_id_minimum")
     items.write(items=f"{GOOD}0,zero,\n")
     items.produce()
-    items.work()
+    items.take_and_load()
     assert [each[3] for each in items.rejected()] == ["id '0' is less than 1"]
 
 
