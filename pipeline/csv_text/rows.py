@@ -1,6 +1,5 @@
 """Rows out of the bytes of a chunk. Pure: bytes in, rows out."""
 
-import copy
 import csv
 import io
 from collections.abc import Iterator, Sequence
@@ -90,11 +89,12 @@ class SourceRows:
 
     def blocks(self) -> "Iterator[tuple[SourceRows, list[tuple[str, ...]] | None]]":
         """All rows in order, some at a time, each time with their `columns`; the last ones may have none."""
-        for start in range(0, len(self._lines), BLOCK_LINES):
-            block = self._part(start, start + BLOCK_LINES)
+        lines = self.content.splitlines(keepends=True)
+        for start in range(0, len(lines), BLOCK_LINES):
+            block = self._part(lines[start : start + BLOCK_LINES], start)
             columns = block.columns()
             if columns is None:
-                yield self._part(start), None
+                yield self._part(lines[start:], start), None
                 return
             yield block, columns
 
@@ -119,14 +119,17 @@ class SourceRows:
         """The row of the nth line, from 0; only where `columns` has them."""
         return next(self._read(self._lines[number : number + 1], self.first_row + number, self._first_line + number))
 
-    def _part(self, start: int, end: int | None = None) -> "SourceRows":
-        """Some of the lines, if the nth line before them is the nth row."""
-        part = copy.copy(self)
-        lines, is_storable_text = self._decoded
-        part._decoded = lines[start:end], is_storable_text
-        part.first_row += start
-        part._first_line += start
-        return part
+    def _part(self, lines: list[bytes], start: int) -> "SourceRows":
+        """These lines, which follow `start` others, if each of those is a row."""
+        return SourceRows(
+            b"".join(lines),
+            self._dialect,
+            self._width,
+            self._columns,
+            self._positions,
+            self.first_row + start,
+            self._first_line + start,
+        )
 
     def _rows_as_lines(self) -> list[list[str]] | None:
         """The fields of each line, if it is a record, well quoted, and no comment; None if one is not."""
