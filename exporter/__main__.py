@@ -13,6 +13,7 @@ import click
 from exporter.drain import drain
 from exporter.export import Exported, export
 from exporter.output import check_writable
+from exporter.page import prepare_page
 from exporter.report import PAGE, Report, check_sources, find_reports, log_without_tables, of_present_datasets
 from exporter.summary import summary_table
 from pipeline.cli import command, settings
@@ -78,7 +79,7 @@ def main(
     retry_transient(lambda: _check_names(database, found))
     exported = None
     while exported is None:  # a new load may be sealed between the drain and the snapshot of the reports
-        drain(database, queue, drain_timeout)
+        drain(database, queue, drain_timeout, meanwhile=prepare_page)
         with Deadline(max(drain_timeout, REPORTS_TIMEOUT)) as deadline, _showing_reasons(package):
             attempt = partial(export, database, found, output, max_rejects, rewrite=rewrite_reports)
             exported = retry_transient(attempt, deadline=deadline)

@@ -1,6 +1,7 @@
 """Drained means done: waits until every chunk of every current load is committed in PostgreSQL."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 
 from exporter.stuck import StuckChunks, stuck_reason, timeout_reason
@@ -17,20 +18,22 @@ from pipeline.waiting import Deadline, WorkerWatcher, retry_transient
 POLL_INTERVAL = 0.1  # seconds between looks at ledger and queue
 
 
-def drain(database: Database, queue: ChunkQueue, timeout: float) -> None:
-    """Returns once the ledger holds a load and all current loads are complete.
+def drain(database: Database, queue: ChunkQueue, timeout: float, meanwhile: Callable[[], None] = lambda: None) -> None:
+    """Returns once the ledger holds a load and all current loads are complete; calls `meanwhile` if it has to wait.
 
     Transient errors are retried. Raises PipelineError naming chunk and reason if a chunk
     failed every time, or if chunks are neither committed nor under way; ForgottenError if a source is forgotten
     before it is loaded; DrainTimeoutError after `timeout` seconds, also if a server does not answer.
     """
     with Deadline(timeout) as deadline:
-        _drain(database, queue, deadline)
+        _drain(database, queue, deadline, meanwhile)
 
 
-def _drain(database: Database, queue: ChunkQueue, deadline: Deadline) -> None:
+def _drain(database: Database, queue: ChunkQueue, deadline: Deadline, meanwhile: Callable[[], None]) -> None:
     stuck, workers = StuckChunks(), WorkerWatcher(partial(retry_transient, queue.shortage, deadline=deadline))
     loads, missing = _read_ledger(database, deadline)
+    if missing or not loads:
+        meanwhile()
     complete = {load.load for load in loads if load.complete}
     done, rows = progress_of(loads, without=complete)
     with Progress("loading", rows, done) as bar:

@@ -89,6 +89,13 @@ def write_page(folder: Path, contents: Contents, written: Sequence[Written], fai
     return path
 
 
+def prepare_page() -> None:
+    """Reads and compiles what the page needs. An exporter with nothing to write needs none of it."""
+    from pipeline.pages.render import compile_templates
+
+    compile_templates()
+
+
 def _rendered(rows: int, **values: object) -> bytes:
     """The page with lists of `rows` entries, or of as many fewer as it takes."""
     from pipeline.pages.render import STYLE, render  # reads Jinja, which an exporter with nothing to write need not

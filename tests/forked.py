@@ -32,7 +32,13 @@ MODULES = ("exporter.__main__", "monitor.__main__", "pipeline.__main__", "produc
 # What the commands read later on, each in a process of its own.
 LATER_MODULES = (
     *("inspection.check", "inspection.describe", "inspection.first_package", "inspection.reports"),
-    *("pipeline.cli.run", "pipeline.embedded.servers", "pipeline.embedded.watch", "pipeline.forgetting"),
+    *(
+        "pipeline.cli.commands",
+        "pipeline.cli.run",
+        "pipeline.embedded.servers",
+        "pipeline.embedded.watch",
+        "pipeline.forgetting",
+    ),
     *("pipeline.cli.load_screen", "pipeline.cli.status_screen", "pipeline.queue.dashboard"),
     *("encodings.iso8859_1", "encodings.cp1252", "uvicorn"),
 )
@@ -63,9 +69,7 @@ def _read_modules() -> None:
     for module in (*MODULES, *LATER_MODULES):
         import_module(module)
     find_sources(PROJECT / "data", ())
-    pages = render._environment()
-    for template in pages.list_templates():
-        pages.get_template(template)
+    render.compile_templates()
 
 
 def run_forked(

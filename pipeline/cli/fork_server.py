@@ -1,13 +1,34 @@
-"""The process that stages are forked from (Linux only). A kill leaves no file of it behind."""
+"""The process that stages are forked from (Linux only). A kill leaves no file of it behind.
+
+Imports little itself: a run starts that process before it reads its own modules.
+"""
 
 import multiprocessing
 import os
+import sys
 import tempfile
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from typing import Any
 
+from pipeline import signals
 
-def ensure_running() -> None:
+MODULES = ["pipeline.cli.stages", "producer.__main__", "worker.__main__", "exporter.__main__"]
+
+
+def read_modules() -> None:
+    """Starts the process unless it runs, which then imports the modules of stages; does not wait for it.
+
+    It ignores signals and ends with this process. Raises OSError if it cannot be started.
+    """
+    if sys.platform == "darwin":  # libraries of macOS do not bear being forked
+        return
+    forkserver.set_forkserver_preload(MODULES)
+    resource_tracker.ensure_running()  # by itself, since it lets the signals through again
+    with signals.held():
+        _ensure_running()
+
+
+def _ensure_running() -> None:
     """Starts multiprocessing's fork server unless it runs; raises OSError if it cannot be started.
 
     multiprocessing puts the server's socket into a temporary folder, which stays there if this process is killed.

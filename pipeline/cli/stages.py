@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -47,17 +46,10 @@ logger = logging.getLogger(__name__)
 
 
 def read_modules() -> None:
-    """Starts the process that stages are forked from, which then imports their modules; does not wait for it.
-
-    That process ignores signals and ends with this one. Raises SettingsError if it cannot be started.
-    """
-    if processes.get_start_method() != "forkserver":
-        return
-    processes.set_forkserver_preload([__name__, "producer.__main__", "worker.__main__", "exporter.__main__"])
-    resource_tracker.ensure_running()  # by itself, since it lets the signals through again
+    """Raises SettingsError if no process can be started that stages are forked from."""
     try:
-        with signals.held():
-            fork_server.ensure_running()
+        if processes.get_start_method() == "forkserver":
+            fork_server.read_modules()
     except OSError as error:
         raise SettingsError(f"cannot start processes: {error}; TMPDIR names the folder of the socket needed") from error
 

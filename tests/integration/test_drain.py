@@ -33,7 +33,11 @@ def sealed(pipeline: Pipeline) -> Pipeline:
 
 def test_a_drained_ledger_returns_at_once(sealed: Pipeline) -> None:
     sealed.work()
-    drain(sealed.database, sealed.queue, timeout=0)
+    drain(sealed.database, sealed.queue, timeout=0, meanwhile=pytest.fail)
+
+
+def test_what_can_be_done_meanwhile_is_done_once(sealed: Pipeline) -> None:
+    drain(sealed.database, sealed.queue, timeout=30, meanwhile=sealed.work)  # without it, the wait would not end
 
 
 def test_progress_leaves_out_loads_that_were_complete_before(sealed: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:

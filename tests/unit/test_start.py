@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 COMMANDS = """
-import sys, pipeline.__main__, pipeline.cli.run
+import sys, pipeline.cli.commands, pipeline.cli.run
 print(*sys.modules)
 import producer.__main__, worker.__main__, exporter.__main__
 print(*sys.modules)
