@@ -11,7 +11,7 @@ from producer.files.content import LIKELY_ENCODINGS, OpenedFile, OpenedFiles, fi
 from producer.files.encodings import Encodings
 from producer.header import log_ignored_columns
 from producer.scan import scan
-from producer.scanned import Scanned
+from producer.scanned import Scanned, stamp_of
 from producer.sources import Source
 
 logger = logging.getLogger(__name__)
@@ -65,14 +65,15 @@ def first_pass(
     ):
         return Scanned(source, encoding, known.sha256, encoding.name or "utf-8", known.row_count, plan=None)
     with contents.opened(source, encoding) as content:
+        stamp = stamp_of(content.file)
         may_be_known = known and known.may_have(description_digest(source.dataset), content.encoding)
         if known and may_be_known and (sha256 := fingerprint(content.file)) == known.sha256:
-            return Scanned(source, encoding, sha256, content.encoding, known.row_count, plan=None)
+            return Scanned(source, encoding, sha256, content.encoding, known.row_count, plan=None, stamp=stamp)
         if content.control_rows:
             _warn_of_control_rows(source.name, content)
         plan = scan(source, content.file, chunk_rows)
         log_ignored_columns(source, plan.columns)
-        return Scanned(source, encoding, plan.sha256, content.encoding, plan.row_count, plan)
+        return Scanned(source, encoding, plan.sha256, content.encoding, plan.row_count, plan, stamp)
 
 
 def _warn_of_control_rows(source: str, content: OpenedFile) -> None:

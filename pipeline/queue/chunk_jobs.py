@@ -30,6 +30,8 @@ SEPARATOR = "_"  # between the keys of chunks in a job's id
 LONGEST_SHOWN = 500  # characters of its last line
 OWN_ERROR = re.compile(r"^pipeline\.errors\.\w+: ")
 DISCARD_POLL = 0.1  # seconds
+REWRITE_TIMEOUT = 30  # seconds for Redis to write what it holds, 64 MB with a full queue of large chunks
+REWRITE_POLL = 0.05  # seconds
 
 
 @dataclass(frozen=True)
@@ -176,11 +178,17 @@ class ChunkJobs:
         return bool(keys & state.under_way)
 
     def rewrite_log(self) -> None:
-        """Has Redis rewrite its append-only file, which still holds the rows of chunks that are gone, if it may."""
+        """Has Redis rewrite its append-only file, which still holds the rows of chunks that are gone, if it may.
+
+        Waits until it has ended to do so already: that began earlier, perhaps with these rows.
+        """
+        connection: Any = self.connection
+        end = time.monotonic() + REWRITE_TIMEOUT
         with suppress(redis.RedisError):
-            persistence: Any = self.connection.info("persistence")
+            while (persistence := connection.info("persistence"))["aof_rewrite_in_progress"] and time.monotonic() < end:
+                time.sleep(REWRITE_POLL)
             if persistence["aof_enabled"]:
-                self.connection.bgrewriteaof()
+                connection.bgrewriteaof()
 
     def _job_id(self, chunks: Iterable[MissingChunk]) -> str:
         return self._prefix + SEPARATOR.join(chunk.key for chunk in chunks)
