@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline import signals
 
+CAN_FORK = sys.platform != "darwin"  # whose libraries do not bear being forked
 MODULES = ["pipeline.cli.stages", "producer.__main__", "worker.__main__", "exporter.__main__"]
 
 
@@ -20,7 +21,7 @@ def read_modules() -> None:
 
     It ignores signals and ends with this process. Raises OSError if it cannot be started.
     """
-    if sys.platform == "darwin":  # libraries of macOS do not bear being forked
+    if not CAN_FORK:
         return
     forkserver.set_forkserver_preload(MODULES)
     resource_tracker.ensure_running()  # by itself, since it lets the signals through again

@@ -36,10 +36,9 @@ END_WINDOW = 30.0  # seconds, in which a chunk that ends every worker does so th
 STOP_TIMEOUT = 10.0  # seconds that stages have to stop before they are killed
 SERVER_LOST = 255  # exit code that multiprocessing makes up when the process that stages are forked from has ended
 
-# Stages are forked from a process that has read their modules, which would take each of them 0.2 s. Libraries of
-# macOS do not bear being forked.
+# Stages are forked from a process that has read their modules, which would take each of them 0.2 s.
 processes: ForkServerContext | SpawnContext = (
-    multiprocessing.get_context("spawn") if sys.platform == "darwin" else multiprocessing.get_context("forkserver")
+    multiprocessing.get_context("forkserver") if fork_server.CAN_FORK else multiprocessing.get_context("spawn")
 )
 
 logger = logging.getLogger(__name__)
@@ -48,8 +47,7 @@ logger = logging.getLogger(__name__)
 def read_modules() -> None:
     """Raises SettingsError if no process can be started that stages are forked from."""
     try:
-        if processes.get_start_method() == "forkserver":
-            fork_server.read_modules()
+        fork_server.read_modules()
     except OSError as error:
         raise SettingsError(f"cannot start processes: {error}; TMPDIR names the folder of the socket needed") from error
 

@@ -37,7 +37,14 @@ def test_a_drained_ledger_returns_at_once(sealed: Pipeline) -> None:
 
 
 def test_what_can_be_done_meanwhile_is_done_once(sealed: Pipeline) -> None:
-    drain(sealed.database, sealed.queue, timeout=30, meanwhile=sealed.work)  # without it, the wait would not end
+    calls: list[None] = []
+
+    def work() -> None:
+        calls.append(None)
+        sealed.work()  # without it, the wait would not end
+
+    drain(sealed.database, sealed.queue, timeout=30, meanwhile=work)
+    assert len(calls) == 1
 
 
 def test_progress_leaves_out_loads_that_were_complete_before(sealed: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,18 +28,22 @@ def many(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     """Places, and as many files of people as make several groups; every other one has a bad row."""
     monkeypatch.setattr("producer.jobs.GROUP_CHUNKS", GROUP)
     monkeypatch.setattr("producer.seal_all.SEALED_AT_ONCE", GROUP)
-    (pipeline.data / "people").mkdir()
-    pipeline.write(places=PLACES)
-    for number in range(FILES):
-        bad = "Jean,Kerr,never,Ayr\n" if number % 2 else ""
-        pipeline.write(**{f"people/{number:03}": HEADER + JEAN + bad + TADHG})
+    write_files(pipeline, FILES)
     return pipeline
 
 
-def expected() -> list[tuple[str, int, str]]:
+def write_files(pipeline: Pipeline, count: int) -> None:
+    (pipeline.data / "people").mkdir()
+    pipeline.write(places=PLACES)
+    for number in range(count):
+        bad = "Jean,Kerr,never,Ayr\n" if number % 2 else ""
+        pipeline.write(**{f"people/{number:03}": HEADER + JEAN + bad + TADHG})
+
+
+def expected(count: int = FILES) -> list[tuple[str, int, str]]:
     return [
         (f"people/{number:03}.csv", row, name)
-        for number in range(FILES)
+        for number in range(count)
         for row, name in ((1, "Jean"), (3 if number % 2 else 2, "Tadhg"))
     ]
 
@@ -108,7 +112,11 @@ def test_a_new_version_of_one_file_leaves_the_rest_of_its_group_alone(many: Pipe
     assert loaded(many) == changed
 
 
-def test_loads_are_sealed_many_at_a_time(many: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hundred_small_files_share_a_transaction_and_a_job(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as a producer takes, unlike in the other tests."""
+    write_files(pipeline, 205)
     sealed: list[int] = []
 
     def counting(tx: Transaction, versions: list[Version]) -> object:
@@ -116,8 +124,11 @@ def test_loads_are_sealed_many_at_a_time(many: Pipeline, monkeypatch: pytest.Mon
         return seal(tx, versions)
 
     monkeypatch.setattr("producer.seal_all.seal", counting)
-    many.produce()
-    assert sealed == [10, 10, 6]
+    pipeline.produce()
+    assert sealed == [100, 100, 6]
+    assert pipeline.queue.length() == 1 + 3
+    pipeline.work()
+    assert loaded(pipeline) == expected(205)
 
 
 def queued(pipeline: Pipeline) -> Counter[tuple[int, int]]:
