@@ -39,3 +39,23 @@ def test_ctrl_c_while_modules_are_read_is_answered_in_a_line(command: str, log_f
         assert json.loads(line)["message"] == "interrupted; run it again to go on"
     else:
         assert line == "error: interrupted; run it again to go on"
+
+
+def test_ctrl_c_while_psycopg2_reads_its_modules_is_answered_after_it(tmp_path: Path) -> None:
+    """It ignores what is raised while it reads ssl: the command would go on."""
+    (tmp_path / "ssl.py").write_text("import time\nprint('reading', flush=True)\ntime.sleep(1)\n")
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import pipeline.postgres.database\nprint('it has gone on')"],
+        cwd=PROJECT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_sigint,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "reading\n"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (-signal.SIGINT, "")
+    assert err == "\nerror: interrupted; run it again to go on\n"
