@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TextIO
@@ -30,7 +31,7 @@ NamedPace = tuple[str, Pace]
 class Bars:
     """Lines at the lower end of what a terminal shows, until `stop` removes them.
 
-    If the terminal is gone, nothing is shown: the work goes on.
+    Several threads may draw and print. If the terminal is gone, nothing is shown: the work goes on.
     """
 
     def __init__(self, terminal: TextIO | None = None) -> None:
@@ -40,14 +41,16 @@ class Bars:
         self._live = Live(
             console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
         )
+        # Rich decides under a lock of its own how many lines to remove, and writes after it has let go of it.
+        self._writing = threading.Lock()
 
     def start(self) -> None:
-        with suppress(OSError):
+        with self._writing, suppress(OSError):
             self._live.start()
 
     def stop(self) -> None:
         """Removes the lines. Harmless if they are not there."""
-        with suppress(OSError):
+        with self._writing, suppress(OSError):
             self._live.stop()
 
     def draw(self, files: Sequence[NamedPace], total: NamedPace) -> None:
@@ -66,11 +69,11 @@ class Bars:
 
     def print(self, line: str) -> None:
         """Prints a line above the bars. The line stays."""
-        with suppress(OSError):
+        with self._writing, suppress(OSError):
             self._console.print(Text(printable(line)), soft_wrap=True)
 
     def _show(self, lines: RenderableType) -> None:
-        with suppress(OSError):
+        with self._writing, suppress(OSError):
             self._live.update(lines, refresh=True)
 
     def _measure(self) -> None:

@@ -64,9 +64,9 @@ def write_hostile(folder: Path) -> None:
         (folder / name).write_text(people, encoding="utf-8", newline="")
 
 
-def run(commands: Commands, *command: str, **environment: str) -> "subprocess.CompletedProcess[bytes]":
+def run(commands: Commands, cwd: Path, *command: str, **environment: str) -> "subprocess.CompletedProcess[bytes]":
     """Bytes, since reading text would make line ends alike."""
-    process = start_forked(command, {**commands.services.environment, **environment}, text=False)
+    process = start_forked(command, {**commands.services.environment, **environment}, cwd=cwd, text=False)
     out, err = process.communicate(timeout=120)
     for line in (out + err).decode("utf-8").split("\n"):
         assert line == printable(line)
@@ -75,15 +75,14 @@ def run(commands: Commands, *command: str, **environment: str) -> "subprocess.Co
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_hostile_names_and_fields_are_stored_as_they_are_and_steer_nothing(
-    commands: Commands, pipeline: Pipeline, log_format: str
+    commands: Commands, pipeline: Pipeline, folder: Path, log_format: str
 ) -> None:
     write_hostile(pipeline.data)
-    before = set(PROJECT.iterdir())
     tables = pipeline.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
     settings = {"DATA_DIR": str(pipeline.data), "OUTPUT_DIR": str(pipeline.data), "LOG_FORMAT": log_format}
-    producer = run(commands, "producer", "--debug", **settings)
-    worker = run(commands, "worker", "--debug", "--burst", **settings)
-    exporter = run(commands, "exporter", "--debug", **settings)
+    producer = run(commands, folder, "producer", "--debug", **settings)
+    worker = run(commands, folder, "worker", "--debug", "--burst", **settings)
+    exporter = run(commands, folder, "exporter", "--debug", **settings)
     assert [producer.returncode, worker.returncode, exporter.returncode] == [0, 0, 0]
     assert pipeline.people() == sorted(
         (name, number, given_name, "Kerr", "1901-02-03", CITY)
@@ -101,7 +100,7 @@ def test_hostile_names_and_fields_are_stored_as_they_are_and_steer_nothing(
         (CITY, COUNTY, COUNTRY)
     ]
     assert pipeline.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1") == tables
-    assert set(PROJECT.iterdir()) == before
+    assert list(folder.iterdir()) == []
 
     lines = exporter.stdout.decode().splitlines()
     account = f"{len(STORED)} inserted + 0 updated + 0 unchanged + {len(faults)} rejected; 0 deleted"
@@ -117,7 +116,7 @@ def test_hostile_names_and_fields_are_stored_as_they_are_and_steer_nothing(
         assert any(line.endswith(f"{printable(name)}: {ignored}") for line in log)
         assert any(f"{printable(name)} chunk 1 committed" in line for line in log)
 
-    forgotten = run(commands, "producer", *(f"--forget={name}" for name in NAMES))
+    forgotten = run(commands, folder, "producer", *(f"--forget={name}" for name in NAMES))
     said = f": forgotten, {len(STORED)} rows of people removed\n"
     assert forgotten.stdout.decode() == "".join(printable(name) + said for name in sorted(NAMES))
     assert pipeline.people() == []
@@ -128,7 +127,7 @@ def test_check_shows_hostile_files_in_lines_that_steer_nothing(commands: Command
     refused = tmp_path / "people-\x1b[2J\n.csv"
     refused.write_text("\x1b[2J,\u202e\n")
     paths = [tmp_path / name for name in NAMES]
-    ended = run(commands, "pipeline", "check", "--all", str(refused), *map(str, paths))
+    ended = run(commands, PROJECT, "pipeline", "check", "--all", str(refused), *map(str, paths))
     assert ended.returncode == 3
     lines = ended.stdout.decode().split("\n")
     of_the_refused = [
@@ -148,19 +147,19 @@ def test_a_name_that_is_not_utf8_is_refused_in_one_line(commands: Commands, pipe
     path.write_text(PEOPLE)
     shown = r"people-\udcff\x1b.csv"
     for arguments in ([], [str(path)]):
-        refused = run(commands, "producer", *arguments, DATA_DIR=str(pipeline.data))
+        refused = run(commands, PROJECT, "producer", *arguments, DATA_DIR=str(pipeline.data))
         assert refused.returncode == 1
         assert refused.stderr.decode() == (
             f"error: {pipeline.data}/{shown}: the name '{shown}' is not UTF-8; rename the file, or use --name\n"
         )
-    assert run(commands, "pipeline", "check", str(path)).returncode == 3
-    named = run(commands, "producer", "--name", name, str(pipeline.data / "places.csv"))
+    assert run(commands, PROJECT, "pipeline", "check", str(path)).returncode == 3
+    named = run(commands, PROJECT, "producer", "--name", name, str(pipeline.data / "places.csv"))
     assert named.returncode == 1
     assert f"the name '{shown}' is not UTF-8" in named.stderr.decode()
-    forgotten = run(commands, "producer", "--forget", name)
+    forgotten = run(commands, PROJECT, "producer", "--forget", name)
     assert forgotten.returncode == 2
     assert forgotten.stderr.decode().startswith(f"error: --forget: no source '{shown}' is known")
-    assert run(commands, "producer", "--name", "people-\x1b.csv", str(path)).returncode == 0
+    assert run(commands, PROJECT, "producer", "--name", "people-\x1b.csv", str(path)).returncode == 0
     pipeline.work()
     assert {source for source, *_ in pipeline.people()} == {"people-\x1b.csv"}
 
@@ -182,7 +181,7 @@ def test_a_wrong_setting_is_quoted_in_a_line_that_steers_nothing(
 ) -> None:
     pipeline.write(places=PLACES)
     settings = {"DATA_DIR": str(pipeline.data), "OUTPUT_DIR": str(pipeline.data), variable: before + HOSTILE}
-    ended = run(commands, command, *options, **settings)
+    ended = run(commands, PROJECT, command, *options, **settings)
     assert ended.returncode == 2, ended.stderr
     *above, last = ended.stderr.decode().removesuffix("\n").split("\n")
     assert last.startswith("error: ")

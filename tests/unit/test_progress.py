@@ -2,13 +2,18 @@
 
 import logging
 import re
+import sys
+import threading
 
+import pyte
 import pytest
 
 from pipeline.cli import progress
 from pipeline.cli.bars import Bars
+from pipeline.cli.pace import Pace
 from pipeline.cli.progress import Progress
 from pipeline.wording import speed
+from tests.acceptance.terminals import text_of
 from tests.support import Terminal
 
 
@@ -122,3 +127,34 @@ def test_a_terminal_that_is_gone_ends_no_work(monkeypatch: pytest.MonkeyPatch) -
     bars.say("reading the files")
     bars.print("a line")
     bars.stop()
+
+
+def test_lines_printed_while_another_thread_draws_leave_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rich computes what to remove before it waits to write. Threads take turns often, to meet in between."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    terminal = Terminal()
+    bars = Bars(terminal)
+    bars.start()
+    lines = [f"line {number}" for number in range(100)]
+
+    def print_lines() -> None:
+        for line in lines:
+            bars.print(line)
+
+    printing = threading.Thread(target=print_lines)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        printing.start()
+        while printing.is_alive():
+            for count in (9, 1):
+                bars.draw([(f"{number}.csv", Pace(1)) for number in range(count)], ("all", Pace(1)))
+        printing.join()
+    finally:
+        sys.setswitchinterval(interval)
+    bars.stop()
+    screen = pyte.HistoryScreen(80, 24, history=1_000)
+    pyte.Stream(screen).feed(terminal.getvalue().replace("\n", "\r\n"))
+    scrolled_off = [text_of(line, 80) for line in screen.history.top]
+    assert [line.rstrip() for line in [*scrolled_off, *screen.display] if line.strip()] == lines
