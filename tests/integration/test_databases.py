@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.errors import PipelineError, TransientError
-from pipeline.postgres.database import Database
+from pipeline.postgres.database import Database, cut_connections
 from tests.databases import Databases
 from tests.support import administration
 
@@ -89,6 +89,15 @@ def test_a_session_that_a_test_has_ended_begins_again(databases: Databases) -> N
                 assert tx.value("SELECT 1") == 1
             with administration(url) as cursor:
                 cursor.execute(END_SESSIONS)
+
+
+def test_a_session_that_was_cut_while_it_was_not_in_use_is_not_used_again(databases: Databases) -> None:
+    for _ in range(2):
+        with databases.copy_of("with_schema"):
+            database = databases.session()
+            with database.transaction() as tx:
+                assert tx.value("SELECT 1") == 1
+        cut_connections()
 
 
 def test_a_database_whose_server_a_test_has_restarted_is_not_used_again(databases: Databases) -> None:
