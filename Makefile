@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 IMAGE ?= csv-pipeline
 .DEFAULT_GOAL := help
-.PHONY: help run test faults test-browser pictures test-compose check lint audit image sbom bench bench-peers format data lock clean
+.PHONY: help run test test-end-to-end faults test-browser pictures test-compose check lint audit image sbom bench bench-peers format data lock clean
 
 # The commands in .venv name its folder: in a checkout that was moved or copied they would run the code of another one.
 # So would those of a plain `pip install .`, which copies the code.
@@ -19,8 +19,12 @@ help: ## show this list
 run: $(BIN)/pipeline ## load data/*.csv and write the reports, with servers started for the run
 	@$(BIN)/pipeline run
 
-test: $(BIN)/pytest ## run the tests that need neither Docker nor a browser, without the faults
-	@$(BIN)/pytest -n 4 tests --ignore tests/compose --ignore tests/faults --ignore tests/browser
+# Five processes for two cores, since some tests wait; a test goes to the next process that is free.
+test: $(BIN)/pytest ## run the tests of the code and of each command
+	@$(BIN)/pytest -n 5 --dist loadgroup tests/unit tests/integration tests/acceptance tests/monitoring tests/deploy
+
+test-end-to-end: $(BIN)/pytest ## run the tests of whole runs: their servers, processes, terminals and disks, and the installed wheel
+	@$(BIN)/pytest -n 4 tests/end_to_end
 
 faults: $(BIN)/pytest ## run the fault tests: killed workers, lost servers, forged jobs (FAULTS_SEED=... repeats the random ones)
 	@$(BIN)/pytest -n 4 tests/faults

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -15,6 +16,10 @@ def serving_s3() -> Iterator[str]:
     Imports it only now: it takes 0.25 s of CPU, and each process of pytest imports all modules of tests.
     """
     server = import_module("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    files = import_module("botocore.loaders").JSONFileLoader
+    files.load_file = staticmethod(
+        cache(files().load_file)
+    )  # each client reads the same 1.5 MB of descriptions of the service
     server.start()
     host, port = server.get_host_and_port()
     try:

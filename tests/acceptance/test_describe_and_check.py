@@ -2,11 +2,9 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from tests.forked import run_forked
-from tests.support import run_measured
 
 SALES = "id,date,amount $,zip\n1,25/12/2026,9.99,01067\n2,01/01/2027,12,10115\n"
 HEADING = "sales.csv: 2 rows, utf-8, delimiter ',' → resource sales, table sales"
@@ -14,11 +12,6 @@ HEADING = "sales.csv: 2 rows, utf-8, delimiter ',' → resource sales, table sal
 
 def pipeline(*arguments: object) -> "subprocess.CompletedProcess[str]":
     return run_forked(["pipeline", *map(str, arguments)], {"PATH": os.environ["PATH"]})
-
-
-def peak_memory(*arguments: object) -> int:
-    """Of a command that succeeds, in KiB."""
-    return int(run_measured([sys.executable, "-m", "pipeline", *map(str, arguments)], os.environ)[-1])
 
 
 def test_a_described_file_is_in_order(tmp_path: Path) -> None:
@@ -85,18 +78,6 @@ def test_check_warns_of_files_that_the_description_names_and_the_folder_lacks(tm
         " WARNING datapackage.json names files that are not in the folder: orders.csv; add them, or correct the paths\n"
     )
     assert pipeline("check", "--data", tmp_path, tmp_path / "sales.csv").stderr == ""
-
-
-def test_memory_does_not_grow_with_the_file_or_its_keys(tmp_path: Path) -> None:
-    """100,000 keys of 40 MB: a check takes about 45 MB for any number of them, and would take 90 with all in memory."""
-    path, description = tmp_path / "sales.csv", tmp_path / "datapackage.json"
-    path.write_text("id,note\n")
-    little = peak_memory("describe", "--data", tmp_path, path)
-    with path.open("a") as file:
-        file.writelines(f"{number:0400},note {number}\n" for number in range(100_000))
-    assert peak_memory("describe", "--data", tmp_path, path, "--force") < little + 55_000
-    description.write_text(description.read_text().replace('"fields"', '"primaryKey": "id", "fields"', 1))
-    assert peak_memory("check", "--data", tmp_path) < little + 55_000
 
 
 def test_check_prints_rules_and_with_all_every_row(tmp_path: Path) -> None:

@@ -75,9 +75,10 @@ def run(commands: Commands, cwd: Path, *command: str, **environment: str) -> "su
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_hostile_names_and_fields_are_stored_as_they_are_and_steer_nothing(
-    commands: Commands, pipeline: Pipeline, folder: Path, log_format: str
+    commands: Commands, pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory, log_format: str
 ) -> None:
     write_hostile(pipeline.data)
+    folder = tmp_path_factory.mktemp("empty")
     tables = pipeline.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
     settings = {"DATA_DIR": str(pipeline.data), "OUTPUT_DIR": str(pipeline.data), "LOG_FORMAT": log_format}
     producer = run(commands, folder, "producer", "--debug", **settings)

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from pipeline.descriptions.package import OWN_PACKAGE
-from tests.acceptance.embedded_runs import forget, start
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
 from tests.support import start_process
 
@@ -102,13 +101,14 @@ def test_an_empty_url_does_not_stand_for_the_embedded_server(
 
 @pytest.mark.parametrize("arguments", [("run",), ("forget", "people.csv"), ("reset",)])
 def test_without_the_extra_the_embedded_servers_are_refused_with_the_remedy(
-    data: Path, arguments: tuple[str, ...]
+    tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     without_psutil = "import sys; sys.modules['psutil'] = None; from pipeline.__main__ import main; main()"
-    state = data.parent / "state"
+    (tmp_path / "places.csv").write_text(PLACES)
+    state = tmp_path / "state"
     process = start_process(
         [sys.executable, "-c", without_psutil, *arguments],
-        {"PATH": os.environ["PATH"], "DATA_DIR": str(data), "PIPELINE_STATE": str(state)},
+        {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), "PIPELINE_STATE": str(state)},
     )
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (
@@ -119,14 +119,11 @@ def test_without_the_extra_the_embedded_servers_are_refused_with_the_remedy(
     assert not state.exists()
 
 
-def test_a_run_says_which_database_it_loads_into(commands: Commands, pipeline: Pipeline, state: Path) -> None:
+def test_a_run_says_which_database_it_loads_into(commands: Commands, pipeline: Pipeline) -> None:
     pipeline.write(places=PLACES, people=PEOPLE)
     ended = commands.run("pipeline", "run", "--dry-run", **files(pipeline))
     host_and_name = pipeline.services.database_url.partition("@")[2]
     assert f"database: {host_and_name}\n" in ended.stderr
-    embedded = start(pipeline.data, state, "--dry-run")
-    _, err = embedded.communicate(timeout=60)
-    assert f"database: embedded, in {state}\n" in err
 
 
 def test_forgetting_nothing_loads_nothing(commands: Commands, pipeline: Pipeline) -> None:
@@ -203,20 +200,6 @@ def test_files_that_no_dataset_takes_are_warned_about_but_for_reports(commands: 
         " called places.csv, places-*.csv, places/**/*.csv, people.csv, people-*.csv, people/**/*.csv,"
         " example.csv, examples.csv, examples-*.csv, examples/**/*.csv (or compressed)\n"
     ) in warned.stderr
-
-
-def test_sources_of_embedded_servers_can_be_forgotten(folder: Path, data: Path, state: Path) -> None:
-    wrong = forget("people.csv", folder / "sate")
-    assert wrong.returncode == 2
-    assert f"PIPELINE_STATE: no state in '{folder / 'sate'}'" in wrong.stderr
-    assert not (folder / "sate").exists()
-    forgotten = forget("people.csv", state)
-    assert (forgotten.returncode, forgotten.stdout) == (0, "people.csv: forgotten, 4 rows of people removed\n")
-    repeated = forget("people.csv", state)
-    assert (repeated.returncode, repeated.stderr.count("no source 'people.csv' is known; ")) == (2, 1)
-    again = start(data, state)
-    out, _ = again.communicate(timeout=60)
-    assert "people.csv: 4 of 4 rows queued" in out
 
 
 def test_a_dry_run_says_what_it_would_forget(commands: Commands, pipeline: Pipeline) -> None:
@@ -326,15 +309,6 @@ def test_each_fault_of_a_description_is_a_line(commands: Commands, pipeline: Pip
         lines = refused.stderr.splitlines()
         said = [json.loads(line)["message"] if log_format == "json" else line for line in lines]
         assert ["'dat' is not a type" in said[0], "'tim' is not a type" in said[1], len(said)] == [True, True, 2]
-
-
-def test_nothing_can_be_forgotten_after_a_reset(folder: Path) -> None:
-    state = folder / "state"
-    ended = forget("people.csv", state)
-    reason = f"PIPELINE_STATE: no state in '{state}': nothing is loaded there"
-    remedy = "start `pipeline run` first, or name the folder of its state with --state"
-    assert (ended.returncode, ended.stderr) == (2, f"error: {reason}; {remedy}\n")
-    assert not state.exists()
 
 
 def test_a_version_without_most_of_the_loaded_rows_is_warned_about(commands: Commands, pipeline: Pipeline) -> None:

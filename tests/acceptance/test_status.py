@@ -1,18 +1,9 @@
 """`pipeline status` and `pipeline psql` as commands."""
 
 import json
-import os
-import re
 import signal
-import subprocess
-import urllib.request
-from pathlib import Path
 
-import psycopg2
-
-from tests.acceptance.embedded_runs import names_in
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
-from tests.forked import run_forked, start_forked
 
 
 def test_the_exit_code_tells_the_state(commands: Commands, pipeline: Pipeline) -> None:
@@ -86,53 +77,3 @@ def test_hostile_names_steer_no_terminal(commands: Commands, pipeline: Pipeline)
     pipeline.produce()
     assert "\x1b" not in commands.run("pipeline", "status").stdout
     assert "\x1b" not in commands.run("pipeline", "status", "--json").stdout
-
-
-def looked(state: Path, *command: str) -> "subprocess.CompletedProcess[str]":
-    environment = {"PATH": os.environ["PATH"], "PIPELINE_STATE": str(state)}
-    return run_forked(["pipeline", *command], environment)
-
-
-def test_what_a_run_has_loaded_can_be_looked_at_when_it_has_ended(folder: Path, state: Path) -> None:
-    shown = looked(state, "status")
-    assert shown.returncode == 0, shown.stderr
-    assert shown.stdout.startswith("idle: 2 files loaded, 7 rows\n")
-    counted = looked(state, "psql", "--", "--csv", "--tuples-only", "--command", "SELECT count(*) FROM people")
-    assert (counted.returncode, counted.stdout) == (0, "4\n"), counted.stderr
-    wrong = looked(state, "psql", "--", "--command", "SELECT nothing")
-    assert wrong.returncode == 1
-    assert names_in(folder) == set()
-
-
-def test_the_url_of_the_embedded_database_is_served_until_ctrl_c(folder: Path, state: Path) -> None:
-    command = ["pipeline", "psql", "--url", "--state", str(state)]
-    serving = start_forked(command, {"PATH": os.environ["PATH"]})
-    assert serving.stdout is not None
-    with psycopg2.connect(serving.stdout.readline().strip()) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM people")
-        assert cursor.fetchone() == (4,)
-    connection.close()
-    serving.send_signal(signal.SIGINT)
-    _, err = serving.communicate(timeout=30)
-    assert (serving.returncode, err) == (0, "the server runs until Ctrl-C\n")
-    assert names_in(folder) == set()
-
-
-def test_the_monitor_shows_the_embedded_servers_until_ctrl_c(folder: Path, state: Path) -> None:
-    command = ["monitor", "--port", "0", "--state", str(state)]
-    monitor = start_forked(command, {"PATH": os.environ["PATH"]})
-    assert monitor.stderr is not None
-    [url] = re.findall(r"http://\S+", monitor.stderr.readline())
-    with urllib.request.urlopen(f"{url}/api/status") as answer:
-        assert {load["source"] for load in json.load(answer)["loads"]} == {"people.csv", "places.csv"}
-    monitor.send_signal(signal.SIGINT)
-    _, err = monitor.communicate(timeout=30)
-    assert (monitor.returncode, err) == (0, "")
-    assert names_in(folder) == set()
-
-
-def test_without_a_state_there_is_nothing_to_look_at(folder: Path) -> None:
-    for command in ("status", "psql"):
-        ended = looked(folder / "none", command)
-        assert ended.returncode == 2
-        assert "nothing is loaded there" in ended.stderr

@@ -12,6 +12,8 @@ from tests.conftest import PEOPLE, PLACES, Commands, Pipeline, named
 from tests.s3_server import KEYS, s3_client, serving_s3
 from tests.web_server import Answer, WebServer, serving
 
+pytestmark = pytest.mark.xdist_group("s3")
+
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:

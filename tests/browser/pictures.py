@@ -13,10 +13,10 @@ from rich.terminal_theme import DEFAULT_TERMINAL_THEME, SVG_EXPORT_THEME, Termin
 from rich.text import Text
 
 from pipeline import PROJECT
-from tests.acceptance.terminals import on_a_terminal
 from tests.browser.conftest import SCHEMES, OpenTab, Serve, StartStage
 from tests.conftest import Commands, Pipeline
 from tests.support import generate, wait_until
+from tests.terminals import on_a_terminal
 
 PICTURES = PROJECT / "docs" / "pictures"
 SIZE = {"viewport": {"width": 1280, "height": 900}, "device_scale_factor": 1.5}

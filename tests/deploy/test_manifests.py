@@ -26,6 +26,7 @@ from tests.deploy.manifests import (
     settings,
 )
 
+pytestmark = pytest.mark.xdist_group("manifests")
 VERSIONS = list(dict.fromkeys(kubernetes_validate.utils.all_versions()))[-3:]
 KEDA_LIMITS = yaml.load((Path(__file__).parent / "keda.yaml").read_text(), yaml.CSafeLoader)
 STOP_TIME = 10  # seconds within which a stage ends that is told to stop, see docs/guarantees.md

@@ -14,9 +14,9 @@ import pytest
 
 from pipeline.embedded.servers import running
 from pipeline.embedded.state_folder import claim
-from tests.acceptance.embedded_runs import copy_state, servers_in
-from tests.acceptance.embedded_runs import run as load
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
+from tests.end_to_end.embedded_runs import copy_state, servers_in
+from tests.end_to_end.embedded_runs import run as load
 from tests.forked import start_forked
 from tests.support import administer, generate, wait_until
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.acceptance.embedded_runs import is_loading, run, servers_in, start
 from tests.conftest import PEOPLE
+from tests.end_to_end.embedded_runs import is_loading, run, servers_in, start
 from tests.support import wait_until
 
 MANY_PEOPLE = PEOPLE + PEOPLE.splitlines(keepends=True)[1] * 1_000

@@ -14,8 +14,8 @@ import pytest
 
 from pipeline import PROJECT
 from pipeline.embedded.software import wheel
-from tests.acceptance.embedded_runs import BOTH, SUMMARY, are_up, copy_state, names_in, reset, run, servers_in, start
 from tests.conftest import PEOPLE
+from tests.end_to_end.embedded_runs import BOTH, SUMMARY, are_up, copy_state, names_in, reset, run, servers_in, start
 from tests.support import wait_until
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline import PROJECT
-from tests.acceptance.embedded_runs import ENVIRONMENT, are_up, run, servers_in
 from tests.conftest import PEOPLE
+from tests.end_to_end.embedded_runs import ENVIRONMENT, are_up, run, servers_in
 from tests.faults.test_output import OWN_MOUNTS, can_mount
 from tests.forked import start_forked
 from tests.support import wait_until

@@ -1,6 +1,8 @@
-"""The wheel in an environment of its own, used from a folder outside of any checkout."""
+"""The wheel in an environment of its own, used from a folder outside of any checkout; and its bill of materials."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -111,3 +113,14 @@ def test_the_shell_completes_commands_and_options(
     sourced = f'eval "$({variable}=bash_source {command})"; complete -p {command}'
     path = f"{commands}:{os.defpath}"
     assert command in run("bash", "-c", sourced, cwd=tmp_path, PATH=path)
+
+
+@pytest.mark.skipif(not FROM_INDEX, reason="asks the package index for the tool")
+def test_make_sbom_lists_each_dependency_with_its_version() -> None:
+    ended = subprocess.run(["make", "sbom"], cwd=PROJECT, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    bill = json.loads((PROJECT / "build" / "sbom.json").read_text())
+    locked = re.findall(r"^([\w-]+)==([^ ;\n]+)", (PROJECT / "requirements.txt").read_text(), re.MULTILINE)
+    assert bill["bomFormat"] == "CycloneDX"
+    assert sorted((component["name"], component["version"]) for component in bill["components"]) == sorted(locked)
+    assert bill["metadata"]["component"]["name"] == "csv-queue-pipeline"

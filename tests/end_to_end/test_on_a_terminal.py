@@ -8,9 +8,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from tests.acceptance.terminals import CTRL_C, on_a_terminal
 from tests.conftest import PLACES, Commands, Pipeline
 from tests.support import generate
+from tests.terminals import CTRL_C, on_a_terminal
 
 HEADER = "given_name,family_name,date_of_birth,place_of_birth\n"
 BAR = "━"

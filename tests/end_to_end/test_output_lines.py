@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.acceptance.conftest import StartRun
 from tests.conftest import PLACES, Commands, Pipeline
+from tests.end_to_end.conftest import StartRun
 from tests.support import generate
 
 ONE_PERSON = "given_name,family_name,date_of_birth,place_of_birth\nJean,Kerr,1901-02-03,Ayr\n"

@@ -13,7 +13,7 @@ from pipeline.embedded.postgresql import Postgresql
 from pipeline.embedded.private_file import password, write_private
 from pipeline.embedded.valkey import Valkey
 from pipeline.errors import PipelineError
-from tests.acceptance.embedded_runs import copy_state, run, servers_in, start
+from tests.end_to_end.embedded_runs import copy_state, run, servers_in, start
 from tests.support import wait_until
 
 Kind = type[Postgresql] | type[Valkey]

@@ -16,8 +16,8 @@ import pytest
 
 from pipeline import PROJECT
 from pipeline.postgres.database import Database
-from tests.acceptance.conftest import has_ended, stages_of
 from tests.conftest import Commands, Pipeline
+from tests.end_to_end.conftest import has_ended, stages_of
 from tests.forked import start_forked
 from tests.support import generate, start_process, wait_until
 

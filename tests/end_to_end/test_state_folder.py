@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.embedded.state_folder import claim
-from tests.acceptance.embedded_runs import reset, run, servers_in, start
+from tests.end_to_end.embedded_runs import reset, run, servers_in, start
 from tests.forked import run_forked
 
 SERVERS = ("postgresql", "valkey")

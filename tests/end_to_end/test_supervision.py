@@ -8,8 +8,8 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from tests.acceptance.conftest import LOADING, StartRun, has_ended, stages_of, title
 from tests.conftest import Commands, Pipeline, held
+from tests.end_to_end.conftest import LOADING, StartRun, has_ended, stages_of, title
 from tests.support import expected_people, generate, wait_until
 
 

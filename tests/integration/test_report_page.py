@@ -171,7 +171,7 @@ def many_of_everything(pipeline: Pipeline) -> None:
             " sha256, committed_at, inserted, updated, unchanged, rejected, deleted, worker, seconds)"
             " SELECT id, 1, 1, 2, 2, 0, 1, sha256, now() + id * interval '1 s', 1, 0, 0, 1, 0, 'w', 2 FROM loads",
             "INSERT INTO rejected_rows (source_id, row_number, line, reason, kinds, raw)"
-            f" SELECT id, 1, 2, repeat({markup}, 100), ARRAY[id || {markup}], 'x' FROM sources",
+            f" SELECT id, 1, 2, repeat({markup}, 10), ARRAY[id || {markup}], 'x' FROM sources",
             f"INSERT INTO countries (name) SELECT left(n || {markup}, 200) FROM generate_series(1, 1000) AS n",
             "INSERT INTO counties (country_id, name) SELECT id, name FROM countries",
             "INSERT INTO places (city, county_id, listed_by_load) SELECT name, id, 1 FROM counties",

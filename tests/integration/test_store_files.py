@@ -25,6 +25,7 @@ from tests.cutting_proxy import Proxy, proxy_to
 from tests.s3_server import KEYS, s3_client, serving_s3
 from tests.unit.reading import PEOPLE
 
+pytestmark = pytest.mark.xdist_group("s3")
 CONTENT = random.Random(7).randbytes(1 << 20).hex().encode()  # as much as takes several requests
 
 

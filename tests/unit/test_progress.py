@@ -13,8 +13,8 @@ from pipeline.cli.bars import Bars
 from pipeline.cli.pace import Pace
 from pipeline.cli.progress import Progress
 from pipeline.wording import speed
-from tests.acceptance.terminals import text_of
 from tests.support import Terminal
+from tests.terminals import text_of
 
 
 def test_on_a_terminal_there_is_a_bar_with_rows_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
