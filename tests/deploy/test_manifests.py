@@ -27,6 +27,7 @@ from tests.deploy.manifests import (
 )
 
 pytestmark = pytest.mark.xdist_group("manifests")
+kubernetes_validate.utils.schema_contents = cache(kubernetes_validate.utils.schema_contents)  # 1.5 MB for each object
 VERSIONS = list(dict.fromkeys(kubernetes_validate.utils.all_versions()))[-3:]
 KEDA_LIMITS = yaml.load((Path(__file__).parent / "keda.yaml").read_text(), yaml.CSafeLoader)
 STOP_TIME = 10  # seconds within which a stage ends that is told to stop, see docs/guarantees.md

@@ -15,6 +15,7 @@ from pipeline.descriptions.header import field_positions
 from pipeline.descriptions.package import OWN_PACKAGE, read_package
 from producer.scan import scan
 from producer.sources import Source
+from tests.shared import memory
 
 PEOPLE = next(dataset for dataset in read_package(OWN_PACKAGE).datasets if dataset.name == "people")
 
@@ -27,7 +28,7 @@ def letters(width: int, dialect: Dialect = PEOPLE.dialect) -> Dataset:
 
 @contextmanager
 def source_of(content: bytes, dataset: Dataset) -> Iterator[Source]:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=memory()) as folder:
         path = Path(folder) / "people.csv"
         path.write_bytes(content)
         yield Source("people.csv", path, dataset)

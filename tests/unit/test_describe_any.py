@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from inspection.check import check
 from pipeline.errors import InputError
+from tests.shared import memory
 from tests.support import examples
 from tests.unit.inspecting import described
 
@@ -44,7 +45,7 @@ def test_every_row_that_is_not_said_to_be_refused_is_good(rows: list[list[str]],
     text = io.StringIO()
     csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(rows)
     content = (text.getvalue() + (f"{broken}\n" if broken else "")).encode("utf-8", "surrogateescape")
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=memory()) as name:
         folder = Path(name)
         try:
             [resource] = described(folder, things=content)

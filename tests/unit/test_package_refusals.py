@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pipeline.descriptions.faults import DescriptionError
 from pipeline.descriptions.package import read_package
 from pipeline.errors import InputError
+from tests.shared import memory
 from tests.support import examples
 from tests.unit.packages import Json, field_refusal, refers, refusal, resource, written
 
@@ -592,7 +593,7 @@ def test_any_description_is_read_or_refused_in_one_line(place: tuple[str | int, 
     for key in (steps := ("whole", *place))[:-1]:
         inner = inner[key]
     inner[steps[-1]] = value
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=memory()) as folder:
         try:
             read_package(written(Path(folder), json.dumps(changed["whole"])))
             message = ""
