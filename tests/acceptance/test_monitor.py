@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipeline import PROJECT
 from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
 from tests.served import serving
+from tests.stuck import queue_people_that_fail
 from tests.support import wait_until
 
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
@@ -138,11 +139,7 @@ def test_retries_are_counted_by_source(monitor: Callable[..., Page], pipeline: P
 
 
 def test_a_failed_chunk_is_retried_by_its_button(monitor: Callable[..., Page], pipeline: Pipeline) -> None:
-    pipeline.load(places=PLACES)
-    pipeline.write(people=PEOPLE)
-    pipeline.produce()
-    with pipeline.database.transaction() as tx:
-        tx.run("ALTER TABLE people ADD CONSTRAINT none CHECK (given_name = 'none') NOT VALID")
+    queue_people_that_fail(pipeline)
     pipeline.work()
     page = monitor()
     found = re.search(r'name="job" value="([^"]+)"', page.get("/").text)

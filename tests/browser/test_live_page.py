@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Error, Locator, expect
 
 from tests.browser.conftest import OpenTab, Serve, StartStage
 from tests.conftest import PEOPLE, PLACES, Pipeline
+from tests.stuck import queue_people_that_fail
 from tests.support import generate
 
 
@@ -51,11 +52,7 @@ def test_bars_move_and_a_killed_worker_disappears_without_a_reload(
 def test_a_failed_chunk_is_loaded_after_its_button_is_clicked(
     open_tab: OpenTab, serve: Serve, start: StartStage, pipeline: Pipeline
 ) -> None:
-    pipeline.load(places=PLACES)
-    pipeline.write(people=PEOPLE)
-    pipeline.produce()
-    with pipeline.database.transaction() as tx:
-        tx.run("ALTER TABLE people ADD CONSTRAINT none CHECK (given_name = 'none') NOT VALID")
+    queue_people_that_fail(pipeline)
     start("worker")
     tab = open_tab(serve("monitor"))
     failed = tab.page.get_by_role("region", name="Failed chunks")

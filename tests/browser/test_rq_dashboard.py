@@ -7,25 +7,16 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import SCREENSHOTS, OpenTab, Serve
-from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
-from tests.support import wait_until
+from tests.conftest import Commands, Pipeline
+from tests.stuck import busy_worker
 
 REGISTRIES = ("queued", "started", "failed", "finished", "deferred", "scheduled", "canceled")
 
 
 @pytest.fixture
 def busy(pipeline: Pipeline, commands: Commands) -> Iterator[None]:
-    """A worker with a chunk in hand that it cannot load, and another chunk on the queue."""
-    pipeline.load(places=PLACES)
-    pipeline.write(people=PEOPLE)
-    pipeline.produce(chunk_rows=2)
-    with pipeline.database.transaction() as tx:
-        tx.run("LOCK TABLE people")
-        worker = commands.start("worker")
-        wait_until(lambda: any(view.is_busy for view in pipeline.queue.view().workers))
+    with busy_worker(pipeline, commands):
         yield
-        worker.kill()
-        worker.communicate()
 
 
 @pytest.mark.usefixtures("busy")

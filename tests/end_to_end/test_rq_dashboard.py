@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.postgres.database import Database
-from tests.conftest import PEOPLE, PLACES, Commands, Pipeline
+from tests.conftest import Commands, Pipeline
 from tests.served import serving
-from tests.support import wait_until
+from tests.stuck import busy_worker, queue_people_that_fail
 
 PAGES = ("/", "/0/", "/0/view", "/0/view/queues", "/0/view/workers", "/0/view/jobs")
 REGISTRIES = ("queued", "started", "failed", "finished", "deferred", "scheduled", "canceled")
@@ -45,17 +44,8 @@ def dashboard(commands: Commands, **environment: str) -> Iterator[Dashboard]:
 
 @pytest.fixture
 def busy(pipeline: Pipeline, commands: Commands) -> Iterator[None]:
-    """A worker with a chunk in hand that it cannot load, and another chunk on the queue."""
-    pipeline.load(places=PLACES)
-    pipeline.write(people=PEOPLE)
-    with Database(pipeline.services.database_url, "tests").transaction() as tx:
-        tx.run("LOCK TABLE people")
-        pipeline.produce(chunk_rows=2)
-        worker = commands.start("worker")
-        wait_until(lambda: any(view.is_busy for view in pipeline.queue.view().workers))
+    with busy_worker(pipeline, commands):
         yield
-        worker.kill()
-        worker.communicate()
 
 
 @pytest.mark.usefixtures("busy")
@@ -84,7 +74,8 @@ def test_every_page_shows_what_there_is_while_a_worker_is_busy(pipeline: Pipelin
 
 
 def test_failed_jobs_are_requeued_with_all_their_retries(pipeline: Pipeline, commands: Commands) -> None:
-    fail(pipeline)
+    queue_people_that_fail(pipeline)
+    pipeline.work()
     [job_id] = pipeline.queue.state().failed.values()
     with dashboard(commands) as shown:
         [failed] = shown.data("jobs/chunks/failed/8/asc/1")["jobs"]
@@ -108,7 +99,8 @@ def test_failed_jobs_are_requeued_with_all_their_retries(pipeline: Pipeline, com
 
 
 def test_what_could_lose_chunks_is_refused(pipeline: Pipeline, commands: Commands) -> None:
-    fail(pipeline)
+    queue_people_that_fail(pipeline)
+    pipeline.work()
     [job_id] = pipeline.queue.state().failed.values()
     with dashboard(commands) as shown:
         for path in (f"/job/{job_id}/delete", "/queue/chunks/failed/empty", "/queue/chunks/compact", "/nothing"):
@@ -137,13 +129,3 @@ def test_nothing_that_is_forged_is_unpickled(pipeline: Pipeline, commands: Comma
         assert shown.get("/0/view/job/forged")[0] == 200
         shown.get("/job/forged/requeue", method="POST")
     assert not folder.exists()
-
-
-def fail(pipeline: Pipeline) -> None:
-    """Has the chunk of people fail each time it is tried."""
-    pipeline.load(places=PLACES)
-    pipeline.write(people=PEOPLE)
-    pipeline.produce()
-    with pipeline.database.transaction() as tx:
-        tx.run("ALTER TABLE people ADD CONSTRAINT none CHECK (given_name = 'none') NOT VALID")
-    pipeline.work()

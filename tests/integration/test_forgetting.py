@@ -10,6 +10,7 @@ from pipeline.forgetting import Forgotten, forget
 from producer.left_out import missing_sources
 from tests.conftest import PEOPLE, PLACES, Pipeline
 from tests.integration.test_keyed import GROUPS, described
+from tests.stuck import queue_people_that_fail
 from tests.support import wait_until
 
 SECRET = "Secretive"
@@ -70,11 +71,7 @@ def test_no_row_stays_in_the_log_of_redis(pipeline: Pipeline, is_forgotten: bool
 
 
 def test_failed_jobs_of_a_forgotten_source_go_too(pipeline: Pipeline) -> None:
-    pipeline.load(places=PLACES)
-    pipeline.write(people=PEOPLE.replace("Kerr", SECRET))
-    pipeline.produce()
-    with pipeline.database.transaction() as tx:
-        tx.run("ALTER TABLE people ADD CONSTRAINT none CHECK (given_name = 'nobody') NOT VALID")
+    queue_people_that_fail(pipeline, PEOPLE.replace("Kerr", SECRET))
     pipeline.work()
     assert len(pipeline.queue.state().failed) == 1
     forget(pipeline.database, pipeline.queue, ["people.csv"])

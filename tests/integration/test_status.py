@@ -30,6 +30,7 @@ from pipeline.status.shown import (
 )
 from pipeline.status.status import StatusReader, load_statuses
 from tests.conftest import PEOPLE, PLACES, Pipeline
+from tests.stuck import queue_people_that_fail
 
 BAD = PEOPLE + "Ann,Bell,not a date,Ayr\n"
 
@@ -220,11 +221,7 @@ def test_the_rows_of_a_table_are_unknown_until_it_was_analyzed(pipeline: Pipelin
 
 
 def test_a_failed_chunk_can_be_retried(pipeline: Pipeline) -> None:
-    pipeline.load(places=PLACES)
-    pipeline.write(people=PEOPLE)
-    pipeline.produce()
-    with pipeline.database.transaction() as tx:
-        tx.run("ALTER TABLE people ADD CONSTRAINT none CHECK (given_name = 'none') NOT VALID")
+    queue_people_that_fail(pipeline)
     pipeline.work()
     [failed] = status(pipeline).failed_chunks
     assert pipeline.queue.retry(["another", failed.job]) == 1
