@@ -145,6 +145,10 @@ class StageProcesses:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        with signals.held():  # the first one would end the wait: stages would print behind the last line of the run
+            self._stop()
+
+    def _stop(self) -> None:
         running = [member for member in self._members if member.is_running]
         for member in running:
             member.kill(signal.SIGTERM)

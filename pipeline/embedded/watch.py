@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pipeline.errors import PipelineError
-from pipeline.signals import Stopped
+from pipeline.signals import Stopped, held
 
 CHECK_INTERVAL = 0.2  # seconds
 
@@ -29,7 +29,8 @@ def watched(find_fault: Callable[[], str | None]) -> Iterator[None]:
                 signal.pthread_kill(main_thread, signal.SIGTERM)
 
     watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
+    with held():  # by the thread for good, so that the main thread can hold signals by itself
+        watcher.start()
     try:
         try:
             yield

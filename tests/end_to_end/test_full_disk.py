@@ -64,7 +64,9 @@ def test_a_disk_that_fills_up_ends_the_run_and_the_next_one_goes_on(folder: Path
     ended = on_small_disk(folder, data, script, size="300m")
     log = (data / "first.log").read_text()
     assert ended.stdout == "first run: 1\nno process left\nsecond run: 0\n", log[-2000:]
-    assert f"error: PIPELINE_STATE: no space left on the disk of '{folder}/disk/state'" in log.splitlines()[-1]
+    assert f"error: PIPELINE_STATE: no space left on the disk of '{folder}/disk/state'" in log.splitlines()[-1], log[
+        -2000:
+    ]
     assert (data / "summary_output.json").read_text() == '{"Scotland":2,"Ireland":1,"Wales":1}'
 
 

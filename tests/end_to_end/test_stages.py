@@ -1,20 +1,24 @@
 """The stages of a run as processes: how they are started and told to stop, and that none outlives its run."""
 
+import multiprocessing
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import closing
 from multiprocessing import forkserver
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
 import pytest
 
-from pipeline import PROJECT
+from pipeline import PROJECT, signals
+from pipeline.cli.stages import Member, StageProcesses
 from pipeline.postgres.database import Database
 from tests.conftest import Commands, Pipeline
 from tests.end_to_end.conftest import has_ended, stages_of
@@ -104,6 +108,31 @@ def test_all_stages_are_told_to_stop_at_once(run: "subprocess.Popen[str]", pipel
         start = time.monotonic()
         run.communicate(timeout=30)
         assert time.monotonic() - start < 7
+
+
+def end_slowly(has_begun: Connection, alive: Connection) -> None:  # noqa: ARG001 (held until the process has ended)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    has_begun.send(True)
+    signal.sigwait([signal.SIGTERM])
+    time.sleep(0.5)
+
+
+def test_a_first_signal_while_stages_stop_ends_no_wait_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would print behind the last line of the run, as when the disk of its servers is full."""
+    monkeypatch.setattr(signals, "_is_heard", False)
+    context = multiprocessing.get_context("fork")
+    (begun, has_begun), (ended, alive) = context.Pipe(duplex=False), context.Pipe(duplex=False)
+    process = context.Process(target=end_slowly, args=(has_begun, alive), daemon=True)
+    process.start()
+    alive.close()
+    begun.recv()
+    before = signal.signal(signal.SIGTERM, signals._stop)
+    stages = StageProcesses({}, [])
+    stages._members.append(Member(process, ended))
+    with pytest.raises(signals.Stopped), stages:
+        threading.Timer(0.2, signal.pthread_kill, (threading.get_ident(), signal.SIGTERM)).start()
+    signal.signal(signal.SIGTERM, before)
+    assert process.exitcode == 0
 
 
 def test_a_temporary_folder_that_cannot_hold_a_socket_is_named(commands: Commands, pipeline: Pipeline) -> None:
